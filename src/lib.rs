@@ -1,0 +1,10 @@
+//! isotherm: from exchange frames to a directional bias and a liquidation heatmap in shared memory.
+#![warn(rustdoc::broken_intra_doc_links)]
+
+pub mod arena;
+pub mod event;
+pub mod health;
+pub mod market;
+pub mod num;
+pub mod shm;
+pub mod time;

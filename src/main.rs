@@ -1,0 +1,2 @@
+//! The binary: parse, call, print the error chain, exit code.
+fn main() {}

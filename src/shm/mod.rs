@@ -1,0 +1,2 @@
+//! Shared memory (being filled in).
+pub mod record;

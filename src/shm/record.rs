@@ -1,0 +1,279 @@
+//! Records: what the shard publishes, as plain memory. The page is made of these; the C header mirrors them.
+//!
+//! No floats: prices are `_e10` (1e-10 quote units), money is cents, shares are 1e-4 (`_e4`) unless the name says
+//! otherwise. Every record is a whole number of 64-bit words, has no padding, and keeps its *model* fields (those that
+//! replay must reproduce bit for bit, hashed into `state_hash`) apart from its *stamps* (when it was published).
+//! "No data" is never 0: a reading that does not exist has its flag set or its `_e10` price 0, as each field says.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Number of modes: scalp, day, swing.
+pub const MODES: usize = 3;
+/// Hot zones a side in a wide record.
+pub const HOT_ZONES: usize = 8;
+/// Cold zones a side in a wide record.
+pub const COLD_ZONES: usize = 4;
+/// Categories of signals.
+pub const CATEGORIES: usize = 25;
+
+/// The answer for one symbol and mode, seven words; with its sequence word it is one cache line of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Headline {
+    /// Number of the last input that influenced it.
+    pub input_seq: u64,
+    /// Receive stamp of that input, Unix nanoseconds.
+    pub recv_ns: i64,
+    /// Mark price; 0 = never heard.
+    pub mark_e10: i64,
+    /// −100 … +100.
+    pub bias: i8,
+    /// 0 … 100; 0 = nothing is known.
+    pub confidence: u8,
+    /// [`crate::shm::record::verdict`].
+    pub verdict: u8,
+    /// 0 neutral, 1 bullish, 2 bearish, 3 conflicted.
+    pub state: u8,
+    /// 0 flat, 1 accelerating, 2 decelerating, 3 fading, 4 steady.
+    pub motion: u8,
+    /// 0 unproven, 1 proven, 2 disproven.
+    pub skill: u8,
+    /// Calibrated probability of an up-move over the mode's horizon, 1e-4; 5000 = no opinion.
+    pub p_up_e4: u16,
+    /// `health::flag` bits.
+    pub flags: u32,
+    /// A reader treats the headline as dead when it is older than this, milliseconds.
+    pub ttl_ms: u32,
+    /// Distance to the nearest hot zone above and below, in 1e-2 basis points; `i32::MAX` = none.
+    pub above_bps_e2: i32,
+    /// See `above_bps_e2`; positive numbers, measured downwards.
+    pub below_bps_e2: i32,
+    /// CLOCK_MONOTONIC nanoseconds at publication: a stamp, not model.
+    pub publish_mono_ns: i64,
+}
+
+/// Words of a [`Headline`] that are model (all but the publish stamp).
+pub const HEADLINE_MODEL_WORDS: usize = 6;
+
+/// Verdicts, strongest short to strongest long around neutral.
+#[allow(missing_docs, reason = "the names are the words of scoring.md 7.5")]
+pub mod verdict {
+    pub const NO_DATA: u8 = 0;
+    pub const CONFLICTED: u8 = 1;
+    pub const NEUTRAL: u8 = 2;
+    pub const LEAN_LONG: u8 = 3;
+    pub const LEAN_SHORT: u8 = 4;
+    pub const LONG: u8 = 5;
+    pub const SHORT: u8 = 6;
+    pub const STRONG_LONG: u8 = 7;
+    pub const STRONG_SHORT: u8 = 8;
+
+    /// Name of each, in number order.
+    pub const NAMES: [&str; 9] = [
+        "NO_DATA",
+        "CONFLICTED",
+        "NEUTRAL",
+        "LEAN_LONG",
+        "LEAN_SHORT",
+        "LONG",
+        "SHORT",
+        "STRONG_LONG",
+        "STRONG_SHORT",
+    ];
+}
+
+/// Names of `state`, in number order.
+pub const STATES: [&str; 4] = ["NEUTRAL", "BULLISH", "BEARISH", "CONFLICTED"];
+/// Names of `motion`, in number order.
+pub const MOTIONS: [&str; 5] = ["FLAT", "ACCELERATING", "DECELERATING", "FADING", "STEADY"];
+/// Names of the modes, in number order.
+pub const MODE_NAMES: [&str; MODES] = ["scalp", "day", "swing"];
+/// Names of zone states, in number order.
+pub const ZONE_STATES: [&str; 6] = [
+    "FRESH",
+    "APPROACHED",
+    "TOUCHED",
+    "SWEPT",
+    "RECLAIMED",
+    "EXPIRED",
+];
+
+/// One zone. An unused place is all zeros (`high_e10` 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ZoneRecord {
+    /// Lower edge.
+    pub low_e10: i64,
+    /// Upper edge.
+    pub high_e10: i64,
+    /// Heaviest price.
+    pub peak_e10: i64,
+    /// Expected forced notional, cents; for a cold zone what little there is.
+    pub usd: i64,
+    /// Near edge's distance from the mark, 1e-2 basis points, never negative; 0 = the mark is inside.
+    pub distance_bps_e2: i64,
+    /// Stable identity, from 1.
+    pub id: u32,
+    /// Age of the zone in seconds of shard time.
+    pub age_s: u32,
+    /// 0 hot, 1 cold.
+    pub kind: u8,
+    /// 0 long, 1 short, 255 none (cold).
+    pub holder: u8,
+    /// 0 above the mark, 1 below.
+    pub place: u8,
+    /// [`ZONE_STATES`].
+    pub state: u8,
+    /// Leverage label of the dominant class (0 = not one).
+    pub leverage: u16,
+    /// Bit per venue slot that contributes.
+    pub venues: u16,
+}
+
+/// One mode's detail in a wide record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ModeRecord {
+    /// −100 … +100.
+    pub bias: i8,
+    /// 0 … 100.
+    pub confidence: u8,
+    /// See [`verdict`].
+    pub verdict: u8,
+    /// See [`STATES`].
+    pub state: u8,
+    /// See [`MOTIONS`].
+    pub motion: u8,
+    /// 0 unproven, 1 proven, 2 disproven.
+    pub skill: u8,
+    /// 1e-4.
+    pub p_up_e4: u16,
+    /// Agreement of the evidence, 1e-4.
+    pub agreement_e4: u16,
+    /// Brier skill, signed 1e-4; 0 with `effective_labels` 0 = not measured.
+    pub bss_e4: i16,
+    /// Effective labels behind `bss_e4`.
+    pub effective_labels: u32,
+    /// `health::flag` bits.
+    pub flags: u32,
+    /// Milliseconds after which the mode is dead.
+    pub ttl_ms: u32,
+    /// Score of each category, signed 1e-2 of its −1…+1 range; -128 = asleep.
+    pub categories: [i8; CATEGORIES],
+    /// Keeps the record whole words.
+    pub spare: [u8; 7],
+    /// Hash of the learned model in force.
+    pub model_hash: u64,
+}
+
+/// Age of information per input at `recv_ns`, milliseconds; `u32::MAX` = never heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Ages {
+    /// Newest trade.
+    pub trade_ms: u32,
+    /// Newest book update.
+    pub book_ms: u32,
+    /// Newest mark.
+    pub mark_ms: u32,
+    /// Newest open interest.
+    pub interest_ms: u32,
+    /// Newest liquidation print.
+    pub print_ms: u32,
+    /// Newest funding.
+    pub funding_ms: u32,
+}
+
+/// Everything published about one symbol at a limited rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Wide {
+    /// Number of the last input that influenced it.
+    pub input_seq: u64,
+    /// Receive stamp of that input (shard time), Unix nanoseconds.
+    pub recv_ns: i64,
+    /// Exchange stamp of the newest input that had one.
+    pub exch_ns: i64,
+    /// Mark; 0 = never heard.
+    pub mark_e10: i64,
+    /// Last trade of the reference venue; 0 = none.
+    pub last_e10: i64,
+    /// Index; 0 = never heard.
+    pub index_e10: i64,
+    /// Best bid of the reference venue; 0 = none or untrusted.
+    pub bid_e10: i64,
+    /// Best ask of the reference venue; 0 = none or untrusted.
+    pub ask_e10: i64,
+    /// Open interest, one side, 1e-6 canonical lots; 0 with `INTEREST_STALE` = never heard.
+    pub interest_e6: i64,
+    /// Funding rate per interval, 1e-12.
+    pub funding_e12: i64,
+    /// Next settlement, Unix nanoseconds; 0 = not known.
+    pub funding_next_ns: i64,
+    /// Expected forced sales below (longs), cents: hot plane, θ included.
+    pub long_usd: i64,
+    /// Expected forced purchases above (shorts), cents.
+    pub short_usd: i64,
+    /// Share of open interest without a price (both holders' mean), 1e-6.
+    pub inert_share_e6: u32,
+    /// Share of the map's mass that is still prior, 1e-6.
+    pub prior_share_e6: u32,
+    /// Share of open interest that the flow split could not explain, 1e-6.
+    pub oi_residual_e6: u32,
+    /// `health::flag` bits of the symbol.
+    pub flags: u32,
+    /// Volatility of a one-hour return, Q32; 0 = not warm.
+    pub sigma_1h_q32: i64,
+    /// Age of each input.
+    pub ages: Ages,
+    /// Scalp, day, swing.
+    pub mode: [ModeRecord; MODES],
+    /// Hot zones above, nearest first.
+    pub hot_above: [ZoneRecord; HOT_ZONES],
+    /// Hot zones below, nearest first.
+    pub hot_below: [ZoneRecord; HOT_ZONES],
+    /// Cold zones above, nearest first.
+    pub cold_above: [ZoneRecord; COLD_ZONES],
+    /// Cold zones below, nearest first.
+    pub cold_below: [ZoneRecord; COLD_ZONES],
+    /// CLOCK_MONOTONIC nanoseconds at publication: a stamp, not model.
+    pub publish_mono_ns: i64,
+}
+
+const _: () = {
+    assert!(size_of::<Headline>() == 56);
+    assert!(size_of::<ZoneRecord>() == 56);
+    assert!(size_of::<ModeRecord>() % 8 == 0);
+    assert!(size_of::<Wide>() % 8 == 0);
+    assert!(core::mem::offset_of!(Headline, publish_mono_ns) == HEADLINE_MODEL_WORDS * 8);
+    assert!(core::mem::offset_of!(Wide, publish_mono_ns) == size_of::<Wide>() - 8);
+};
+
+/// Where the shard's records go: a page, a test, or nowhere. Called after LAST only.
+pub trait Publish {
+    /// The headline of a symbol and mode.
+    fn headline(&mut self, symbol: usize, mode: usize, record: &Headline);
+    /// The wide record of a symbol.
+    fn wide(&mut self, symbol: usize, record: &Wide);
+}
+
+/// Throws records away: a replay that only wants the state.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nowhere;
+
+impl Publish for Nowhere {
+    fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
+    fn wide(&mut self, _: usize, _: &Wide) {}
+}
+
+/// Start of an FNV-1a chain.
+pub const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// One FNV-1a step per 64-bit little-endian word: the chain of rulings 4, taken by words for speed.
+#[must_use]
+pub fn fnv_words(mut hash: u64, words: &[u64]) -> u64 {
+    for word in words {
+        hash = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash
+}
