@@ -90,7 +90,7 @@ unsafe impl<T: Pod, const N: usize> Pod for Bounded<T, N> {}
 
 impl<T: Pod, const N: usize> Bounded<T, N> {
     const CHECK: () = assert!(
-        align_of::<T>() <= 8 && (size_of::<T>() * N) % 8 == 0,
+        align_of::<T>() <= 8 && (size_of::<T>() * N).is_multiple_of(8),
         "an item type that leaves no padding"
     );
 

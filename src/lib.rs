@@ -2,6 +2,7 @@
 #![warn(rustdoc::broken_intra_doc_links)]
 
 pub mod arena;
+pub mod book;
 pub mod event;
 pub mod health;
 pub mod market;

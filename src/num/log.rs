@@ -88,6 +88,29 @@ pub const fn return_q32(from: i64, to: i64) -> i64 {
     narrow((to as i128 - from as i128) * (2i128 << 32) / sum)
 }
 
+/// Width of a bucket of the map: 2 bp of log price, Q48.
+pub const BUCKET: i64 = 56_294_995_342;
+
+/// The absolute number of the bucket that holds `price`: the same for every venue and for ever.
+#[must_use]
+#[inline]
+pub const fn bucket_of(price: Px) -> i64 {
+    ln_px(price).div_euclid(BUCKET)
+}
+
+/// How far into its bucket a price lies, from the low edge, in Q16 of the width.
+#[must_use]
+#[inline]
+pub const fn bucket_fraction(price: Px) -> i64 {
+    ((ln_px(price).rem_euclid(BUCKET) as i128 * (1 << 16)) / BUCKET as i128) as i64
+}
+
+/// The low edge of a bucket.
+#[must_use]
+pub const fn bucket_low(bucket: i64) -> Px {
+    px_of_ln(bucket.saturating_mul(BUCKET))
+}
+
 #[cfg(test)]
 #[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
 mod tests {

@@ -243,8 +243,8 @@ pub struct Wide {
 const _: () = {
     assert!(size_of::<Headline>() == 56);
     assert!(size_of::<ZoneRecord>() == 56);
-    assert!(size_of::<ModeRecord>() % 8 == 0);
-    assert!(size_of::<Wide>() % 8 == 0);
+    assert!(size_of::<ModeRecord>().is_multiple_of(8));
+    assert!(size_of::<Wide>().is_multiple_of(8));
     assert!(core::mem::offset_of!(Headline, publish_mono_ns) == HEADLINE_MODEL_WORDS * 8);
     assert!(core::mem::offset_of!(Wide, publish_mono_ns) == size_of::<Wide>() - 8);
 };
