@@ -9,3 +9,4 @@ pub mod market;
 pub mod num;
 pub mod shm;
 pub mod time;
+pub mod viewer;

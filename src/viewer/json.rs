@@ -1,0 +1,89 @@
+//! The JSON of a symbol: one shape for `replay --json` and `cat --json`.
+
+use super::{Show, named, share, usd, zones};
+use crate::health::flag;
+use crate::shm::record::{
+    MODE_NAMES, MOTIONS, ModeRecord, STATES, Wide, ZONE_STATES, ZoneRecord, verdict,
+};
+use serde_json::{Map, Value, json};
+
+fn flags(bits: u32) -> Value {
+    flag::names(bits).map(Value::from).collect()
+}
+
+fn zone(show: &Show, zone: &ZoneRecord) -> Value {
+    json!({
+        "kind": if zone.kind == 0 { "hot" } else { "cold" },
+        "holder": match zone.holder { 0 => Some("long"), 1 => Some("short"), _ => None },
+        "where": if zone.place == 0 { "above" } else { "below" },
+        "low": show.level(zone.low_e10),
+        "high": show.level(zone.high_e10),
+        "usd": usd(zone.usd),
+        "distance_bps": share(zone.distance_bps_e2, 2),
+        "state": named(&ZONE_STATES, zone.state),
+        "id": zone.id,
+        "age_s": zone.age_s,
+    })
+}
+
+fn mode(record: &ModeRecord) -> Value {
+    json!({
+        "bias": record.bias,
+        "confidence": record.confidence,
+        "p_up": share(i64::from(record.p_up_e4), 4),
+        "verdict": named(&verdict::NAMES, record.verdict),
+        "agreement": share(i64::from(record.agreement_e4), 4),
+        "state": named(&STATES, record.state),
+        "motion": named(&MOTIONS, record.motion),
+        "flags": flags(record.flags),
+    })
+}
+
+/// One symbol's object. What was never heard is `null`, never zero.
+#[must_use]
+pub fn symbol(show: &Show, wide: &Wide) -> Value {
+    let heard = |age_ms: u32| age_ms != u32::MAX;
+    let mut interest = Map::new();
+    let mut book = Map::new();
+    if heard(wide.ages.interest_ms) {
+        interest.insert(show.venue.clone(), show.qty(wide.interest_e6).into());
+    }
+    if wide.bid_e10 != 0 || wide.ask_e10 != 0 {
+        let sides = json!({ "bid": show.price(wide.bid_e10), "ask": show.price(wide.ask_e10) });
+        book.insert(show.venue.clone(), sides);
+    }
+    let bias: Map<String, Value> = MODE_NAMES
+        .iter()
+        .zip(&wide.mode)
+        .map(|(name, m)| ((*name).to_string(), mode(m)))
+        .collect();
+    json!({
+        "flags": flags(wide.flags),
+        "mark": show.price(wide.mark_e10),
+        "last": show.price(wide.last_e10),
+        "index": show.price(wide.index_e10),
+        "open_interest": interest,
+        "book": book,
+        "map": {
+            "long_usd": usd(wide.long_usd),
+            "short_usd": usd(wide.short_usd),
+            "inert_share": share(i64::from(wide.inert_share_e6), 6),
+            "prior_share": share(i64::from(wide.prior_share_e6), 6),
+            "oi_residual": share(i64::from(wide.oi_residual_e6), 6),
+        },
+        "zones": zones(wide).map(|z| zone(show, z)).collect::<Value>(),
+        "bias": bias,
+        "ages_ms": {
+            "trade": age(wide.ages.trade_ms),
+            "book": age(wide.ages.book_ms),
+            "mark": age(wide.ages.mark_ms),
+            "interest": age(wide.ages.interest_ms),
+            "print": age(wide.ages.print_ms),
+            "funding": age(wide.ages.funding_ms),
+        },
+    })
+}
+
+fn age(ms: u32) -> Option<u32> {
+    (ms != u32::MAX).then_some(ms)
+}

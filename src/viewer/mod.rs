@@ -1,0 +1,78 @@
+//! Viewer: records as people and programs read them. Sees records only; never the engine.
+//!
+//! `json` is the object that `replay --json` and `cat --json` share, decimals as strings so that no reader rounds them;
+//! `text` is the terminal's picture of the same records.
+
+pub mod json;
+pub mod text;
+
+use crate::num::{Px, Qty, Usd};
+use crate::shm::record::{Wide, ZoneRecord};
+
+/// How a symbol's numbers are shown.
+#[derive(Debug, Clone)]
+pub struct Show {
+    /// Canonical asset.
+    pub symbol: String,
+    /// Name of the reference venue.
+    pub venue: String,
+    /// Decimals of prices as the venue prints them; `None` = as many as are needed.
+    pub price_places: Option<u8>,
+    /// Decimals of quantities; `None` = as many as are needed.
+    pub qty_places: Option<u8>,
+}
+
+impl Show {
+    /// A price as text; `None` when there is none.
+    #[must_use]
+    pub fn price(&self, e10: i64) -> Option<String> {
+        let px = Px::new(e10);
+        (e10 != 0).then(|| match self.price_places {
+            Some(places) => px.text(u32::from(places)),
+            None => px.to_string(),
+        })
+    }
+
+    /// A computed price (zone edge) with one decimal more than the venue prints, at least two.
+    #[must_use]
+    pub fn level(&self, e10: i64) -> String {
+        let places = self.price_places.map_or(6, |p| u32::from(p).max(1) + 1);
+        Px::new(e10).text(places)
+    }
+
+    /// A quantity as text.
+    #[must_use]
+    pub fn qty(&self, e6: i64) -> String {
+        let qty = Qty::new(e6);
+        self.qty_places
+            .map_or_else(|| qty.to_string(), |places| qty.text(u32::from(places)))
+    }
+}
+
+/// Money as text.
+#[must_use]
+pub fn usd(cents: i64) -> String {
+    Usd::new(cents).text(2)
+}
+
+/// A share or probability of step `10^-decimals` as text.
+#[must_use]
+pub fn share(value: i64, decimals: u32) -> String {
+    crate::num::decimal_text(value, decimals, decimals)
+}
+
+/// The zones of a record that exist: hot above, hot below, cold above, cold below, nearest first in each.
+pub fn zones(wide: &Wide) -> impl Iterator<Item = &ZoneRecord> {
+    wide.hot_above
+        .iter()
+        .chain(&wide.hot_below)
+        .chain(&wide.cold_above)
+        .chain(&wide.cold_below)
+        .filter(|zone| zone.high_e10 != 0)
+}
+
+/// A name from a table, by number; `?` for a number that is none.
+#[must_use]
+pub fn named<'a>(names: &[&'a str], number: u8) -> &'a str {
+    names.get(usize::from(number)).copied().unwrap_or("?")
+}
