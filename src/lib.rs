@@ -7,6 +7,8 @@ pub mod event;
 pub mod health;
 pub mod market;
 pub mod num;
+pub mod ring;
 pub mod shm;
+pub mod sync;
 pub mod time;
 pub mod viewer;
