@@ -4,5 +4,16 @@
 //! `writer` is the engine's end and `reader` everybody else's. `docs/PAGE.md` and `include/isotherm.h` say the same to
 //! people and to C; `tests/abi.rs` holds the three together.
 
+pub mod page;
+pub mod reader;
 pub mod record;
 pub mod slot;
+pub mod writer;
+
+use std::path::PathBuf;
+
+/// Where the page of an instance lies: `/dev/shm/isotherm.<instance>`.
+#[must_use]
+pub fn path_of(instance: &str) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/isotherm.{instance}"))
+}
