@@ -10,5 +10,6 @@ pub mod num;
 pub mod ring;
 pub mod shm;
 pub mod sync;
+pub mod tape;
 pub mod time;
 pub mod viewer;

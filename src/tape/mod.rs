@@ -1,0 +1,486 @@
+//! Tape: recorded input, exactly as it came, in the order the shard consumed it.
+//!
+//! Two sources have one face. A *tape* (`file`) is our own format: raw websocket text, REST answers, connects, and the
+//! journal of the order in which the shard took from its rings. A *session* (`session`) is a recording in JSON lines
+//! with nothing but receive stamps; its ticks are made from the stamps by the rule of [`Grid`]. [`Ordered`] turns either
+//! into turns: "so many ticks", "so many groups of that ring", so that a replay steps what a live run stepped.
+//!
+//! ```text
+//!   feed ring 0 --frames-->  \                                   / Ticks{first,count}
+//!   feed ring 1 --frames-->   Writer --> file --> Source --> Ordered
+//!   shard ------journal-->   /                                   \ Ring{ring,groups} --> next_record(ring)
+//! ```
+//! Nothing is decoded here and nothing is dropped: a tape outlives its decoders. Times are nanoseconds since the Unix
+//! epoch. This is cold code: it may ask for memory, never more than [`file::PAYLOAD_MAX`] for a record and
+//! [`ordered::HELD_MAX`] for what waits. Pacing belongs to who replays.
+
+pub mod file;
+pub mod ordered;
+pub mod session;
+pub mod subscriptions;
+
+use crate::time::{Nanos, TICK};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+pub use file::{Reader, Writer};
+pub use ordered::{Ordered, Turn};
+pub use session::Session;
+pub use subscriptions::{Subscriptions, subscriptions};
+
+/// Bytes to read from, whatever they are wrapped in.
+pub type Input = Box<dyn Read + Send>;
+
+/// Kinds of record; the number is the format: append, never renumber. 0 is none, so zeroed bytes are no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each is explained once, at its Record")]
+pub enum Kind {
+    Frame = 1,
+    Sent = 2,
+    Connect = 3,
+    Disconnect = 4,
+    Rest = 5,
+    Ticks = 6,
+    Order = 7,
+    End = 8,
+}
+
+/// One more than the highest kind number.
+pub const KINDS: usize = 9;
+
+/// One record of a tape, its text borrowed from where it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record<'a> {
+    /// A websocket message exactly as it was received.
+    Frame {
+        /// Connection it came on.
+        ring: u8,
+        /// Receive stamp.
+        recv: Nanos,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// A websocket message we sent: subscriptions, pings.
+    Sent {
+        /// Connection it went out on.
+        ring: u8,
+        /// When.
+        at: Nanos,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// A connection came up.
+    Connect {
+        /// Which.
+        ring: u8,
+        /// When.
+        recv: Nanos,
+        /// Where to; empty when the recording does not say.
+        url: &'a str,
+    },
+    /// A connection went down.
+    Disconnect {
+        /// Which.
+        ring: u8,
+        /// When.
+        recv: Nanos,
+        /// Why, in words.
+        reason: &'a str,
+    },
+    /// A REST answer.
+    Rest {
+        /// Connection whose ring carried it.
+        ring: u8,
+        /// When the body was whole.
+        recv: Nanos,
+        /// Path and query, `/v5/market/tickers?category=linear`; never a line break.
+        request: &'a str,
+        /// The body.
+        body: &'a [u8],
+    },
+    /// Journal: `count` ticks were stepped, 10 ms apart.
+    Ticks {
+        /// Stamp of the first.
+        first: Nanos,
+        /// How many, at least 1.
+        count: u32,
+    },
+    /// Journal: the shard took `groups` frames that had events from this ring.
+    Order {
+        /// The ring.
+        ring: u8,
+        /// How many groups, at least 1.
+        groups: u32,
+    },
+    /// Clean close.
+    End(End),
+}
+
+/// What a cleanly closed tape says of itself; a replay must arrive at the same hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct End {
+    /// When the tape was closed.
+    pub at: Nanos,
+    /// Events stepped.
+    pub input_seq: u64,
+    /// The shard's hash after the last of them; 0 when no shard ran.
+    pub state_hash: u64,
+}
+
+impl<'a> Record<'a> {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Frame { .. } => Kind::Frame,
+            Self::Sent { .. } => Kind::Sent,
+            Self::Connect { .. } => Kind::Connect,
+            Self::Disconnect { .. } => Kind::Disconnect,
+            Self::Rest { .. } => Kind::Rest,
+            Self::Ticks { .. } => Kind::Ticks,
+            Self::Order { .. } => Kind::Order,
+            Self::End(_) => Kind::End,
+        }
+    }
+    /// The ring it belongs to; 0 where it belongs to none.
+    #[must_use]
+    pub const fn ring(&self) -> u8 {
+        match self {
+            Self::Frame { ring, .. }
+            | Self::Sent { ring, .. }
+            | Self::Connect { ring, .. }
+            | Self::Disconnect { ring, .. }
+            | Self::Rest { ring, .. }
+            | Self::Order { ring, .. } => *ring,
+            Self::Ticks { .. } | Self::End(_) => 0,
+        }
+    }
+    /// Its stamp; zero for [`Record::Order`], which has none.
+    #[must_use]
+    pub const fn stamp(&self) -> Nanos {
+        match self {
+            Self::Frame { recv, .. }
+            | Self::Connect { recv, .. }
+            | Self::Disconnect { recv, .. }
+            | Self::Rest { recv, .. } => *recv,
+            Self::Sent { at, .. } => *at,
+            Self::Ticks { first, .. } => *first,
+            Self::Order { .. } => Nanos::ZERO,
+            Self::End(end) => end.at,
+        }
+    }
+    /// The two pieces of text it carries: request and body of REST, else one piece and nothing.
+    const fn text(&self) -> (&'a [u8], &'a [u8]) {
+        match self {
+            Self::Frame { bytes, .. } | Self::Sent { bytes, .. } => (bytes, &[]),
+            Self::Connect { url, .. } => (url.as_bytes(), &[]),
+            Self::Disconnect { reason, .. } => (reason.as_bytes(), &[]),
+            Self::Rest { request, body, .. } => (request.as_bytes(), body),
+            Self::Ticks { .. } | Self::Order { .. } | Self::End(_) => (&[], &[]),
+        }
+    }
+}
+
+/// What the run that wrote a tape was told, as text: enough to build the same engine again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// Canonical assets in symbol order (`BTC`).
+    pub symbols: Vec<String>,
+    /// One a ring, in ring order.
+    pub rings: Vec<RingPlan>,
+    /// Parameters of the model as given: name to decimal text.
+    pub model: BTreeMap<String, String>,
+}
+
+/// One connection of a [`RunPlan`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RingPlan {
+    /// Name of the venue (`bybit`).
+    pub venue: String,
+    /// Websocket address.
+    pub url: String,
+    /// Base of its REST addresses; empty when there is none.
+    pub rest: String,
+}
+
+/// The head of a tape.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Header {
+    /// When it was begun.
+    pub created: Nanos,
+    /// The order of consumption is journalled; without it a replay goes by receive stamps.
+    pub journalled: bool,
+    /// What the run was told.
+    pub plan: RunPlan,
+}
+
+/// Why a tape or a session cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The machine said no.
+    #[error("{name}: {source}")]
+    Io {
+        /// File.
+        name: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A folder with nothing to replay in it.
+    #[error("{name}: no tape and no session.recv.jsonl[.zst] in this folder")]
+    Empty {
+        /// Folder.
+        name: String,
+    },
+    /// The head does not hold together.
+    #[error("{name}: not a usable tape: {reason}")]
+    Header {
+        /// File.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A record is bad and a good one follows: this is damage, not a torn end.
+    #[error("{name}: damaged at byte {at}: {reason}")]
+    Damaged {
+        /// File.
+        name: String,
+        /// Byte offset of the record.
+        at: u64,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A whole record of a kind this version does not know.
+    #[error("{name}: record of kind {kind} at byte {at} is from a newer version")]
+    Newer {
+        /// File.
+        name: String,
+        /// Byte offset of the record.
+        at: u64,
+        /// Its number.
+        kind: u8,
+    },
+    /// A record that cannot be written.
+    #[error("a record of {len} bytes cannot be written: {reason}")]
+    Unwritable {
+        /// Bytes of its payload.
+        len: usize,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A line of a session that does not fit.
+    #[error("{name}:{line}: {reason}")]
+    Malformed {
+        /// File.
+        name: String,
+        /// Line, from 1.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Journal and frames are further apart than a replay keeps.
+    #[error("{name}: {held} bytes wait for the journal, the most is {max}")]
+    Skew {
+        /// File.
+        name: String,
+        /// Bytes waiting.
+        held: usize,
+        /// The limit.
+        max: usize,
+    },
+}
+
+impl Error {
+    fn io(name: &str, source: io::Error) -> Self {
+        Self::Io {
+            name: name.to_owned(),
+            source,
+        }
+    }
+}
+
+/// The one rule of ticks, for live runs and for sessions: shard time is the receive stamp made monotone, ticks lie on
+/// the grid of [`TICK`] anchored at or just before the first stamp, and every grid stamp at or before an event comes
+/// before it. The anchor itself is the first tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Grid {
+    /// Next grid stamp not yet ticked; zero before the first stamp.
+    next: Nanos,
+}
+
+impl Grid {
+    /// The run of ticks due before an event of this stamp, now counted as given. `None` when none is due, which is
+    /// also the answer for a stamp that runs backwards. A run longer than `u32::MAX` comes in parts: ask until `None`.
+    pub fn due(&mut self, stamp: Nanos) -> Option<(Nanos, u32)> {
+        let step = TICK.get();
+        // LIMIT: the last tick of time is never stepped, so that `next` cannot overflow.
+        let stamp = stamp.get().clamp(0, i64::MAX - step);
+        if self.next == Nanos::ZERO {
+            self.next = Nanos::new(stamp - stamp % step);
+        }
+        let first = self.next;
+        if first.get() > stamp {
+            return None;
+        }
+        let count = ((stamp - first.get()) / step)
+            .saturating_add(1)
+            .min(i64::from(u32::MAX));
+        self.next = Nanos::new(first.get().saturating_add(count.saturating_mul(step)));
+        Some((first, u32::try_from(count).unwrap_or(u32::MAX)))
+    }
+}
+
+/// An opened recording.
+#[derive(Debug)]
+pub enum Source {
+    /// Our own format.
+    Tape(Reader<Input>),
+    /// JSON lines.
+    Session(Session),
+}
+
+impl Source {
+    /// The next record in file order; `None` at the end.
+    ///
+    /// # Errors
+    /// Damage, malformed lines, the machine.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        match self {
+            Self::Tape(reader) => reader.next_record(),
+            Self::Session(session) => session.next_record(),
+        }
+    }
+    /// The head of a tape; a session has none.
+    #[must_use]
+    pub const fn header(&self) -> Option<&Header> {
+        match self {
+            Self::Tape(reader) => Some(reader.header()),
+            Self::Session(_) => None,
+        }
+    }
+    /// How the tape was closed, once its end has been read; a session never says.
+    #[must_use]
+    pub const fn end(&self) -> Option<End> {
+        match self {
+            Self::Tape(reader) => reader.end(),
+            Self::Session(_) => None,
+        }
+    }
+    /// Bytes dropped at a torn end, once the end has been reached.
+    #[must_use]
+    pub const fn torn(&self) -> u64 {
+        match self {
+            Self::Tape(reader) => reader.torn(),
+            Self::Session(_) => 0,
+        }
+    }
+    /// What it was opened from.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Tape(reader) => reader.name(),
+            Self::Session(session) => session.name(),
+        }
+    }
+}
+
+/// Opens a recording: a tape, a session, either of them zstd-compressed, or a folder that holds one. What it is is
+/// told by its first bytes, not by its name.
+///
+/// # Errors
+/// The machine, an empty folder, a tape head that does not hold together.
+pub fn open(path: &Path) -> Result<Source, Error> {
+    let path = locate(path)?;
+    let name = path.display().to_string();
+    let fail = |source| Error::io(&name, source);
+    let mut input: Input = Box::new(File::open(&path).map_err(fail)?);
+    let (mut start, mut whole) = peek(input).map_err(fail)?;
+    if start == ZSTD {
+        let plain: Input = Box::new(zstd::Decoder::new(whole).map_err(fail)?);
+        (start, whole) = peek(plain).map_err(fail)?;
+    }
+    input = whole;
+    if start == file::MAGIC {
+        return Ok(Source::Tape(Reader::new(&name, input)?));
+    }
+    let rest = path.parent().map(|folder| folder.join("rest"));
+    Ok(Source::Session(Session::new(
+        &name,
+        Box::new(BufReader::with_capacity(1 << 16, input)),
+        rest.as_deref(),
+    )?))
+}
+
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Files that a recording may be, in a folder that was named instead of a file.
+const NAMES: [&str; 6] = [
+    "isotherm.tape",
+    "isotherm.tape.zst",
+    "session.recv.jsonl",
+    "session.recv.jsonl.zst",
+    "session.binary.recv.jsonl",
+    "session.binary.recv.jsonl.zst",
+];
+
+fn locate(path: &Path) -> Result<PathBuf, Error> {
+    if !path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    NAMES
+        .iter()
+        .map(|name| path.join(name))
+        .find(|file| file.is_file())
+        .ok_or_else(|| Error::Empty {
+            name: path.display().to_string(),
+        })
+}
+
+/// The first four bytes, and the input as if nobody had looked.
+fn peek(mut input: Input) -> io::Result<(Vec<u8>, Input)> {
+    let mut start = Vec::with_capacity(4);
+    input.by_ref().take(4).read_to_end(&mut start)?;
+    let whole = Box::new(io::Cursor::new(start.clone()).chain(input));
+    Ok((start, whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_come_before_the_event_of_the_same_stamp_and_once() {
+        let ms = Nanos::millis;
+        let mut grid = Grid::default();
+        // Anchored below the first stamp.
+        assert_eq!(grid.due(ms(1_003)), Some((ms(1_000), 1)));
+        assert_eq!(grid.due(ms(1_003)), None);
+        assert_eq!(grid.due(ms(1_009)), None);
+        assert_eq!(grid.due(ms(1_010)), Some((ms(1_010), 1)));
+        assert_eq!(grid.due(ms(1_010)), None);
+        // A quiet time is one run.
+        assert_eq!(grid.due(ms(1_055)), Some((ms(1_020), 4)));
+        // Backwards: nothing.
+        assert_eq!(grid.due(ms(900)), None);
+        assert_eq!(grid.due(ms(1_060)), Some((ms(1_060), 1)));
+    }
+
+    #[test]
+    fn absurd_stamps_come_in_parts_and_end() {
+        let mut grid = Grid::default();
+        assert_eq!(grid.due(Nanos::new(-5)), Some((Nanos::ZERO, 1)));
+        let mut grid = Grid::default();
+        assert_eq!(grid.due(Nanos::MILLI), Some((Nanos::ZERO, 1)));
+        let mut parts = 0;
+        let mut all = 0u64;
+        while let Some((_, count)) = grid.due(Nanos::new(i64::MAX)) {
+            parts += 1;
+            all += u64::from(count);
+            assert!(parts < 1_000);
+        }
+        assert_eq!(all, (i64::MAX / TICK.get()) as u64 - 1);
+    }
+}
