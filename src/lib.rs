@@ -13,3 +13,4 @@ pub mod sync;
 pub mod tape;
 pub mod time;
 pub mod viewer;
+pub mod zone;

@@ -1,0 +1,246 @@
+//! Density: step 2 of the zones. Smooths one side of the map and says what is dense and what is thin.
+//!
+//! Smoothing is two passes of (1, 2, 1) with the border cell repeated, so a smoothed cell is in sixteenths of a cent
+//! and a side's smoothed total is 16 times its total. Quantiles come from a histogram over log2 with 16 steps an
+//! octave: one pass, no sort, the same answer on every machine, and at most 1/16 coarse. The border of the bin is
+//! taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge down.
+//!
+//! Until the 30-day distance bands exist the population is the present map, both sides together, non-empty smoothed
+//! cells only: hot and cold are then relative to what is there now, and every zone made so carries `RELATIVE`.
+
+/// Cells a side: the mark's own bucket and what lies behind it.
+pub const SPAN: usize = 4_096;
+
+// LIMIT: a cell holds 0 … 2^50 cents (11 trillion dollars), so that 16 times a whole side fits 63 bits and a peak can
+// be multiplied by 16 again; what is outside is clipped, counted in `Zones::clipped`.
+const CELL_MAX: i64 = 1 << 50;
+
+/// Thresholds in smoothed cells (sixteenths of a cent).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// A peak from here up is hot; `i64::MAX` when the map is empty.
+    pub(super) hot_from: i64,
+    /// A cell up to here is cold; −1 when the map is empty.
+    pub(super) cold_to: i64,
+    /// Marks zones whose heat is relative to the present map.
+    pub(super) flags: u8,
+}
+
+/// A cell as it is counted: held in range.
+#[inline]
+pub(super) fn held(cell: i64) -> i64 {
+    cell.clamp(0, CELL_MAX)
+}
+
+/// Notional of a run of cells, cents.
+pub(super) fn sum(raw: &[i64]) -> i64 {
+    raw.iter().map(|&cell| held(cell)).sum()
+}
+
+/// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped.
+pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> u64 {
+    let mut once = [0; SPAN];
+    let once = &mut once[..raw.len().min(SPAN)];
+    let mut clipped = 0;
+    for (cell, &given) in out.iter_mut().zip(raw) {
+        *cell = held(given);
+        clipped += u64::from(*cell != given);
+    }
+    pass(out, once);
+    pass(once, out);
+    clipped
+}
+
+/// One pass of (1, 2, 1); beyond the border lies the border cell again.
+fn pass(from: &[i64], to: &mut [i64]) {
+    let (Some(&first), Some(&last)) = (from.first(), from.last()) else {
+        return;
+    };
+    let second = from.get(1).copied().unwrap_or(first);
+    let before = from.len().checked_sub(2).map_or(last, |at| from[at]);
+    for (cell, window) in to[1..].iter_mut().zip(from.windows(3)) {
+        *cell = window[0] + 2 * window[1] + window[2];
+    }
+    to[from.len() - 1] = before + 3 * last;
+    to[0] = 3 * first + second;
+    if from.len() == 1 {
+        to[0] = 4 * first;
+    }
+}
+
+const STEPS: u32 = 4;
+const BINS: usize = 61 << STEPS;
+const LANES: usize = 4;
+
+/// How many cells are how dense. Four tables side by side: neighbouring cells are alike, and counting them into one
+/// table would wait for the last increment each time.
+#[derive(Debug)]
+pub(super) struct Histogram {
+    counts: [[u16; BINS]; LANES],
+}
+
+/// The bin of a density: exact below 16, then 16 bins an octave; everything below 1 is in bin 0.
+#[inline]
+fn bin(density: i64) -> usize {
+    let density = density.max(0) as u64;
+    let octave = (density | 15).ilog2() - (STEPS - 1);
+    if octave == 0 {
+        return density as usize;
+    }
+    ((octave as usize) << STEPS) | ((density >> (octave - 1)) & 15) as usize
+}
+
+/// The smallest density of a bin.
+fn bin_low(bin: usize) -> i64 {
+    let octave = bin >> STEPS;
+    if octave == 0 {
+        return bin as i64;
+    }
+    ((16 | (bin & 15)) as i64) << (octave - 1)
+}
+
+impl Histogram {
+    pub(super) fn new() -> Self {
+        Self {
+            counts: [[0; BINS]; LANES],
+        }
+    }
+
+    /// Counts a side's smoothed cells.
+    pub(super) fn add(&mut self, cells: &[i64]) {
+        let [a, b, c, d] = &mut self.counts;
+        let mut fours = cells.chunks_exact(LANES);
+        for four in &mut fours {
+            a[bin(four[0])] += 1;
+            b[bin(four[1])] += 1;
+            c[bin(four[2])] += 1;
+            d[bin(four[3])] += 1;
+        }
+        for &cell in fours.remainder() {
+            a[bin(cell)] += 1;
+        }
+    }
+
+    fn count(&self, bin: usize) -> u64 {
+        self.counts.iter().map(|lane| u64::from(lane[bin])).sum()
+    }
+
+    /// The bin of the cell at rank `ceil(tenths / 10 of the non-empty cells)`, from the thinnest.
+    fn bin_at(&self, tenths: u64, cells: u64) -> usize {
+        let rank = (cells * tenths).div_ceil(10).max(1);
+        let mut below = 0;
+        for bin in 1..BINS {
+            below += self.count(bin);
+            if below >= rank {
+                return bin;
+            }
+        }
+        BINS - 1
+    }
+
+    /// What is hot and what is cold in the present map; an empty map has neither.
+    pub(super) fn limits(&self) -> Limits {
+        let flags = super::RELATIVE;
+        let cells: u64 = (1..BINS).map(|bin| self.count(bin)).sum();
+        if cells == 0 {
+            return Limits {
+                hot_from: i64::MAX,
+                cold_to: -1,
+                flags,
+            };
+        }
+        Limits {
+            hot_from: bin_low(self.bin_at(9, cells)),
+            cold_to: bin_low(self.bin_at(1, cells) + 1) - 1,
+            flags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn smoothed(raw: &[i64]) -> Vec<i64> {
+        let mut out = vec![0; raw.len()];
+        smooth(raw, &mut out);
+        out
+    }
+
+    fn twin(raw: &[i64]) -> Vec<i64> {
+        let mut cells: Vec<i64> = raw.iter().map(|&cell| held(cell)).collect();
+        for _ in 0..2 {
+            let last = cells.len().saturating_sub(1);
+            cells = (0..cells.len())
+                .map(|i| cells[i.saturating_sub(1)] + 2 * cells[i] + cells[(i + 1).min(last)])
+                .collect();
+        }
+        cells
+    }
+
+    #[test]
+    fn smoothing_gives_the_published_vector() {
+        let raw = [
+            0, 2, 3, 9, 20, 31, 22, 8, 3, 2, 1, 0, 0, 4, 6, 18, 12, 15, 5, 1,
+        ];
+        let want = [
+            13, 33, 82, 179, 305, 371, 311, 181, 81, 36, 17, 10, 23, 66, 136, 199, 215, 177, 107,
+            50,
+        ];
+        assert_eq!(smoothed(&raw), want);
+    }
+
+    #[test]
+    fn one_cell_and_none_are_smoothed_too() {
+        assert_eq!(smoothed(&[]), Vec::<i64>::new());
+        assert_eq!(smoothed(&[5]), [80]);
+        assert_eq!(smoothed(&[5, 5]), [80, 80]);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_clipped_and_counted() {
+        let raw = [i64::MIN, -1, 0, CELL_MAX, CELL_MAX + 1, i64::MAX];
+        let mut out = [0; 6];
+        assert_eq!(smooth(&raw, &mut out), 4);
+        assert_eq!(out.to_vec(), twin(&raw));
+        let full = vec![i64::MAX; SPAN];
+        assert_eq!(sum(&full), CELL_MAX << 12);
+        assert_eq!(smoothed(&full), vec![CELL_MAX << 4; SPAN]);
+    }
+
+    proptest! {
+        #[test]
+        fn smoothing_equals_its_plain_twin(raw in prop::collection::vec(0i64..1 << 40, 0..70)) {
+            prop_assert_eq!(smoothed(&raw), twin(&raw));
+        }
+
+        #[test]
+        fn a_bin_holds_its_density_within_a_sixteenth(density in 1i64..i64::MAX) {
+            let at = bin(density);
+            prop_assert!(at < BINS);
+            prop_assert!(bin_low(at) <= density);
+            prop_assert!(density - bin_low(at) <= density >> STEPS);
+            prop_assert!(at + 1 == BINS - 16 || density < bin_low(at + 1));
+        }
+
+        #[test]
+        fn quantiles_bracket_the_sorted_ones(
+            cells in prop::collection::vec(prop_oneof![0i64..20, 0i64..1 << 54], 1..300)
+        ) {
+            let mut histogram = Histogram::new();
+            histogram.add(&cells);
+            let limits = histogram.limits();
+            let mut sorted: Vec<i64> = cells.into_iter().filter(|&cell| cell > 0).collect();
+            sorted.sort_unstable();
+            if sorted.is_empty() {
+                prop_assert_eq!((limits.hot_from, limits.cold_to), (i64::MAX, -1));
+            } else {
+                let hot = sorted[(sorted.len() * 9).div_ceil(10) - 1];
+                let cold = sorted[sorted.len().div_ceil(10) - 1];
+                prop_assert!(limits.hot_from <= hot && hot - limits.hot_from <= hot / 16);
+                prop_assert!(limits.cold_to >= cold && limits.cold_to - cold <= cold / 16);
+            }
+        }
+    }
+}

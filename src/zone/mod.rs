@@ -1,0 +1,594 @@
+//! Zones: where forced orders are dense enough to name, and where they are so thin that price meets none.
+//!
+//! A *hot* zone is a cluster of one holder's expected liquidations (`cluster`), dense against the map (`density`): shorts
+//! above the mark, longs below. A *cold* zone is a corridor of thin cells. A hot zone has an identity that survives
+//! refreshes while it overlaps itself by half, and a life driven by the mark (`life`).
+//!
+//! Cells are 2 bp of log price, counted from the bucket that holds the mark (cell 0 on both sides). Everything is a
+//! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the cells,
+//! a mark a few compares per zone.
+//!
+//! Invariants: live zones of a side never overlap; a side holds at most eight hot zones (live ones by notional, and of
+//! those swept the newest four) and four cold ones; ids grow from 1 and are not reused.
+//!
+//! What it is not: structure, reach and the hold-or-run label (scoring.md 11, steps 4 to 6) need inputs that are not
+//! here; and nothing here says that price is drawn to a zone.
+
+mod cluster;
+mod density;
+mod life;
+
+pub use density::SPAN;
+pub use life::{Change, cause, state};
+
+use crate::arena::Bounded;
+use crate::market::Holder;
+use crate::num::log::{BUCKET, bucket_low, bucket_of, px_of_ln};
+use crate::num::{Px, fixed};
+use crate::time::Nanos;
+use bytemuck::{Pod, Zeroable};
+use cluster::Cluster;
+use density::{Histogram, Limits};
+use life::Look;
+
+/// Hot zones a side.
+pub const HOT: usize = 8;
+/// Cold zones a side.
+pub const COLD: usize = 4;
+/// Places a side that zones which were swept may hold.
+pub const SWEPT: usize = 4;
+/// Changes kept for the reader of [`Zones::changes`].
+pub const CHANGES: usize = 32;
+
+/// `Zone::kind`: dense.
+pub const KIND_HOT: u8 = 0;
+/// `Zone::kind`: thin.
+pub const KIND_COLD: u8 = 1;
+/// `Zone::holder` of a cold zone.
+pub const HOLDER_NONE: u8 = 255;
+/// `Zone::flags`: hot and cold are relative to the present map, not to 30-day bands.
+pub const RELATIVE: u8 = 1;
+
+/// Stands for a sigma that is not warm: 20 bp as a Q32 return.
+pub const SIGMA_COLD: i64 = 8_589_935;
+
+/// The map as the zones see it: expected forced notional in cents per 2 bp bucket, index = distance in buckets from
+/// the bucket that holds the mark (0 = that bucket itself). Cells from [`SPAN`] on are not read.
+#[derive(Debug, Clone, Copy)]
+pub struct Heat<'a> {
+    /// Mark price; nothing happens without one.
+    pub mark: Px,
+    /// Longs, downwards.
+    pub below_long: &'a [i64],
+    /// Shorts, upwards.
+    pub above_short: &'a [i64],
+}
+
+/// One zone. All zeros is no zone (`high` 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Zone {
+    /// Lower edge.
+    pub low: Px,
+    /// Upper edge.
+    pub high: Px,
+    /// Middle of the densest bucket (of the middle one when cold).
+    pub peak: Px,
+    /// Mean price by notional, on the log scale (the middle when there is none).
+    pub vwap: Px,
+    /// Expected forced notional, cents; 0 after the sweep.
+    pub usd: i64,
+    /// `usd` at birth.
+    pub birth_usd: i64,
+    /// Shard time of birth.
+    pub born: Nanos,
+    /// Shard time at which it entered its state.
+    pub since: Nanos,
+    /// Peak over the hot threshold, Q16, saturating; ONE = just hot; 0 when cold.
+    pub heat: i64,
+    /// Height of the peak above its saddle, sixteenths of a cent per bucket; 0 when cold.
+    pub prominence: i64,
+    /// Lowest bucket, absolute number.
+    pub bottom: i32,
+    /// Highest bucket, absolute number.
+    pub top: i32,
+    /// Identity, from 1.
+    pub id: u32,
+    /// [`KIND_HOT`] or [`KIND_COLD`].
+    pub kind: u8,
+    /// 0 long, 1 short, [`HOLDER_NONE`].
+    pub holder: u8,
+    /// [`state`]; a cold zone stays FRESH.
+    pub state: u8,
+    /// [`RELATIVE`].
+    pub flags: u8,
+}
+
+impl Zone {
+    /// Buckets that both cover.
+    fn shared(&self, other: &Self) -> i64 {
+        let bottom = i64::from(self.bottom.max(other.bottom));
+        let top = i64::from(self.top.min(other.top));
+        (top - bottom + 1).max(0)
+    }
+
+    fn width(&self) -> i64 {
+        i64::from(self.top) - i64::from(self.bottom) + 1
+    }
+
+    /// True when they share at least half of the narrower one.
+    fn continues(&self, other: &Self) -> bool {
+        self.shared(other) * 2 >= self.width().min(other.width())
+    }
+
+    /// Sets the edges to whole buckets.
+    fn span(&mut self, bottom: i32, top: i32) {
+        (self.bottom, self.top) = (bottom, top);
+        self.low = bucket_low(i64::from(bottom));
+        self.high = bucket_low(i64::from(top) + 1);
+    }
+
+    /// Live ones first, nearest first; then what was swept, newest first.
+    fn rank(&self) -> (u8, i64, u32) {
+        let near = match (self.is_live(), self.holder) {
+            (false, _) => self.since.get().saturating_neg(),
+            (true, holder) if holder == Holder::Long as u8 => self.high.get().saturating_neg(),
+            (true, _) => self.low.get(),
+        };
+        (u8::from(!self.is_live()), near, self.id)
+    }
+}
+
+/// All zones of one symbol and mode. All zeros is "no map yet".
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Zones {
+    /// By holder: longs (below), shorts (above).
+    hot: [Bounded<Zone, HOT>; 2],
+    cold: [Bounded<Zone, COLD>; 2],
+    changes: Bounded<Change, CHANGES>,
+    /// Changes that nobody took before 32 newer ones came.
+    pub missed: u64,
+    /// Cells that were negative or absurd and were clipped.
+    pub clipped: u64,
+    /// Refreshes so far.
+    pub refreshes: u64,
+    /// Shard time of the newest refresh.
+    pub refreshed: Nanos,
+    sigma_tau: i64,
+    tick: Px,
+    last_id: u64,
+}
+
+/// One side's raw cells and where they lie.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    raw: &'a [i64],
+    /// Bucket of cell 0.
+    origin: i64,
+    holder: Holder,
+}
+
+impl Side<'_> {
+    /// The bucket of a cell.
+    fn bucket(&self, cell: usize) -> i32 {
+        let way = cell as i64;
+        // A price has 63 bits, so its bucket is below 2^18.
+        match self.holder {
+            Holder::Long => (self.origin - way) as i32,
+            Holder::Short => (self.origin + way) as i32,
+        }
+    }
+
+    /// The cells between two buckets, as a range of `raw`.
+    fn cells(&self, zone: &Zone) -> &[i64] {
+        let (near, far) = match self.holder {
+            Holder::Long => (
+                self.origin - i64::from(zone.top),
+                self.origin - i64::from(zone.bottom),
+            ),
+            Holder::Short => (
+                i64::from(zone.bottom) - self.origin,
+                i64::from(zone.top) - self.origin,
+            ),
+        };
+        let end = (far + 1).clamp(0, self.raw.len() as i64) as usize;
+        &self.raw[(near.max(0) as usize).min(end)..end]
+    }
+
+    /// The price `way` (Q16 cells) outwards from the middle of cell 0.
+    fn price(&self, way: i64) -> Px {
+        let out = fixed::mulq(way, BUCKET);
+        let middle = self
+            .origin
+            .saturating_mul(BUCKET)
+            .saturating_add(BUCKET / 2);
+        px_of_ln(match self.holder {
+            Holder::Long => middle.saturating_sub(out),
+            Holder::Short => middle.saturating_add(out),
+        })
+    }
+
+    /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
+    fn zone(&self, lo: usize, hi: usize, peak: usize) -> Zone {
+        let mut zone = Zone::zeroed();
+        let (a, b) = (self.bucket(lo), self.bucket(hi));
+        zone.span(a.min(b), a.max(b));
+        zone.peak = self.price((peak as i64) << 16);
+        zone.usd = density::sum(&self.raw[lo..=hi]);
+        let moment: i128 = (self.raw[lo..=hi].iter().enumerate())
+            .map(|(at, &cell)| i128::from(density::held(cell)) * (lo + at) as i128)
+            .sum();
+        zone.vwap = if zone.usd > 0 {
+            self.price(((moment << 16) / i128::from(zone.usd)) as i64)
+        } else {
+            self.price(((lo + hi) as i64) << 15)
+        };
+        zone
+    }
+}
+
+/// Up to eight clusters of a side, heaviest first.
+struct Heaviest {
+    list: [(i64, Cluster); HOT],
+    used: usize,
+}
+
+impl Heaviest {
+    fn offer(&mut self, usd: i64, cluster: Cluster) {
+        let at = self.list[..self.used].partition_point(|held| held.0 >= usd);
+        if at == HOT || usd <= 0 {
+            return;
+        }
+        let end = self.used.min(HOT - 1);
+        self.list.copy_within(at..end, at + 1);
+        self.list[at] = (usd, cluster);
+        self.used = end + 1;
+    }
+}
+
+impl Zones {
+    /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark.
+    ///
+    /// Sigmas are Q32 log returns, of one hour and of the mode's horizon; 0 = not warm, for which [`SIGMA_COLD`]
+    /// stands. `tick` 0 = not known. Without a mark nothing changes.
+    pub fn refresh(&mut self, now: Nanos, heat: &Heat, sigma_1h: i64, sigma_tau: i64, tick: Px) {
+        if heat.mark.get() <= 0 {
+            return;
+        }
+        self.sigma_tau = sigma_tau;
+        self.tick = tick;
+        // First what the mark alone decides, on the zones as they were: a zone it went through has no cells left.
+        self.mark(now, heat.mark);
+
+        let mut smooth = [[0; SPAN]; 2];
+        let origin = bucket_of(heat.mark);
+        let sides = [
+            (heat.below_long, Holder::Long),
+            (heat.above_short, Holder::Short),
+        ]
+        .map(|(raw, holder)| Side {
+            raw: &raw[..raw.len().min(SPAN)],
+            origin,
+            holder,
+        });
+        let mut histogram = Histogram::new();
+        for (side, smooth) in sides.iter().zip(&mut smooth) {
+            let cells = &mut smooth[..side.raw.len()];
+            self.clipped += density::smooth(side.raw, cells);
+            histogram.add(cells);
+        }
+        let limits = histogram.limits();
+        for (side, smooth) in sides.iter().zip(&smooth) {
+            let cells = &smooth[..side.raw.len()];
+            let mut top = Heaviest {
+                list: [(0, Cluster::default()); HOT],
+                used: 0,
+            };
+            cluster::clusters(cells, limits.hot_from, |cluster| {
+                top.offer(density::sum(&side.raw[cluster.lo..=cluster.hi]), cluster);
+            });
+            self.renew_hot(now, heat.mark, side, cells, &top, limits);
+            self.renew_cold(now, side, cells, &top, limits, sigma_1h);
+        }
+        self.refreshes += 1;
+        self.refreshed = now;
+        self.mark(now, heat.mark);
+    }
+
+    /// The life cycle at a mark: cheap, for every change of the mark and every heartbeat. Price 0 is no mark.
+    pub fn mark(&mut self, now: Nanos, mark: Px) {
+        if mark.get() <= 0 {
+            return;
+        }
+        let look = Look::new(now, mark, warm(self.sigma_tau), self.tick);
+        for side in 0..2 {
+            let mut moved = false;
+            for at in 0..self.hot[side].len() {
+                // A zone steps at most four times at one mark (life: nothing rings).
+                while let Some(change) = self.hot[side].as_mut_slice()[at].step(&look) {
+                    self.report(change);
+                    moved = true;
+                }
+            }
+            if moved {
+                self.tidy(now, side);
+            }
+        }
+    }
+
+    /// Drops what expired, keeps the newest of those swept, and puts the rest in order.
+    fn tidy(&mut self, now: Nanos, side: usize) {
+        self.hot[side]
+            .as_mut_slice()
+            .sort_unstable_by_key(Zone::rank);
+        let live = self.hot[side].as_slice().partition_point(Zone::is_live);
+        let mut swept = 0;
+        let mut at = live;
+        while let Some(zone) = self.hot[side].as_mut_slice().get_mut(at) {
+            let over = zone.state == state::EXPIRED;
+            if !over && swept < SWEPT {
+                swept += 1;
+                at += 1;
+                continue;
+            }
+            let crowded = (!over).then(|| zone.become_state(state::EXPIRED, cause::CROWDED, now));
+            self.hot[side].remove(at);
+            if let Some(change) = crowded {
+                self.report(change);
+            }
+        }
+    }
+
+    fn report(&mut self, change: Change) {
+        // LIMIT: the oldest change makes room; counted in `missed`.
+        if self.changes.len() == CHANGES {
+            self.changes.remove(0);
+            self.missed += 1;
+        }
+        let _ = self.changes.push(change);
+    }
+
+    fn fresh_id(&mut self) -> u32 {
+        // LIMIT: stays at the last number after 2^32 zones: at one a second, in 136 years.
+        self.last_id = (self.last_id + 1).min(u64::from(u32::MAX));
+        self.last_id as u32
+    }
+
+    /// Gives each cluster its old identity or a new one, and ends the live zones that no cluster continues.
+    fn renew_hot(
+        &mut self,
+        now: Nanos,
+        mark: Px,
+        side: &Side,
+        cells: &[i64],
+        top: &Heaviest,
+        limits: Limits,
+    ) {
+        let place = side.holder as usize;
+        let mut found = [Zone::zeroed(); HOT];
+        for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
+            *zone = side.zone(cluster.lo, cluster.hi, cluster.peak);
+            zone.heat = fixed::divq(cells[cluster.peak], limits.hot_from);
+            zone.prominence = cluster.prominence;
+            zone.holder = side.holder as u8;
+            zone.flags = limits.flags;
+        }
+        let found = &mut found[..top.used];
+        let old = self.hot[place];
+        let heirs = heirs(old.as_slice(), found);
+        self.hot[place].clear();
+        for (zone, heir) in old.as_slice().iter().zip(heirs) {
+            if !zone.is_live() {
+                let _ = self.hot[place].push(*zone);
+            } else if let Some(next) = heir.and_then(|at| found.get_mut(at)) {
+                inherit(next, zone, mark);
+            } else {
+                self.end_or_hold(now, mark, *zone, side, found);
+            }
+        }
+        keep_apart(found, side.holder);
+        for zone in found {
+            if self.hot[place].len() == HOT {
+                // LIMIT: the lightest clusters find no place beside what was swept or is held.
+                if zone.id != 0 {
+                    let change = zone.become_state(state::EXPIRED, cause::CROWDED, now);
+                    self.report(change);
+                }
+                continue;
+            }
+            if zone.id == 0 {
+                (zone.id, zone.born, zone.state) = (self.fresh_id(), now, state::NONE);
+                zone.birth_usd = zone.usd;
+                let change = zone.become_state(state::FRESH, cause::BORN, now);
+                self.report(change);
+            }
+            let _ = self.hot[place].push(*zone);
+        }
+        self.tidy(now, place);
+    }
+
+    /// A live zone that no cluster continues: over, unless the mark stands in it. That one waits for its outcome in
+    /// what the clusters leave of its place.
+    fn end_or_hold(&mut self, now: Nanos, mark: Px, mut zone: Zone, side: &Side, found: &[Zone]) {
+        let merged = found
+            .iter()
+            .any(|other| zone.shared(other) * 2 >= zone.width());
+        if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 && !merged {
+            for other in found {
+                if other.shared(&zone) == 0 {
+                    continue;
+                }
+                if other.bottom > zone.bottom {
+                    zone.span(zone.bottom, other.bottom - 1);
+                } else {
+                    zone.span(other.top + 1, zone.top);
+                }
+            }
+            zone.usd = density::sum(side.cells(&zone));
+            let _ = self.hot[side.holder as usize].push(zone);
+            return;
+        }
+        let left = density::sum(side.cells(&zone));
+        let cause = if left.saturating_mul(4) < zone.birth_usd {
+            cause::MASS
+        } else {
+            cause::LOST
+        };
+        let change = zone.become_state(state::EXPIRED, cause, now);
+        self.report(change);
+    }
+
+    /// Thin runs at least half a sigma wide, the nearest four.
+    fn renew_cold(
+        &mut self,
+        now: Nanos,
+        side: &Side,
+        cells: &[i64],
+        top: &Heaviest,
+        limits: Limits,
+        sigma_1h: i64,
+    ) {
+        let place = side.holder as usize;
+        let mut hot = [(0, 0); HOT];
+        for (run, (_, cluster)) in hot.iter_mut().zip(&top.list[..top.used]) {
+            *run = (cluster.lo, cluster.hi);
+        }
+        let hot = &mut hot[..top.used];
+        hot.sort_unstable();
+        // Half a sigma in Q48, against buckets of Q48.
+        let wide = i128::from(warm(sigma_1h)) << 15;
+        let old = self.cold[place];
+        let mut taken = [false; COLD];
+        self.cold[place].clear();
+        cluster::corridors(cells, limits.cold_to, hot, |lo, hi| {
+            let buckets = (hi - lo + 1) as i128;
+            if buckets * i128::from(BUCKET) < wide || self.cold[place].len() == COLD {
+                return;
+            }
+            let mut zone = side.zone(lo, hi, usize::midpoint(lo, hi));
+            (zone.kind, zone.holder, zone.flags) = (KIND_COLD, HOLDER_NONE, limits.flags);
+            (zone.born, zone.since, zone.birth_usd) = (now, now, zone.usd);
+            let past = (old.as_slice().iter().zip(&mut taken))
+                .find(|(past, taken)| !**taken && past.continues(&zone));
+            if let Some((past, taken)) = past {
+                *taken = true;
+                (zone.id, zone.born, zone.since) = (past.id, past.born, past.since);
+                zone.birth_usd = past.birth_usd;
+            } else {
+                zone.id = self.fresh_id();
+            }
+            let _ = self.cold[place].push(zone);
+        });
+    }
+
+    /// Hot zones of shorts: live ones nearest first, then those swept, newest first (they may lie below by now).
+    #[must_use]
+    pub fn hot_above(&self) -> &[Zone] {
+        self.hot[Holder::Short as usize].as_slice()
+    }
+    /// Hot zones of longs: live ones nearest first, then those swept, newest first (they may lie above by now).
+    #[must_use]
+    pub fn hot_below(&self) -> &[Zone] {
+        self.hot[Holder::Long as usize].as_slice()
+    }
+    /// Cold zones above, nearest first.
+    #[must_use]
+    pub fn cold_above(&self) -> &[Zone] {
+        self.cold[Holder::Short as usize].as_slice()
+    }
+    /// Cold zones below, nearest first.
+    #[must_use]
+    pub fn cold_below(&self) -> &[Zone] {
+        self.cold[Holder::Long as usize].as_slice()
+    }
+    /// The nearest live hot zone of a side; `None` when there is none.
+    #[must_use]
+    pub fn nearest(&self, above: bool) -> Option<&Zone> {
+        let side = if above {
+            self.hot_above()
+        } else {
+            self.hot_below()
+        };
+        side.first().filter(|zone| zone.is_live())
+    }
+    /// What changed since [`Zones::clear_changes`], oldest first, the newest 32.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        self.changes.as_slice()
+    }
+    /// Says that the changes were taken.
+    pub fn clear_changes(&mut self) {
+        self.changes.clear();
+    }
+}
+
+/// A sigma to work with.
+fn warm(sigma: i64) -> i64 {
+    if sigma > 0 { sigma } else { SIGMA_COLD }
+}
+
+/// For each old zone the cluster that continues it: the pairs with the most shared buckets first, of equal ones the
+/// older zone, then the heavier cluster.
+fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
+    let mut heirs = [None; HOT];
+    for _ in 0..found.len() {
+        let mut best: Option<(i64, u32, usize, usize)> = None;
+        for (at, zone) in old.iter().enumerate() {
+            if heirs[at].is_some() || !zone.is_live() {
+                continue;
+            }
+            for (to, next) in found.iter().enumerate() {
+                if heirs.contains(&Some(to)) || !zone.continues(next) {
+                    continue;
+                }
+                let shared = zone.shared(next);
+                if best
+                    .is_none_or(|(most, id, ..)| shared > most || (shared == most && zone.id < id))
+                {
+                    best = Some((shared, zone.id, at, to));
+                }
+            }
+        }
+        let Some((_, _, at, to)) = best else { break };
+        heirs[at] = Some(to);
+    }
+    heirs
+}
+
+/// Hands the identity on. While the mark stands in a zone its near edge stays where it was: the cells behind the mark
+/// are gone from the map, not from the zone.
+fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
+    (next.id, next.born, next.birth_usd) = (old.id, old.born, old.birth_usd);
+    (next.state, next.since) = (old.state, old.since);
+    if old.state == state::TOUCHED && old.ahead(mark) <= 0 {
+        if old.holder == Holder::Short as u8 {
+            next.span(old.bottom.min(next.bottom), next.top);
+        } else {
+            next.span(next.bottom, old.top.max(next.top));
+        }
+    }
+}
+
+/// Pulls a kept near edge back behind any cluster that lies nearer.
+fn keep_apart(found: &mut [Zone], holder: Holder) {
+    for at in 0..found.len() {
+        let mut zone = found[at];
+        for (index, other) in found.iter().enumerate() {
+            if index == at || other.shared(&zone) == 0 {
+                continue;
+            }
+            match holder {
+                Holder::Short if other.top < zone.top => zone.span(other.top + 1, zone.top),
+                Holder::Long if other.bottom > zone.bottom => {
+                    zone.span(zone.bottom, other.bottom - 1);
+                }
+                _ => {}
+            }
+        }
+        found[at] = zone;
+    }
+}
+
+#[cfg(test)]
+mod tests;
