@@ -179,22 +179,22 @@ pub(super) fn corridors(
         .iter()
         .rposition(|&cell| cell > 0)
         .map_or(0, |at| at + 1);
-    let mut hot = hot.iter().copied().peekable();
-    let mut start = None;
-    for (at, &cell) in cells[..end].iter().enumerate() {
-        while hot.next_if(|&(_, hi)| hi < at).is_some() {}
-        let covered = hot.peek().is_some_and(|&(lo, _)| lo <= at);
-        match (cell <= to && !covered, start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                found(from, at - 1);
-                start = None;
+    // The stretches between clusters, then the runs in each: the inner loop has one question.
+    let mut from = 0;
+    for &(lo, hi) in hot.iter().chain(&[(end, end)]) {
+        let mut start = from;
+        for (at, &cell) in (from..).zip(cells.get(from..lo.min(end)).unwrap_or(&[])) {
+            if cell > to {
+                if at > start {
+                    found(start, at - 1);
+                }
+                start = at + 1;
             }
-            _ => {}
         }
-    }
-    if let Some(from) = start {
-        found(from, end - 1);
+        if lo.min(end) > start {
+            found(start, lo.min(end) - 1);
+        }
+        from = hi + 1;
     }
 }
 

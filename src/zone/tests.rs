@@ -418,6 +418,41 @@ fn the_cost_of_a_refresh() {
         zones.mark(at(3_000), price(0).plus(Px::new(turn % 2)));
     }
     let mark = start.elapsed().as_nanos() / 100_000;
+    let mut out = vec![0; SPAN];
+    let lap = |what: &str, run: &mut dyn FnMut()| {
+        let best = (0..2_000).map(|_| {
+            let start = std::time::Instant::now();
+            run();
+            start.elapsed().as_nanos()
+        });
+        println!("{what} {} ns", best.min().unwrap());
+    };
+    lap("smooth a side", &mut || {
+        density::smooth(std::hint::black_box(&cells), &mut out);
+    });
+    let smooth = out.clone();
+    let mut limits = None;
+    lap("count and cut a side", &mut || {
+        let mut histogram = Histogram::new();
+        histogram.add(std::hint::black_box(&smooth));
+        limits = Some(histogram.limits());
+    });
+    let limits = limits.unwrap();
+    lap("clusters of a side", &mut || {
+        cluster::clusters(std::hint::black_box(&smooth), limits.hot_from, |cluster| {
+            std::hint::black_box(cluster);
+        });
+    });
+    lap("corridors of a side", &mut || {
+        cluster::corridors(
+            std::hint::black_box(&smooth),
+            limits.cold_to,
+            &[],
+            |lo, hi| {
+                std::hint::black_box((lo, hi));
+            },
+        );
+    });
     println!("refresh of both sides {best} ns, mark {mark} ns");
     assert!(best < 200_000 && mark < 5_000);
 }
