@@ -1,8 +1,8 @@
 //! Zones: where forced orders are dense enough to name, and where they are so thin that price meets none.
 //!
-//! A *hot* zone is a cluster of one holder's expected liquidations (`cluster`), dense against the map (`density`): shorts
-//! above the mark, longs below. A *cold* zone is a corridor of thin cells. A hot zone has an identity that survives
-//! refreshes while it overlaps itself by half, and a life driven by the mark (`life`).
+//! A *hot* zone is a cluster of one holder's expected liquidations (`cluster`), dense against the map (`density`):
+//! shorts above the mark, longs below. A *cold* zone is a corridor of thin cells. A hot zone has an identity that
+//! survives refreshes while it overlaps itself by half, and a life driven by the mark (`life`).
 //!
 //! Cells are 2 bp of log price, counted from the bucket that holds the mark (cell 0 on both sides). Everything is a
 //! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the cells,
