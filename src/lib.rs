@@ -3,8 +3,10 @@
 
 pub mod arena;
 pub mod book;
+pub mod config;
 pub mod event;
 pub mod health;
+pub mod idle;
 pub mod market;
 pub mod num;
 pub mod ring;

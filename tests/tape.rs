@@ -1,8 +1,12 @@
-//! Tapes and sessions from files: what compression, folders and real recordings add to the unit tests.
+//! Tapes and sessions from files: what compression, folders and real recordings add to the unit
+//! tests.
+
+#![allow(clippy::expect_used, reason = "a helper of tests fails the test")]
 
 use isotherm::tape::{self, End, Header, Kind, Ordered, Record, Turn, Writer};
 use isotherm::time::{Nanos, TICK};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 fn captures() -> Option<PathBuf> {
@@ -14,7 +18,12 @@ fn captures() -> Option<PathBuf> {
     if captures.is_dir() {
         return Some(captures);
     }
-    println!("SKIPPED: no captures at {}", captures.display());
+    // Past the capture of the test harness, so that it is seen.
+    let _ = writeln!(
+        std::io::stderr(),
+        "SKIPPED: no captures at {}",
+        captures.display()
+    );
     None
 }
 

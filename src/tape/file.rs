@@ -4,7 +4,7 @@
 //! file     | head | record | record | ...                                | End |
 //!
 //! head     0         8         12        16         24         28        32
-//!          | magic   | version | flags   | created  | plan_len | crc     | plan: JSON, plan_len bytes
+//!          | magic   | version | flags   | created  | plan_len | crc     | plan: JSON text
 //!          "ISOTAPE\0"                     i64 ns                crc32 of bytes 0..28 and the plan
 //!          flags: bit 0 = journalled
 //!
@@ -16,12 +16,12 @@
 //! payload  Frame, Sent     the message               Ticks   count u32        (stamp = the first)
 //!          Connect         the address               Order   groups u32       (stamp = 0)
 //!          Disconnect      the reason                End     input_seq u64, state_hash u64,
-//!          Rest            request \n body                   records of each kind: 9 x u64, by kind number
+//!          Rest            request \n body                   records of each kind: 9 x u64
 //! ```
-//! Little-endian throughout. The mark begins with a byte that never occurs in UTF-8, so records can be found again
-//! behind damage. A bad record with a good one somewhere behind it is *damage*, an error with its offset; a bad record with
-//! nothing good behind it is a *torn end*: reading stops and the bytes dropped are counted. A file whose End is missing
-//! was not closed cleanly.
+//! Little-endian throughout. The mark begins with a byte that never occurs in UTF-8, so records can
+//! be found again behind damage. A bad record with a good one somewhere behind it is *damage*, an
+//! error with its offset; a bad record with nothing good behind it is a *torn end*: reading stops
+//! and the bytes dropped are counted. A file whose End is missing was not closed cleanly.
 
 use super::{End, Error, Header, KINDS, Kind, Record, RunPlan};
 use crate::time::Nanos;
@@ -74,7 +74,8 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
         .map_or(0, u64::from_le_bytes)
 }
 
-/// Writes a tape. Dropping it without [`Writer::finish`] leaves a tape without its End, which readers report.
+/// Writes a tape. Dropping it without [`Writer::finish`] leaves a tape without its End, which
+/// readers report.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
@@ -131,8 +132,8 @@ impl<W: Write> Writer<W> {
     /// Writes one record.
     ///
     /// # Errors
-    /// The machine; [`Error::Unwritable`] for a payload beyond [`PAYLOAD_MAX`], a request with a line break, an empty
-    /// run, or an End, which only [`Writer::finish`] writes.
+    /// The machine; [`Error::Unwritable`] for a payload beyond [`PAYLOAD_MAX`], a request with a
+    /// line break, an empty run, or an End, which only [`Writer::finish`] writes.
     pub fn append(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let refuse = |reason| Error::Unwritable {
             len: record.text().0.len(),
@@ -294,7 +295,8 @@ impl<R: Read> Reader<R> {
     /// Reads the head. `name` is what errors call it.
     ///
     /// # Errors
-    /// [`Error::Header`] when the head is short, foreign, of another version, or its checksum fails.
+    /// [`Error::Header`] when the head is short, foreign, of another version, or its checksum
+    /// fails.
     pub fn new(name: &str, input: R) -> Result<Self, Error> {
         let mut reader = Self {
             name: name.to_owned(),
@@ -414,8 +416,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The next record, borrowed until the next call; `None` at the end, torn or clean. After an error it stays at an
-    /// end.
+    /// The next record, borrowed until the next call; `None` at the end, torn or clean. After an
+    /// error it stays at an end.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Newer`], the machine.
@@ -740,7 +742,13 @@ mod tests {
         #[test]
         fn any_records_survive_the_file(
             seeds in prop::collection::vec(
-                (1u8..8, any::<u8>(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..300), 1u32..),
+                (
+                    1u8..8,
+                    any::<u8>(),
+                    any::<i64>(),
+                    prop::collection::vec(any::<u8>(), 0..300),
+                    1u32..,
+                ),
                 0..40,
             ),
             tail in prop::collection::vec(any::<u8>(), 0..40),

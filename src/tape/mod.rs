@@ -1,18 +1,20 @@
 //! Tape: recorded input, exactly as it came, in the order the shard consumed it.
 //!
-//! Two sources have one face. A *tape* (`file`) is our own format: raw websocket text, REST answers, connects, and the
-//! journal of the order in which the shard took from its rings. A *session* (`session`) is a recording in JSON lines
-//! with nothing but receive stamps; its ticks are made from the stamps by the rule of [`Grid`]. [`Ordered`] turns either
-//! into turns: "so many ticks", "so many groups of that ring", so that a replay steps what a live run stepped.
+//! Two sources have one face. A *tape* (`file`) is our own format: raw websocket text, REST
+//! answers, connects, and the journal of the order in which the shard took from its rings. A
+//! *session* (`session`) is a recording in JSON lines with nothing but receive stamps; its ticks
+//! are made from the stamps by the rule of [`Grid`]. [`Ordered`] turns either into turns: "so many
+//! ticks", "so many groups of that ring", so that a replay steps what a live run stepped.
 //!
 //! ```text
-//!   feed ring 0 --frames-->  \                                   / Ticks{first,count}
-//!   feed ring 1 --frames-->   Writer --> file --> Source --> Ordered
-//!   shard ------journal-->   /                                   \ Ring{ring,groups} --> next_record(ring)
+//!   feed ring 0 --frames-->  \                               / Tick{first,count}
+//!   feed ring 1 --frames-->   Writer -> file -> Source -> Ordered
+//!   shard ------journal-->   /                               \ Ring{ring,groups}: next_record
 //! ```
-//! Nothing is decoded here and nothing is dropped: a tape outlives its decoders. Times are nanoseconds since the Unix
-//! epoch. This is cold code: it may ask for memory, never more than [`file::PAYLOAD_MAX`] for a record and
-//! [`ordered::HELD_MAX`] for what waits. Pacing belongs to who replays.
+//! Nothing is decoded here and nothing is dropped: a tape outlives its decoders. Times are
+//! nanoseconds since the Unix epoch. This is cold code: it may ask for memory, never more than
+//! [`file::PAYLOAD_MAX`] for a record and [`ordered::HELD_MAX`] for what waits. Pacing belongs to
+//! who replays.
 
 pub mod file;
 pub mod ordered;
@@ -34,7 +36,8 @@ pub use subscriptions::{Subscriptions, subscriptions};
 /// Bytes to read from, whatever they are wrapped in.
 pub type Input = Box<dyn Read + Send>;
 
-/// Kinds of record; the number is the format: append, never renumber. 0 is none, so zeroed bytes are no record.
+/// Kinds of record; the number is the format: append, never renumber. 0 is none, so zeroed bytes
+/// are no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "each is explained once, at its Record")]
@@ -302,9 +305,9 @@ impl Error {
     }
 }
 
-/// The one rule of ticks, for live runs and for sessions: shard time is the receive stamp made monotone, ticks lie on
-/// the grid of [`TICK`] anchored at or just before the first stamp, and every grid stamp at or before an event comes
-/// before it. The anchor itself is the first tick.
+/// The one rule of ticks, for live runs and for sessions: shard time is the receive stamp made
+/// monotone, ticks lie on the grid of [`TICK`] anchored at or just before the first stamp, and
+/// every grid stamp at or before an event comes before it. The anchor itself is the first tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grid {
     /// Next grid stamp not yet ticked; zero before the first stamp.
@@ -312,8 +315,9 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The run of ticks due before an event of this stamp, now counted as given. `None` when none is due, which is
-    /// also the answer for a stamp that runs backwards. A run longer than `u32::MAX` comes in parts: ask until `None`.
+    /// The run of ticks due before an event of this stamp, now counted as given. `None` when none
+    /// is due, which is also the answer for a stamp that runs backwards. A run longer than
+    /// `u32::MAX` comes in parts: ask until `None`.
     pub fn due(&mut self, stamp: Nanos) -> Option<(Nanos, u32)> {
         let step = TICK.get();
         // LIMIT: the last tick of time is never stepped, so that `next` cannot overflow.
@@ -387,8 +391,8 @@ impl Source {
     }
 }
 
-/// Opens a recording: a tape, a session, either of them zstd-compressed, or a folder that holds one. What it is is
-/// told by its first bytes, not by its name.
+/// Opens a recording: a tape, a session, either of them zstd-compressed, or a folder that holds
+/// one. What it is is told by its first bytes, not by its name.
 ///
 /// # Errors
 /// The machine, an empty folder, a tape head that does not hold together.

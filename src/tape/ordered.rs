@@ -1,12 +1,13 @@
 //! Ordered: a recording as turns, so that a replay steps exactly what the live shard stepped.
 //!
-//! The journal and the frames reach the writer through different rings, so in the file a turn may stand before or
-//! behind the frames it speaks of. A *group* is a Frame, Rest, Connect or Disconnect record that yielded at least one
-//! event; the shard takes whole groups only, and ticks only between groups. Which records yield events is known after
-//! decoding, which is not done here, so the replay pulls:
+//! The journal and the frames reach the writer through different rings, so in the file a turn may
+//! stand before or behind the frames it speaks of. A *group* is a Frame, Rest, Connect or
+//! Disconnect record that yielded at least one event; the shard takes whole groups only, and ticks
+//! only between groups. Which records yield events is known after decoding, which is not done here,
+//! so the replay pulls:
 //!
 //! ```text
-//!   file      F0a F1a Order{0,2} Ticks{t,3} F0b F0c Order{1,1} F1b Order{0,1}      (F0b yields no event)
+//!   file   F0a F1a Order{0,2} Ticks{t,3} F0b F0c Order{1,1} F1b Order{0,1}   (F0b: no event)
 //!
 //!   next_turn      -> Ring{0,2}     next_record(0) -> F0a    one group
 //!                                   next_record(0) -> F0b    no event: not a group, pull again
@@ -29,11 +30,12 @@
 //!       }
 //!   }
 //! ```
-//! Without a journal (sessions, recorder-only tapes) every record is a turn of its own, in file order; ticks are made
-//! from its stamp by [`Grid`] and come before it; `next_record` gives the one record and then `None`, whether or not it
-//! yielded events.
+//! Without a journal (sessions, recorder-only tapes) every record is a turn of its own, in file
+//! order; ticks are made from its stamp by [`Grid`] and come before it; `next_record` gives the one
+//! record and then `None`, whether or not it yielded events.
 //!
-//! Memory grows with the skew between journal and frames, at most [`HELD_MAX`], not with the recording.
+//! Memory grows with the skew between journal and frames, at most [`HELD_MAX`], not with the
+//! recording.
 
 use super::{Error, Grid, Kind, Record, Source, open};
 use crate::time::Nanos;
@@ -208,7 +210,8 @@ impl Ordered {
         Ok(Some(turn))
     }
 
-    /// The next record of a ring, in ring order, borrowed until the next call; `None` when there is none.
+    /// The next record of a ring, in ring order, borrowed until the next call; `None` when there is
+    /// none.
     ///
     /// # Errors
     /// Those of the source, and [`Error::Skew`].
@@ -280,7 +283,8 @@ impl Ordered {
         &self.source
     }
 
-    /// Records read and not given out: after the last turn of a clean tape, what was received but never stepped.
+    /// Records read and not given out: after the last turn of a clean tape, what was received but
+    /// never stepped.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.rings.iter().map(VecDeque::len).sum()

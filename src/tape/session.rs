@@ -1,12 +1,14 @@
 //! Session: a recording in JSON lines, read as if it were a tape without a journal.
 //!
 //! ```text
-//! {"recv_ns": N, "kind": "recv" | "send" | "connect" | "disconnect", "conn": "...", "url": "...", "frame": "..."}
+//! {"recv_ns": N, "kind": "recv" | "send" | "connect" | "disconnect",
+//!  "conn": "...", "url": "...", "frame": "..."}                                 (on one line)
 //! ```
-//! `recv_ns` is Unix nanoseconds and must be there; a missing `kind` is a `recv`; every `conn` is a ring, numbered as
-//! they appear, a missing one is a ring like any other. `frame_b64` instead of `frame` is a binary message in base64.
-//! A sibling folder `rest/` holds the bodies of the REST answers: each file is one [`Record::Rest`] before everything
-//! else, in file-name order, on ring 0, with the stamp of the first line; [`request_of`] reads the request off the name.
+//! `recv_ns` is Unix nanoseconds and must be there; a missing `kind` is a `recv`; every `conn` is a
+//! ring, numbered as they appear, a missing one is a ring like any other. `frame_b64` instead of
+//! `frame` is a binary message in base64. A sibling folder `rest/` holds the bodies of the REST
+//! answers: each file is one [`Record::Rest`] before everything else, in file-name order, on ring
+//! 0, with the stamp of the first line; [`request_of`] reads the request off the name.
 
 use super::{Error, Record};
 use crate::time::Nanos;
@@ -83,7 +85,8 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Begins to read. `name` is what errors call it; `rest` is the folder of REST bodies, which need not be there.
+    /// Begins to read. `name` is what errors call it; `rest` is the folder of REST bodies, which
+    /// need not be there.
     ///
     /// # Errors
     /// A folder that cannot be read, a malformed first line.
@@ -304,10 +307,10 @@ const COMPOUND: [&str; 14] = [
 
 /// The request a REST file's name tells: `_` separates, `a_b_k=v_l=w.json` is `/a/b?k=v&l=w`.
 ///
-/// Three rules undo what the separator hides: names of [`COMPOUND`] keep their underscores; behind the first `=` a
-/// piece without `=` belongs to the next key when it is all lower case and a key follows (`with_id=`), else to the
-/// value before it (`contract=DIA_USDT`). A lower-case value with an underscore before another key cannot be told and
-/// reads as part of the key.
+/// Three rules undo what the separator hides: names of [`COMPOUND`] keep their underscores; behind
+/// the first `=` a piece without `=` belongs to the next key when it is all lower case and a key
+/// follows (`with_id=`), else to the value before it (`contract=DIA_USDT`). A lower-case value with
+/// an underscore before another key cannot be told and reads as part of the key.
 #[must_use]
 pub fn request_of(name: &str) -> String {
     let stem = name.strip_suffix(".json").unwrap_or(name);

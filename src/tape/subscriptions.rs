@@ -1,7 +1,7 @@
 //! Subscriptions: what a recording listens to, found by looking at what was sent when it began.
 //!
-//! A replay takes its symbols from here unless told otherwise. Raw topics are given as they were written
-//! (`tickers.BTCUSDT`); what asset a topic means is the venue's business.
+//! A replay takes its symbols from here unless told otherwise. Raw topics are given as they were
+//! written (`tickers.BTCUSDT`); what asset a topic means is the venue's business.
 
 use super::{Error, Record, open};
 use serde_json::Value;
@@ -10,8 +10,8 @@ use std::path::Path;
 /// A recording is asked no further when this many messages have come since something was last sent.
 pub const QUIET_FRAMES: u32 = 2_048;
 
-/// Where a venue lives: part of the host, start of the path (`/` = any), its name. The first row that fits wins; the
-/// path alone is enough when the host is a stand-in (`127.0.0.1`).
+/// Where a venue lives: part of the host, start of the path (`/` = any), its name. The first row
+/// that fits wins; the path alone is enough when the host is a stand-in (`127.0.0.1`).
 const PLACES: [(&str, &str, &str); 10] = [
     ("bybit", "/", "bybit"),
     ("", "/v5/public/linear", "bybit"),
@@ -32,7 +32,8 @@ pub struct Subscriptions {
     pub url: Option<String>,
     /// Name of the venue that address belongs to, also of venues without a decoder.
     pub venue: Option<&'static str>,
-    /// Topics asked for, in order, each once; an argument that is no string is given as its JSON text.
+    /// Topics asked for, in order, each once; an argument that is no string is given as its JSON
+    /// text.
     pub topics: Vec<String>,
 }
 
@@ -47,7 +48,8 @@ pub fn venue_of(url: &str) -> Option<&'static str> {
         .map(|(.., name)| *name)
 }
 
-/// Reads the beginning of a recording for its subscriptions; stops once frames have gone on for a while.
+/// Reads the beginning of a recording for its subscriptions; stops once frames have gone on for a
+/// while.
 ///
 /// # Errors
 /// Those of [`open`] and of reading.
@@ -79,7 +81,8 @@ pub fn subscriptions(path: &Path) -> Result<Subscriptions, Error> {
     Ok(found)
 }
 
-/// Topics of one sent message: the arguments of a subscription; nothing for a ping or anything else.
+/// Topics of one sent message: the arguments of a subscription; nothing for a ping or anything
+/// else.
 fn topics_of(sent: &[u8]) -> Vec<String> {
     let Ok(message) = serde_json::from_slice::<Value>(sent) else {
         return Vec::new();
