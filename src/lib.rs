@@ -7,6 +7,8 @@ pub mod config;
 pub mod event;
 pub mod health;
 pub mod idle;
+pub mod heatmap;
+pub mod inventory;
 pub mod market;
 pub mod num;
 pub mod ring;

@@ -1,0 +1,484 @@
+//! Heatmap: the inventories of a symbol's venues as one map of dollars by distance from the mark.
+//!
+//! Longs die below the mark, shorts above: the two *live halves*. Index 0 is the mark's own bucket (what of it the mark
+//! has not passed), index i the i-th 2 bp bucket away from it. Values are the hot planes (θ inside) times the price
+//! of the bucket, in cents; the cumulative curve makes "how much within this distance" one lookup.
+//!
+//! Venues are laid over each other in the log price of a *reference*, the mark of the venue with the largest open
+//! interest among those that are fresh; a challenger must lead for a minute. A venue's offset is whole buckets and
+//! moves when it is wrong by more than three quarters of one: at one half it would flicker on the edge. A single
+//! venue is its own reference with offset 0.
+//!
+//! Densities are not smoothed; [`Heatmap::smoothed`] is for people, the zone engine does its own. A bucket's class and
+//! age are read from the venue's inventory (`Inventory::face`). LIMIT: what lies more than 4,096 buckets (82 %) away
+//! is not in the map.
+//!
+//! Cost: one refresh reads 2 x 4,096 cells a venue and writes as many sums; see `refresh_cost` in the tests.
+
+use crate::inventory::{BUCKETS, Inventory};
+use crate::market::Holder;
+use crate::num::fixed::{ONE32, mul_div};
+use crate::num::log::{BUCKET, ln_px, px_of_ln};
+use crate::num::{Px, Usd, narrow};
+use crate::time::Nanos;
+use bytemuck::{Pod, Zeroable};
+
+/// Buckets of a live half.
+pub const DEPTH: usize = 4_096;
+/// Venues a map can hold.
+pub const VENUES: usize = 16;
+/// How long a challenger must have the larger open interest before it becomes the reference.
+const LEAD: Nanos = Nanos::MINUTE;
+/// An offset stays while it is wrong by no more than this: three quarters of a bucket, Q48.
+const SLACK: i64 = BUCKET / 4 * 3;
+/// e^(±2 bp), 2^60 = 1.
+const STEP_UP: i64 = 1_153_152_111_967_735_743;
+const STEP_DOWN: i64 = 1_152_690_943_362_818_547;
+
+/// Price of the i-th bucket away relative to the first, 2^60 = 1: below, above.
+static FACTORS: [[i64; DEPTH]; 2] = [powers(STEP_DOWN), powers(STEP_UP)];
+
+const fn powers(step: i64) -> [i64; DEPTH] {
+    let mut all = [1i64 << 60; DEPTH];
+    let mut i = 1;
+    while i < DEPTH {
+        let product = all[i - 1] as i128 * step as i128 + (1 << 59);
+        all[i] = (product >> 60) as i64;
+        i += 1;
+    }
+    all
+}
+
+/// The aggregated map of one symbol. All zeros is "nothing known".
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Heatmap {
+    /// Cents that would be liquidated of longs, by buckets below the mark.
+    pub below_long: [i64; DEPTH],
+    /// Cents that would be liquidated of shorts, by buckets above the mark.
+    pub above_short: [i64; DEPTH],
+    /// Running sums of both: up to and without an index.
+    curves: [[i64; DEPTH + 1]; 2],
+    /// Index of the heaviest bucket of each half.
+    heaviest: [i64; 2],
+    /// From the mark to the far edge of its own bucket, Q48, per half.
+    near: [i64; 2],
+    offsets: [i64; VENUES],
+    offset_known: [u64; VENUES],
+    /// Place of the reference plus one; 0 = none.
+    reference: u64,
+    challenger: u64,
+    challenged_at: Nanos,
+    mark_ln: i64,
+    refreshed_at: Nanos,
+    /// Bit per venue that is in the map.
+    pub venues: u64,
+}
+
+/// Notional per 1e-6 lot at a price, as (factor, shift): cents = qty · factor >> shift.
+fn scale(price: Px) -> (i64, u32) {
+    let price = price.get().max(1);
+    // 1e14 is just below 2^47, so the factor has 59 or 60 bits: a step up to e^0.82 keeps it within 64.
+    let shift = price.leading_zeros() + 42;
+    ((((i128::from(price)) << shift) / 100_000_000_000_000) as i64, shift)
+}
+
+impl Heatmap {
+    /// Builds the map from the venues' inventories and marks, in the same order.
+    ///
+    /// A venue whose mark is stale is passed with mark 0 and is left out, as is one that is not seeded. Without any
+    /// venue the map becomes empty.
+    pub fn refresh(&mut self, now: Nanos, inventories: &[Inventory], marks: &[Px]) {
+        self.refreshed_at = now;
+        self.venues = 0;
+        self.below_long.fill(0);
+        self.above_short.fill(0);
+        let fresh = |v: usize| {
+            marks.get(v).is_some_and(|mark| mark.get() > 0) && inventories[v].is_seeded()
+        };
+        let count = inventories.len().min(VENUES);
+        self.choose(now, count, |v| fresh(v).then(|| inventories[v].interest_now().get()));
+        if let Some(reference) = self.reference() {
+            self.mark_ln = ln_px(marks[reference]);
+            for (v, inventory) in inventories.iter().enumerate().take(count) {
+                if fresh(v) {
+                    self.venues |= 1 << v;
+                    self.add(v, inventory, marks[v]);
+                }
+            }
+        }
+        let low = self.mark_ln.rem_euclid(BUCKET);
+        self.near = [low, BUCKET - low];
+        for holder in Holder::BOTH {
+            self.sum(holder);
+        }
+    }
+
+    /// Keeps or changes the reference venue.
+    fn choose(&mut self, now: Nanos, count: usize, interest: impl Fn(usize) -> Option<i64>) {
+        let mut best: Option<(usize, i64)> = None;
+        for v in 0..count {
+            if let Some(size) = interest(v)
+                && best.is_none_or(|(_, most)| size > most)
+            {
+                best = Some((v, size));
+            }
+        }
+        let Some((leader, size)) = best else {
+            (self.reference, self.challenger) = (0, 0);
+            return;
+        };
+        let leader_id = leader as u64 + 1;
+        let held = self.reference().filter(|&v| v < count).and_then(&interest);
+        match held {
+            // No lead over the present one, or an equal.
+            Some(present) if present >= size => self.challenger = 0,
+            Some(_) => {
+                if self.challenger != leader_id {
+                    (self.challenger, self.challenged_at) = (leader_id, now);
+                }
+                if now.since(self.challenged_at) >= LEAD {
+                    (self.reference, self.challenger) = (leader_id, 0);
+                }
+            }
+            // None yet, or the reference is no longer fresh: there is nothing to hold on to.
+            None => (self.reference, self.challenger) = (leader_id, 0),
+        }
+    }
+
+    /// Whole buckets from a venue's price to the reference's.
+    fn offset(&mut self, v: usize, mark_ln: i64) -> i64 {
+        let exact = self.mark_ln - mark_ln;
+        let kept = self.offsets[v];
+        let wrong = (i128::from(exact) - i128::from(kept) * i128::from(BUCKET)).abs();
+        if self.offset_known[v] == 0 || wrong > i128::from(SLACK) {
+            self.offsets[v] = (exact + BUCKET / 2).div_euclid(BUCKET);
+            self.offset_known[v] = 1;
+        }
+        self.offsets[v]
+    }
+
+    fn add(&mut self, v: usize, inventory: &Inventory, mark: Px) {
+        let own_ln = ln_px(mark);
+        let start = self.bucket() - self.offset(v, own_ln);
+        let own = own_ln.div_euclid(BUCKET);
+        let (low, high) = inventory.window();
+        // The price of the first bucket's middle at this venue.
+        let middle = px_of_ln(start.saturating_mul(BUCKET) + BUCKET / 2);
+        let (factor, shift) = scale(middle);
+        for holder in Holder::BOTH {
+            let plane = inventory.hot_plane(holder);
+            let (half, way, room) = match holder {
+                Holder::Long => (&mut self.below_long, -1, start - low),
+                Holder::Short => (&mut self.above_short, 1, high - start),
+            };
+            let powers = &FACTORS[holder as usize];
+            // Rounding of the offset can leave the venue's own bucket just behind index 0: it belongs to it.
+            let mut behind = start;
+            while (own - behind) * way < 0 {
+                behind -= way;
+                let qty = inventory.hot(holder, behind).get();
+                half[0] = half[0].saturating_add(cents(qty, factor, shift));
+            }
+            let count = room.saturating_add(1).clamp(0, DEPTH as i64) as usize;
+            let mut at = start;
+            for (sum, power) in half.iter_mut().zip(powers).take(count) {
+                let qty = plane[at.rem_euclid(BUCKETS as i64) as usize];
+                at += way;
+                if qty != 0 {
+                    let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
+                    *sum = sum.saturating_add(cents(qty, price, shift));
+                }
+            }
+        }
+    }
+
+    fn sum(&mut self, holder: Holder) {
+        let half = match holder {
+            Holder::Long => &self.below_long,
+            Holder::Short => &self.above_short,
+        };
+        let mut running = 0i64;
+        let (mut best, mut most) = (0, 0);
+        for (i, (cents, curve)) in half.iter().zip(&mut self.curves[holder as usize]).enumerate() {
+            *curve = running;
+            running = running.saturating_add(*cents);
+            if *cents > most {
+                (best, most) = (i, *cents);
+            }
+        }
+        self.curves[holder as usize][DEPTH] = running;
+        self.heaviest[holder as usize] = best as i64;
+    }
+
+    /// Place of the reference venue.
+    #[must_use]
+    pub const fn reference(&self) -> Option<usize> {
+        (self.reference as usize).checked_sub(1)
+    }
+    /// Log of the reference mark, Q48; 0 when nothing is known.
+    #[must_use]
+    pub const fn mark_ln(&self) -> i64 {
+        self.mark_ln
+    }
+    /// Absolute bucket of the reference mark: index 0 of both halves.
+    #[must_use]
+    pub const fn bucket(&self) -> i64 {
+        self.mark_ln.div_euclid(BUCKET)
+    }
+    /// When it was last built.
+    #[must_use]
+    pub const fn refreshed_at(&self) -> Nanos {
+        self.refreshed_at
+    }
+    /// The live half of a holder.
+    #[must_use]
+    pub const fn half(&self, holder: Holder) -> &[i64; DEPTH] {
+        match holder {
+            Holder::Long => &self.below_long,
+            Holder::Short => &self.above_short,
+        }
+    }
+    /// Everything of a holder within the map.
+    #[must_use]
+    pub const fn total(&self, holder: Holder) -> Usd {
+        Usd::new(self.curves[holder as usize][DEPTH])
+    }
+    /// Index and notional of the heaviest bucket of a half; the nearest of equals, `None` when it is empty.
+    #[must_use]
+    pub fn heaviest(&self, holder: Holder) -> Option<(usize, Usd)> {
+        let at = self.heaviest[holder as usize].clamp(0, DEPTH as i64 - 1) as usize;
+        let usd = self.half(holder)[at];
+        (usd > 0).then_some((at, Usd::new(usd)))
+    }
+    /// Density for people: one pass of (1, 2, 1)/4 over the neighbours; the mark's edge reflects, so that no mass is
+    /// smoothed across it. 0 beyond the map.
+    #[must_use]
+    pub fn smoothed(&self, holder: Holder, index: usize) -> Usd {
+        let half = self.half(holder);
+        let at = |i: usize| i128::from(half.get(i).copied().unwrap_or(0));
+        let before = at(index.saturating_sub(1));
+        Usd::new(narrow((before + 2 * at(index) + at(index + 1)) / 4))
+    }
+    /// What would be liquidated of a holder if the mark went `distance` (log, Q32) that holder's way: the last bucket
+    /// counts in proportion. 0 for a distance of 0 or less, all of it beyond the map.
+    #[must_use]
+    pub fn within(&self, holder: Holder, distance_ln_q32: i64) -> Usd {
+        let (half, curve) = (self.half(holder), &self.curves[holder as usize]);
+        let near = self.near[holder as usize];
+        // Beyond e^1 there is no map: the shift below cannot overflow.
+        let distance = distance_ln_q32.clamp(0, ONE32) << 16;
+        if distance < near {
+            return Usd::new(mul_div(half[0], distance, near));
+        }
+        let rest = distance - near;
+        let index = 1 + (rest / BUCKET) as usize;
+        if index >= DEPTH {
+            return Usd::new(curve[DEPTH]);
+        }
+        let share = mul_div(half[index], rest % BUCKET, BUCKET);
+        Usd::new(curve[index].saturating_add(share))
+    }
+}
+
+fn cents(qty: i64, factor: i64, shift: u32) -> i64 {
+    narrow((i128::from(qty) * i128::from(factor)) >> shift)
+}
+
+#[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
+mod tests {
+    use super::*;
+    use crate::inventory::Params;
+    use crate::num::log::bucket_low;
+    use crate::num::{Qty, Round};
+
+    const LONG: Holder = Holder::Long;
+    const SHORT: Holder = Holder::Short;
+
+    fn map() -> Box<Heatmap> {
+        bytemuck::allocation::zeroed_box()
+    }
+    fn seeded(mark: Px, interest: i64) -> Box<Inventory> {
+        let mut inventory: Box<Inventory> = bytemuck::allocation::zeroed_box();
+        let params = Params::default();
+        inventory.mark(Nanos::SECOND, mark, &params);
+        inventory.interest(Nanos::SECOND, Qty::whole(interest), &params);
+        for tick in 0..200 {
+            inventory.tick(Nanos::millis(1_000 + tick * 10), &params);
+        }
+        inventory
+    }
+
+    #[test]
+    fn steps_are_two_basis_points() {
+        let one = (1i64 << 60) as f64;
+        assert!((STEP_UP as f64 / one - 0.0002f64.exp()).abs() < 1e-15);
+        assert!((STEP_DOWN as f64 / one - (-0.0002f64).exp()).abs() < 1e-15);
+        for i in [1, 100, 4_095] {
+            for (row, way) in FACTORS.iter().zip([-1.0, 1.0]) {
+                let want = (way * 0.0002 * i as f64).exp();
+                assert!((row[i] as f64 / one / want - 1.0).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn scales_agree_with_notional() {
+        for price in [1, 7, 12_345, 100_000_000, 650_000_000_000_000, i64::MAX >> 8] {
+            let (factor, shift) = scale(Px::new(price));
+            for qty in [1i64, 999_999, 1 << 40, 1 << 54] {
+                let want = Px::new(price).notional(Qty::new(qty), Round::Down).get();
+                let got = cents(qty, factor, shift);
+                let slack = 1 + want / (1 << 40);
+                assert!(want == i64::MAX || (want - got).abs() <= slack, "{price} {qty} {want} {got}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_venue_is_its_own_reference() {
+        let mark = Px::whole(65_000);
+        let inventory = seeded(mark, 50_000);
+        let mut map = map();
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        assert_eq!((map.reference(), map.venues), (Some(0), 1));
+        for (holder, way) in [(LONG, -1), (SHORT, 1)] {
+            let mut total = 0;
+            for i in 0..DEPTH as i64 {
+                let bucket = map.bucket() + way * i;
+                let middle = bucket_low(bucket).get() / 2 + bucket_low(bucket + 1).get() / 2;
+                let want = Px::new(middle).notional(inventory.hot(holder, bucket), Round::Down);
+                let got = map.half(holder)[i as usize];
+                let slack = 2 + want.get() / 1_000_000;
+                assert!((got - want.get()).abs() <= slack, "{i} {got} {want}");
+                total += got;
+            }
+            assert_eq!(map.total(holder), Usd::new(total));
+            assert!(total > 0);
+            let (at, usd) = map.heaviest(holder).unwrap();
+            assert_eq!(map.half(holder)[at], usd.get());
+            assert!(map.half(holder).iter().all(|&other| other <= usd.get()));
+        }
+    }
+
+    #[test]
+    fn within_is_the_integral_of_the_half() {
+        let mark = Px::parse("64987.65").unwrap();
+        let inventory = seeded(mark, 50_000);
+        let mut map = map();
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        for holder in Holder::BOTH {
+            assert_eq!(map.within(holder, 0), Usd::ZERO);
+            assert_eq!(map.within(holder, i64::MIN), Usd::ZERO);
+            assert_eq!(map.within(holder, i64::MAX), map.total(holder));
+            let mut before = Usd::ZERO;
+            for step in 0..5_000i64 {
+                let distance = step * 858_993 / 3;
+                let got = map.within(holder, distance);
+                assert!(got >= before);
+                before = got;
+                // The same by walking.
+                let mut left = (distance << 16) as f64;
+                let mut sum = 0.0;
+                for (i, &cents) in map.half(holder).iter().enumerate() {
+                    let width = if i == 0 { map.near[holder as usize] } else { BUCKET } as f64;
+                    let part = (left / width).clamp(0.0, 1.0);
+                    sum += cents as f64 * part;
+                    left -= width * part;
+                    if part < 1.0 {
+                        break;
+                    }
+                }
+                assert!((got.get() as f64 - sum).abs() <= 2.0, "{step}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_reference_changes_only_after_a_minute_of_lead() {
+        let mut map = map();
+        let at = Nanos::seconds;
+        let sizes = |a: i64, b: i64| move |v: usize| [Some(a), Some(b)][v].filter(|&s| s > 0);
+        map.choose(at(0), 2, sizes(10, 5));
+        assert_eq!(map.reference(), Some(0));
+        map.choose(at(10), 2, sizes(10, 11));
+        map.choose(at(69), 2, sizes(10, 11));
+        assert_eq!(map.reference(), Some(0));
+        map.choose(at(69), 2, sizes(12, 11));
+        map.choose(at(71), 2, sizes(10, 11));
+        map.choose(at(130), 2, sizes(10, 11));
+        assert_eq!(map.reference(), Some(0));
+        map.choose(at(131), 2, sizes(10, 11));
+        assert_eq!(map.reference(), Some(1));
+        // A reference that is gone is left at once.
+        map.choose(at(132), 2, sizes(10, 0));
+        assert_eq!(map.reference(), Some(0));
+        map.choose(at(133), 2, sizes(0, 0));
+        assert_eq!(map.reference(), None);
+    }
+
+    #[test]
+    fn an_offset_does_not_flicker_on_its_edge() {
+        let mut map = map();
+        map.mark_ln = 1_000 * BUCKET;
+        assert_eq!(map.offset(0, map.mark_ln - BUCKET * 4 / 10), 0);
+        assert_eq!(map.offset(0, map.mark_ln - BUCKET * 6 / 10), 0);
+        assert_eq!(map.offset(0, map.mark_ln - BUCKET * 8 / 10), 1);
+        assert_eq!(map.offset(0, map.mark_ln - BUCKET * 4 / 10), 1);
+        assert_eq!(map.offset(0, map.mark_ln + BUCKET * 4 / 10), 0);
+    }
+
+    #[test]
+    fn venues_add_in_distance_from_their_own_marks() {
+        let params = Params::default();
+        let marks = [Px::whole(65_000), Px::whole(65_100)];
+        let mut both: Box<[Inventory; 2]> = bytemuck::allocation::zeroed_box();
+        for (inventory, mark) in both.iter_mut().zip(marks) {
+            inventory.mark(Nanos::SECOND, mark, &params);
+            inventory.interest(Nanos::SECOND, Qty::whole(1_000), &params);
+            for tick in 0..200 {
+                inventory.tick(Nanos::millis(1_000 + tick * 10), &params);
+            }
+        }
+        let (mut one, mut sum) = (map(), map());
+        one.refresh(Nanos::SECOND, &both[..1], &marks[..1]);
+        sum.refresh(Nanos::SECOND, both.as_slice(), &marks);
+        assert_eq!(sum.venues, 3);
+        for holder in Holder::BOTH {
+            let (one, sum) = (one.total(holder).get() as f64, sum.total(holder).get() as f64);
+            assert!((sum / one - 2.0).abs() < 0.01, "{sum} {one}");
+        }
+        // A stale venue leaves; without any the map is empty.
+        sum.refresh(Nanos::SECOND, both.as_slice(), &[marks[0], Px::ZERO]);
+        assert_eq!((sum.venues, sum.total(LONG)), (1, one.total(LONG)));
+        sum.refresh(Nanos::SECOND, both.as_slice(), &[]);
+        assert_eq!((sum.venues, sum.total(LONG)), (0, Usd::ZERO));
+    }
+
+    #[test]
+    fn smoothing_keeps_mass() {
+        let mark = Px::whole(100);
+        let inventory = seeded(mark, 1_000);
+        let mut map = map();
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        for holder in Holder::BOTH {
+            let sum: i64 = (0..DEPTH).map(|i| map.smoothed(holder, i).get()).sum();
+            assert!((sum - map.total(holder).get()).abs() <= DEPTH as i64);
+            assert_eq!(map.smoothed(holder, usize::MAX - 1), Usd::ZERO);
+        }
+    }
+
+    #[test]
+    fn refresh_cost() {
+        let mark = Px::whole(65_000);
+        let inventory = seeded(mark, 50_000);
+        let mut map = map();
+        let start = std::time::Instant::now();
+        for _ in 0..1_000 {
+            map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        }
+        println!("refresh: {:?} each, {} bytes", start.elapsed() / 1_000, size_of::<Heatmap>());
+        println!("inventory: {} bytes", size_of::<Inventory>());
+    }
+}

@@ -1,0 +1,290 @@
+//! Parameters of the inventory: heatmap.md 2.11 as integers, each with its range, and the ladder of classes.
+//!
+//! A class is a *distance* from entry to liquidation, |ln LP/E|, the same for both holders and never changed. What a
+//! leverage means in distance is the venue's exact formula ([`liquidation`](super::liquidation)); the leverage mix is
+//! laid through the ladder by it and gives the prior weight of each class, per holder, because a short of 3x dies on
+//! the ladder while a long of 3x dies beyond it. What falls beyond the ladder has no class and joins the inert pool.
+//!
+//! The rows nearer than any real leverage are the *background*: closely margined, topped-down and minutes-old
+//! positions. They share `BACKGROUND_E6` of the mix evenly.
+//!
+//! All fields are integers: Q16 or Q32 fixed point, or 1e-6 shares, as each says.
+
+use super::liquidation::{Linear, Rule};
+use crate::event::Tier;
+use crate::market::Holder;
+use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div};
+use crate::num::log::{BUCKET, exp_q48, ln_px, ln_q48};
+use crate::num::{Px, Qty, Usd, narrow};
+use bytemuck::{Pod, Zeroable};
+
+/// Rows of the ladder.
+pub const CLASSES: usize = 15;
+
+/// Distances from entry to liquidation in 1e-6 of log price: .05 % to 30 %.
+pub const LADDER_E6: [i64; CLASSES] = [
+    500, 1_000, 2_000, 3_000, 4_000, 6_000, 9_000, 13_000, 20_000, 30_000, 45_000, 70_000, 110_000,
+    180_000, 300_000,
+];
+
+/// Distance of each row in *half* buckets. An odd row lies on an edge and is shared by the two cells beside it.
+pub const LADDER_HALF: [i64; CLASSES] = {
+    let mut half = [0; CLASSES];
+    let mut k = 0;
+    while k < CLASSES {
+        half[k] = LADDER_E6[k] / 100;
+        k += 1;
+    }
+    half
+};
+
+/// The prior leverage mix: (leverage in hundredths, share in 1e-6). Sums to one.
+pub const LEVERAGE_MIX: [(u32, i64); 9] = [
+    (300, 110_000),
+    (500, 170_000),
+    (1_000, 260_000),
+    (2_000, 200_000),
+    (2_500, 70_000),
+    (5_000, 100_000),
+    (7_500, 30_000),
+    (10_000, 45_000),
+    (12_500, 15_000),
+];
+
+/// Share of the mix that the background rows hold, 1e-6. Judgement, range 0–200,000; only the product with θ is
+/// identified by data.
+pub const BACKGROUND_E6: i64 = 80_000;
+
+/// Entry notional at which the mix is laid: small enough for every venue's first row.
+const TYPICAL: Usd = Usd::whole(10_000);
+
+/// Everything the inventory is told. Plain integers; copied into nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Params {
+    /// Share of the classed openings per holder and class, Q32; each holder's row sums to at most one, the rest is
+    /// beyond the ladder and goes to inert.
+    pub mix: [[i64; CLASSES]; 2],
+    /// Closing hazard of each class relative to a distance of 10 %, Q16: (10 % / distance)^α.
+    pub hazard: [i64; CLASSES],
+    /// Leverage that a long's class means at the venue, in hundredths; 0 = none.
+    pub leverage_e2: [i64; CLASSES],
+    /// Closing hazard of the inert pool, as of 2x, Q16.
+    pub hazard_inert: i64,
+    /// Share of openings that is inert from the start, 1e-6. Default 500,000; range 300,000–700,000.
+    pub inert_e6: i64,
+    /// Economic turnover ψ, Q16. Default .30; range .15–.7.
+    pub turnover_q16: i64,
+    /// Prior mean of θ, Q16. Default .2.
+    pub theta_q16: i64,
+    /// Half width of the seeding prior in buckets: two daily sigma. Default 300 (sigma 3 %); range 1–1,000.
+    pub prior_half_width: i64,
+    /// How long a change of interest without volume waits for its volume, ns. Default 10 s; range 0–60 s.
+    pub carry_ns: i64,
+    /// Half-life of the published residual, ns. Default 1 h; range 1 min–1 d.
+    pub residual_half_life_ns: i64,
+    /// 1 when the margin table is a generic one (flag `TIERS_ASSUMED`).
+    pub tiers_assumed: u64,
+}
+
+/// A margin table for venues that have not told theirs: close to the large venues' tables for BTC.
+#[must_use]
+pub fn generic_tiers() -> [Tier; 5] {
+    let rows = [
+        (300_000, 12_500, 4_000),
+        (3_000_000, 7_500, 6_500),
+        (12_000_000, 5_000, 10_000),
+        (70_000_000, 2_000, 25_000),
+        (1_000_000_000, 500, 100_000),
+    ];
+    let mut floor = 0;
+    let mut row = 0;
+    let mut tiers = rows.map(|(cap, leverage_e2, maintenance_e6)| {
+        let tier = Tier {
+            row,
+            cap: Usd::whole(cap),
+            leverage_e2,
+            maintenance_e6,
+            deduction: Usd::ZERO,
+            floor: Usd::whole(floor),
+        };
+        row += 1;
+        floor = cap;
+        tier
+    });
+    super::liquidation::fill_deductions(&mut tiers);
+    tiers
+}
+
+/// (10 % / distance)^(α in 1e-2), Q16.
+fn hazard(distance_e6: i64, alpha_e2: i64) -> i64 {
+    let ratio = ln_q48(100_000).saturating_sub(ln_q48(distance_e6));
+    let power = mul_div(ratio, alpha_e2, 100);
+    exp_q48(power.saturating_add(ln_q48(ONE)))
+}
+
+/// |ln LP/E| in 1e-6 of a position of `leverage_e2` by the venue's exact formula; `None` = never dies.
+#[must_use]
+pub fn distance_e6(holder: Holder, leverage_e2: u32, rule: &Rule, tiers: &[Tier]) -> Option<i64> {
+    // The distance depends on the notional alone, so any price will do; this one keeps both steps fine.
+    let entry = Px::whole(1_000);
+    let qty = Qty::whole(TYPICAL.get() / Usd::ONE / 1_000);
+    let (at, _) = Linear::leveraged(holder, qty, entry, leverage_e2).liquidation(rule, tiers)?;
+    let away = match holder {
+        Holder::Long => ln_px(entry) - ln_px(at),
+        Holder::Short => ln_px(at) - ln_px(entry),
+    };
+    Some(narrow((i128::from(away) * 1_000_000) >> 48))
+}
+
+/// Shares `share` between the two rows around a distance, linearly in its logarithm.
+fn lay(row: &mut [i64; CLASSES], distance: i64, share: i64) {
+    let last = CLASSES - 1;
+    if distance > LADDER_E6[last] {
+        return; // Beyond the ladder: inert.
+    }
+    let above = LADDER_E6.partition_point(|&d| d < distance).min(last);
+    if above == 0 || distance <= 0 {
+        row[0] += share;
+        return;
+    }
+    let (low, high) = (ln_q48(LADDER_E6[above - 1]), ln_q48(LADDER_E6[above]));
+    let up = mul_div(share, ln_q48(distance) - low, high - low);
+    row[above] += up;
+    row[above - 1] += share - up;
+}
+
+impl Params {
+    /// The defaults of the table, the mix laid through a venue's margin table; an empty one means the generic table.
+    #[must_use]
+    pub fn from_tiers(rule: &Rule, tiers: &[Tier]) -> Self {
+        let generic = generic_tiers();
+        let (tiers, assumed) = if tiers.is_empty() {
+            (generic.as_slice(), 1)
+        } else {
+            (tiers, 0)
+        };
+        let mut params = Self {
+            mix: [[0; CLASSES]; 2],
+            hazard: LADDER_E6.map(|d| hazard(d, 50)),
+            leverage_e2: [0; CLASSES],
+            hazard_inert: hazard(500_000, 50),
+            inert_e6: 500_000,
+            turnover_q16: mul_div(ONE, 30, 100),
+            theta_q16: ONE / 5,
+            prior_half_width: 300,
+            carry_ns: 10_000_000_000,
+            residual_half_life_ns: 3_600_000_000_000,
+            tiers_assumed: assumed,
+        };
+        for holder in Holder::BOTH {
+            params.mix[holder as usize] = mix(holder, rule, tiers);
+        }
+        let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
+        for (label, distance) in params.leverage_e2.iter_mut().zip(LADDER_E6) {
+            // 1/L = 1 − e^(−distance) (1 − m − f), for a long; e^(−d) = 2^(−d / ln 2), d/ln 2 in Q16.
+            let kept = exp2neg(mul_div(distance, 94_548, 1_000_000));
+            let held = mul_div(kept, 1_000_000 - first - rule.fee_e6, 1_000_000);
+            *label = mul_div(ONE32, 100, ONE32 - held);
+        }
+        params
+    }
+
+    /// Cells that a class's mass of an entry bucket lands in: one, or the two beside an edge.
+    #[must_use]
+    pub const fn cells(holder: Holder, class: usize, entry: i64) -> (i64, i64) {
+        let half = LADDER_HALF[class];
+        match holder {
+            Holder::Long => (entry - half / 2, entry - (half + 1) / 2),
+            Holder::Short => (entry + half / 2, entry + (half + 1) / 2),
+        }
+    }
+}
+
+fn mix(holder: Holder, rule: &Rule, tiers: &[Tier]) -> [i64; CLASSES] {
+    let mut shares = [0i64; CLASSES];
+    let mut nearest = i64::MAX;
+    for (leverage, share) in LEVERAGE_MIX {
+        if let Some(distance) = distance_e6(holder, leverage, rule, tiers) {
+            nearest = nearest.min(distance);
+            lay(&mut shares, distance, share);
+        }
+    }
+    // Rows nearer than every real leverage; at least the first, so that the background never vanishes.
+    let behind = LADDER_E6.partition_point(|&d| d < nearest).clamp(1, 4);
+    for (k, share) in shares.iter_mut().enumerate() {
+        *share = mul_div(*share, 1_000_000 - BACKGROUND_E6, 1_000_000);
+        if k < behind {
+            *share += BACKGROUND_E6 / behind as i64;
+        }
+        *share = mul_div(*share, ONE32, 1_000_000);
+    }
+    shares
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self::from_tiers(&super::liquidation::BYBIT, &[])
+    }
+}
+
+const _: () = {
+    // A percent of log price is fifty buckets: the ladder's rows are whole half buckets.
+    assert!(BUCKET == ((1i128 << 48) / 5_000) as i64);
+    let mut k = 0;
+    while k < CLASSES {
+        assert!(LADDER_HALF[k] * 100 == LADDER_E6[k]);
+        k += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::liquidation::{BYBIT, OKX};
+    use super::*;
+
+    #[test]
+    fn distances_are_the_exact_ones_not_one_over_leverage() {
+        // Percent of entry at m = 0.4 %: .402 .602 1.606 3.614 4.618 9.639, as logarithms.
+        for (leverage, percent_e6) in
+            [(12_500, 4_024), (10_000, 6_042), (5_000, 16_195), (2_000, 47_285), (1_000, 101_353)]
+        {
+            let got = distance_e6(Holder::Long, leverage, &BYBIT, &generic_tiers()).unwrap();
+            assert!((got - percent_e6).abs() <= 2, "{leverage} {got}");
+        }
+    }
+
+    #[test]
+    fn the_mix_is_laid_whole_or_inert() {
+        let params = Params::default();
+        assert_eq!(params.tiers_assumed, 1);
+        let sums = params.mix.map(|row| row.iter().sum::<i64>());
+        // A long of 3x dies beyond 30 %, a short of 3x does not.
+        let want = mul_div(ONE32, 89 * 92 + 800, 10_000);
+        assert!((sums[0] - want).abs() < ONE32 / 10_000, "{}", sums[0]);
+        assert!((sums[1] - ONE32).abs() < ONE32 / 10_000, "{}", sums[1]);
+        assert!(params.mix.iter().flatten().all(|&share| share >= 0));
+        assert!(params.mix[0][0] > 0);
+    }
+
+    #[test]
+    fn labels_and_hazards_follow_distance() {
+        let params = Params::default();
+        // .6 % is 100x at m = 0.4 %.
+        assert!((params.leverage_e2[5] - 10_000).abs() < 100, "{:?}", params.leverage_e2);
+        assert!((params.hazard[0] - 926_819).abs() < 200, "{}", params.hazard[0]);
+        assert!(params.hazard.windows(2).all(|w| w[0] > w[1]));
+        assert!(params.hazard_inert < params.hazard[14]);
+        let fee = Params::from_tiers(&OKX, &generic_tiers());
+        assert_eq!(fee.tiers_assumed, 0);
+        // A reserved fee shortens the distance of a leverage, so the same distance means less of it.
+        assert!(fee.leverage_e2[5] < params.leverage_e2[5]);
+    }
+
+    #[test]
+    fn a_row_on_an_edge_is_shared() {
+        assert_eq!(Params::cells(Holder::Long, 0, 100), (98, 97));
+        assert_eq!(Params::cells(Holder::Short, 0, 100), (102, 103));
+        assert_eq!(Params::cells(Holder::Long, 5, 100), (70, 70));
+    }
+}
