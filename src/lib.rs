@@ -2,6 +2,7 @@
 #![warn(rustdoc::broken_intra_doc_links)]
 
 pub mod arena;
+pub mod bias;
 pub mod book;
 pub mod config;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod ring;
 pub mod shm;
 pub mod sync;
 pub mod tape;
+pub mod signal;
 pub mod time;
 pub mod viewer;
 pub mod zone;
