@@ -17,6 +17,7 @@
 //! who replays.
 
 pub mod file;
+pub mod journal;
 pub mod ordered;
 pub mod session;
 pub mod subscriptions;
@@ -29,6 +30,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 pub use file::{Reader, Writer};
+pub use journal::Journal;
 pub use ordered::{Ordered, Turn};
 pub use session::Session;
 pub use subscriptions::{Subscriptions, subscriptions};
