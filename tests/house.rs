@@ -134,13 +134,15 @@ struct Source {
     depth: usize,
     raw: Vec<String>,
     code: Vec<String>,
+    /// Lines that belong to an attribute.
+    attribute: Vec<bool>,
 }
 
 impl Source {
     /// `path` is relative to `src`.
     fn new(path: &str, text: &str) -> Self {
         let parts: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
-        let test = parts.iter().any(|&part| part == "tests");
+        let test = parts.contains(&"tests");
         let code = if test {
             blank_all(text)
         } else {
@@ -156,6 +158,7 @@ impl Source {
             },
             raw: text.lines().map(str::to_string).collect(),
             code: code.lines().map(str::to_string).collect(),
+            attribute: attribute_lines(&without_text(text)),
         }
     }
 
@@ -276,6 +279,28 @@ fn without_tests(code: &str) -> String {
         at = end.max(at + 1);
     }
     chars.into_iter().collect()
+}
+
+/// For each line whether an attribute stands on it or runs over it.
+fn attribute_lines(code: &str) -> Vec<bool> {
+    let chars: Vec<char> = code.chars().collect();
+    let mut lines = vec![false; code.lines().count()];
+    let (mut at, mut line) = (0, 0);
+    while at < chars.len() {
+        let end = if chars[at] == '#' {
+            attribute_end(&chars, at)
+        } else {
+            at + 1
+        };
+        for &c in &chars[at..end.max(at + 1)] {
+            if chars[at] == '#' {
+                lines[line] = true;
+            }
+            line += usize::from(c == '\n');
+        }
+        at = end.max(at + 1);
+    }
+    lines
 }
 
 fn attribute_end(chars: &[char], at: usize) -> usize {
@@ -557,7 +582,9 @@ fn has_token(code: &str, token: &str) -> bool {
         let before = code[..at].chars().next_back().is_some_and(is_word);
         let after = code[at + token.len()..].chars().next().is_some_and(is_word);
         let (first, last) = (token.chars().next(), token.chars().next_back());
-        !(first.is_some_and(is_word) && before) && !(last.is_some_and(is_word) && after)
+        let runs_in = first.is_some_and(is_word) && before;
+        let runs_on = last.is_some_and(is_word) && after;
+        !runs_in && !runs_on
     })
 }
 
@@ -635,7 +662,7 @@ fn argued(source: &Source, line: usize, marks: &[&str], mut spare: usize) -> boo
         if marks.iter().any(|mark| raw.contains(mark)) {
             return true;
         }
-        let note = raw.starts_with("//") || raw.starts_with("#[");
+        let note = raw.starts_with("//") || source.attribute[at];
         if at == line || note {
             continue;
         }
@@ -940,6 +967,7 @@ fn a_missing_argument_is_caught() {
         "// SAFETY: the caller owns it\n#[inline]\nunsafe { a() }",
         "// SAFETY: the caller owns it\nlet b =\n    unsafe { a() };",
         "/// # Safety\n/// Only once.\npub unsafe fn a() {}",
+        "/// # Safety\n/// Once.\n#[cfg_attr(\n    a,\n    allow(b)\n)]\npub unsafe fn a() {}",
         "type A = unsafe fn(u8);",
     ] {
         assert_eq!(caught(safety, "shm/mod.rs", text), [], "{text}");
