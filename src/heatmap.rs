@@ -80,7 +80,10 @@ fn scale(price: Px) -> (i64, u32) {
     let price = price.get().max(1);
     // 1e14 is just below 2^47, so the factor has 59 or 60 bits: a step up to e^0.82 keeps it within 64.
     let shift = price.leading_zeros() + 42;
-    ((((i128::from(price)) << shift) / 100_000_000_000_000) as i64, shift)
+    (
+        (((i128::from(price)) << shift) / 100_000_000_000_000) as i64,
+        shift,
+    )
 }
 
 impl Heatmap {
@@ -97,7 +100,9 @@ impl Heatmap {
             marks.get(v).is_some_and(|mark| mark.get() > 0) && inventories[v].is_seeded()
         };
         let count = inventories.len().min(VENUES);
-        self.choose(now, count, |v| fresh(v).then(|| inventories[v].interest_now().get()));
+        self.choose(now, count, |v| {
+            fresh(v).then(|| inventories[v].interest_now().get())
+        });
         if let Some(reference) = self.reference() {
             self.mark_ln = ln_px(marks[reference]);
             for (v, inventory) in inventories.iter().enumerate().take(count) {
@@ -200,7 +205,11 @@ impl Heatmap {
         };
         let mut running = 0i64;
         let (mut best, mut most) = (0, 0);
-        for (i, (cents, curve)) in half.iter().zip(&mut self.curves[holder as usize]).enumerate() {
+        for (i, (cents, curve)) in half
+            .iter()
+            .zip(&mut self.curves[holder as usize])
+            .enumerate()
+        {
             *curve = running;
             running = running.saturating_add(*cents);
             if *cents > most {
@@ -325,13 +334,23 @@ mod tests {
 
     #[test]
     fn scales_agree_with_notional() {
-        for price in [1, 7, 12_345, 100_000_000, 650_000_000_000_000, i64::MAX >> 8] {
+        for price in [
+            1,
+            7,
+            12_345,
+            100_000_000,
+            650_000_000_000_000,
+            i64::MAX >> 8,
+        ] {
             let (factor, shift) = scale(Px::new(price));
             for qty in [1i64, 999_999, 1 << 40, 1 << 54] {
                 let want = Px::new(price).notional(Qty::new(qty), Round::Down).get();
                 let got = cents(qty, factor, shift);
                 let slack = 1 + want / (1 << 40);
-                assert!(want == i64::MAX || (want - got).abs() <= slack, "{price} {qty} {want} {got}");
+                assert!(
+                    want == i64::MAX || (want - got).abs() <= slack,
+                    "{price} {qty} {want} {got}"
+                );
             }
         }
     }
@@ -382,7 +401,11 @@ mod tests {
                 let mut left = (distance << 16) as f64;
                 let mut sum = 0.0;
                 for (i, &cents) in map.half(holder).iter().enumerate() {
-                    let width = if i == 0 { map.near[holder as usize] } else { BUCKET } as f64;
+                    let width = if i == 0 {
+                        map.near[holder as usize]
+                    } else {
+                        BUCKET
+                    } as f64;
                     let part = (left / width).clamp(0.0, 1.0);
                     sum += cents as f64 * part;
                     left -= width * part;
@@ -446,7 +469,10 @@ mod tests {
         sum.refresh(Nanos::SECOND, both.as_slice(), &marks);
         assert_eq!(sum.venues, 3);
         for holder in Holder::BOTH {
-            let (one, sum) = (one.total(holder).get() as f64, sum.total(holder).get() as f64);
+            let (one, sum) = (
+                one.total(holder).get() as f64,
+                sum.total(holder).get() as f64,
+            );
             assert!((sum / one - 2.0).abs() < 0.01, "{sum} {one}");
         }
         // A stale venue leaves; without any the map is empty.
@@ -478,7 +504,11 @@ mod tests {
         for _ in 0..1_000 {
             map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
         }
-        println!("refresh: {:?} each, {} bytes", start.elapsed() / 1_000, size_of::<Heatmap>());
+        println!(
+            "refresh: {:?} each, {} bytes",
+            start.elapsed() / 1_000,
+            size_of::<Heatmap>()
+        );
         println!("inventory: {} bytes", size_of::<Inventory>());
     }
 }

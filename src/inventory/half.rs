@@ -18,12 +18,13 @@
 //!
 //! PRIOR mass is a raw total per class: closes shrink it with everything else, sweeps take it in proportion to its
 //! share of the class, deposits dilute it. That share is exact over closes and deposits, and an assumption (prior and
-//! learned mass mixed evenly) over sweeps; it never grows.
+//! learned mass mixed evenly) over sweeps. Of a class it never grows; of all classes it can, by a hair, when young mass
+//! dies first.
 
 use super::BUCKETS;
 use super::params::{CLASSES, Params};
 use crate::market::Holder;
-use crate::num::fixed::{ONE, mul_div};
+use crate::num::fixed::{ONE, ONE32, mul_div};
 use crate::num::narrow;
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -66,9 +67,12 @@ pub(super) struct Half {
     pub(super) opened: i64,
     /// Closed by flushes since the last interest.
     pub(super) closed: i64,
-    /// Bucket of the mark, and how much of it (Q16) the mark has passed for this holder.
+    /// Bucket of the mark, and how much of it (Q32) the mark has passed for this holder.
     pub(super) edge: i64,
     pub(super) passed: i64,
+    /// The bucket the mark last backed out of, and how much of it was passed.
+    pub(super) left: i64,
+    pub(super) left_passed: i64,
 }
 
 const fn slot(bucket: i64) -> usize {
@@ -110,7 +114,10 @@ impl Half {
     /// (PRIOR mass, mass) of all classes.
     pub(super) fn prior(&self) -> (i64, i64) {
         (0..CLASSES).fold((0, 0), |(prior, all), k| {
-            (prior + self.mass_of(k, self.prior[k]), all + self.class_mass(k))
+            (
+                prior + self.mass_of(k, self.prior[k]),
+                all + self.class_mass(k),
+            )
         })
     }
 
@@ -124,7 +131,13 @@ impl Half {
     pub(super) fn bucket_face(&self, bucket: i64) -> (usize, Nanos) {
         let cell = &self.cells[slot(bucket)];
         let expected = |k: usize| i128::from(cell[k]) * i128::from(self.weight[k]);
-        let best = (1..CLASSES).fold(0, |best, k| if expected(k) > expected(best) { k } else { best });
+        let best = (1..CLASSES).fold(0, |best, k| {
+            if expected(k) > expected(best) {
+                k
+            } else {
+                best
+            }
+        });
         (best, Nanos::new(cell[BORN]))
     }
 
@@ -214,7 +227,11 @@ impl Half {
             if raw == 0 {
                 continue;
             }
-            let taken = if part >= whole { raw } else { mul_div(raw, part, whole) };
+            let taken = if part >= whole {
+                raw
+            } else {
+                mul_div(raw, part, whole)
+            };
             let before = self.class_mass(k);
             if self.prior[k] > 0 {
                 self.prior[k] -= mul_div(self.prior[k], taken, self.sum[k]);
@@ -320,10 +337,10 @@ impl Half {
         })
     }
 
-    /// Where the mark now stands for this holder: (bucket, passed Q16), longs being passed from above.
+    /// Where the mark now stands for this holder: (bucket, passed Q32), longs being passed from above.
     pub(super) fn place(holder: Holder, bucket: i64, fraction: i64) -> (i64, i64) {
         match holder {
-            Holder::Long => (bucket, ONE - fraction),
+            Holder::Long => (bucket, ONE32 - fraction),
             Holder::Short => (bucket, fraction),
         }
     }

@@ -152,7 +152,9 @@ impl Linear {
     #[must_use]
     pub fn bankruptcy(&self, fee_e6: i64) -> Option<Px> {
         let s = sign(self.holder);
-        let num = (s * self.value()).checked_sub(self.margin)?.checked_mul(ONE)?;
+        let num = (s * self.value())
+            .checked_sub(self.margin)?
+            .checked_mul(ONE)?;
         let den = i128::from(self.qty.get()) * (s * ONE - i128::from(fee_e6));
         quotient(num, den)
     }
@@ -195,7 +197,10 @@ impl Linear {
         };
         let last = tiers.len().checked_sub(1)?;
         if rule.on_entry || !rule.deduction {
-            let row = tiers.iter().position(|t| holds(t, self.entry)).unwrap_or(last);
+            let row = tiers
+                .iter()
+                .position(|t| holds(t, self.entry))
+                .unwrap_or(last);
             let lp = self.at_rate(rule, tiers[row].maintenance_e6, tiers[row].deduction)?;
             return Some((lp, row));
         }
@@ -378,7 +383,10 @@ mod tests {
         let want = [0, 300, 1_500, 12_000, 132_000, 482_000].map(Usd::whole);
         let got: Vec<Usd> = binance().iter().map(|t| t.deduction).collect();
         assert_eq!(got, want);
-        assert_eq!(table(&[(300_000, 3_300), (2_000_000, 5_000)])[1].deduction, Usd::whole(510));
+        assert_eq!(
+            table(&[(300_000, 3_300), (2_000_000, 5_000)])[1].deduction,
+            Usd::whole(510)
+        );
         // Gate's announcement: 1.2 M under 1 M at .004 then .0045 holds 4,900.
         let gate = table(&[(1_000_000, 4_000), (1_500_000, 4_500)]);
         let kept = 1_200_000 * 4_500 / 1_000_000 - gate[1].deduction.get() / 100;
@@ -389,28 +397,128 @@ mod tests {
     fn exchange_positions_are_reproduced() {
         // rule, holder, qty, entry, margin, m, c, LP, relative tolerance
         let rows: [(&Rule, Holder, &str, &str, &str, u32, i64, f64, f64); 10] = [
-            (&BINANCE, Long, ".02", "313.2", ".31074682", 25_000, 0, 305.295_034_87, 1e-9),
-            (&BINANCE, Long, ".01", "21396.6", "10.82948412", 10_000, 0, 20_518.839_987_88, 1e-10),
-            (&BINANCE, Long, "3683.979", "1456.84", "1535443.01", 100_000, 135_365, 1_114.78, 5e-6),
-            (&BINANCE, Long, "109.488", "32481.98", "1535443.01", 25_000, 16_300, 18_778.73, 5e-7),
+            (
+                &BINANCE,
+                Long,
+                ".02",
+                "313.2",
+                ".31074682",
+                25_000,
+                0,
+                305.295_034_87,
+                1e-9,
+            ),
+            (
+                &BINANCE,
+                Long,
+                ".01",
+                "21396.6",
+                "10.82948412",
+                10_000,
+                0,
+                20_518.839_987_88,
+                1e-10,
+            ),
+            (
+                &BINANCE,
+                Long,
+                "3683.979",
+                "1456.84",
+                "1535443.01",
+                100_000,
+                135_365,
+                1_114.78,
+                5e-6,
+            ),
+            (
+                &BINANCE,
+                Long,
+                "109.488",
+                "32481.98",
+                "1535443.01",
+                25_000,
+                16_300,
+                18_778.73,
+                5e-7,
+            ),
             // Cross: the margin left is balance − maintenance of the others + their profit.
-            (&BINANCE, Long, "109.488", "32481.98", "730737.612", 25_000, 16_300, 26_316.893_309, 1e-9),
-            (&BINANCE, Long, "3683.979", "1456.84", "1407887.62856", 100_000, 135_365, 1_153.256_465, 1e-9),
-            (&OKX, Long, ".0165", "60346.5", "995.5680960124100264", 4_000, 0, 9.080_497_851_849, 1e-9),
-            (&Rule { fee_e6: 400, ..BITGET }, Long, ".016", "100975.8", "161.56128", 4_000, 0, 91_279.851_345_922, 1e-11),
+            (
+                &BINANCE,
+                Long,
+                "109.488",
+                "32481.98",
+                "730737.612",
+                25_000,
+                16_300,
+                26_316.893_309,
+                1e-9,
+            ),
+            (
+                &BINANCE,
+                Long,
+                "3683.979",
+                "1456.84",
+                "1407887.62856",
+                100_000,
+                135_365,
+                1_153.256_465,
+                1e-9,
+            ),
+            (
+                &OKX,
+                Long,
+                ".0165",
+                "60346.5",
+                "995.5680960124100264",
+                4_000,
+                0,
+                9.080_497_851_849,
+                1e-9,
+            ),
+            (
+                &Rule {
+                    fee_e6: 400,
+                    ..BITGET
+                },
+                Long,
+                ".016",
+                "100975.8",
+                "161.56128",
+                4_000,
+                0,
+                91_279.851_345_922,
+                1e-11,
+            ),
             (&BITMEX, Long, "20", "1000", "10000", 10_000, 0, 510.0, 0.0),
-            (&Rule { fee_e6: 600, ..OKX }, Long, "500", ".4", "40.096", 10_000, 0, 0.323_234_28, 2e-8),
+            (
+                &Rule { fee_e6: 600, ..OKX },
+                Long,
+                "500",
+                ".4",
+                "40.096",
+                10_000,
+                0,
+                0.323_234_28,
+                2e-8,
+            ),
         ];
         for (rule, holder, qty, entry, margin, m, c, want, tolerance) in rows {
             let (qty, entry) = (whole(qty), whole(entry));
             let position = linear(holder, &qty, &entry, margin);
             close(position.at_rate(rule, m, Usd::whole(c)), want, tolerance);
         }
-        assert_eq!(linear(Long, "20", "1000", "10000").bankruptcy(0), Some(Px::whole(500)));
+        assert_eq!(
+            linear(Long, "20", "1000", "10000").bankruptcy(0),
+            Some(Px::whole(500))
+        );
     }
 
     fn whole(text: &str) -> String {
-        if text.starts_with('.') { format!("0{text}") } else { text.to_owned() }
+        if text.starts_with('.') {
+            format!("0{text}")
+        } else {
+            text.to_owned()
+        }
     }
 
     #[test]
@@ -423,12 +531,33 @@ mod tests {
             (Long, "173.06", "0.6", "20.735658", 25_000, 142.051_867),
             (Long, "2545.5", "0.0329", "20.909894", 10_000, 1_929.233_229),
             (Long, "66930", "0.0015", "20.043862", 10_000, 54_108.510_438),
-            (Long, "67033", "0.00121", "20.251817", 10_000, 50_804.000_918),
+            (
+                Long,
+                "67033",
+                "0.00121",
+                "20.251817",
+                10_000,
+                50_804.000_918,
+            ),
             (Short, "2642.8", "0.019", "25.091876", 10_000, 3_924.183_220),
             (Short, "155.89", "0.32", "24.924941", 25_000, 228.078_479),
             (Short, "0.14333", "351", "25.136807", 25_000, 0.209_702_28),
-            (Short, "68595", "0.00069", "23.64871", 10_000, 101_849.993_543),
-            (Short, "65536", "0.00099", "21.604172", 10_000, 86_493.461_746),
+            (
+                Short,
+                "68595",
+                "0.00069",
+                "23.64871",
+                10_000,
+                101_849.993_543,
+            ),
+            (
+                Short,
+                "65536",
+                "0.00099",
+                "21.604172",
+                10_000,
+                86_493.461_746,
+            ),
             (Short, "2552", "0.0327", "20.833393", 10_000, 3_157.531_505),
             (Short, "68139", "0.00145", "19.72573", 10_000, 80_933.615_9),
             (Short, "178.29", "0.11", "19.605036", 25_000, 347.822_053),
@@ -457,11 +586,56 @@ mod tests {
         let binance = binance();
         let rows: [(&Rule, &[Tier], Holder, &str, i64, u32, f64, usize); 15] = [
             (&BINANCE, &binance, Long, "1", 60_000, 20, 57_228.915_663, 0),
-            (&BINANCE, &binance, Short, "1", 60_000, 20, 62_749.003_984, 0),
-            (&BINANCE, &binance, Long, "50", 60_000, 20, 57_342.727_730, 2),
-            (&BINANCE, &binance, Short, "5", 60_000, 10, 65_731.343_284, 1),
-            (&BINANCE, &binance, Short, "7.9", 100_000, 75, 100_866.973_151, 1),
-            (&BINANCE, &binance, Short, "100", 80_000, 20, 83_287.128_713, 3),
+            (
+                &BINANCE,
+                &binance,
+                Short,
+                "1",
+                60_000,
+                20,
+                62_749.003_984,
+                0,
+            ),
+            (
+                &BINANCE,
+                &binance,
+                Long,
+                "50",
+                60_000,
+                20,
+                57_342.727_730,
+                2,
+            ),
+            (
+                &BINANCE,
+                &binance,
+                Short,
+                "5",
+                60_000,
+                10,
+                65_731.343_284,
+                1,
+            ),
+            (
+                &BINANCE,
+                &binance,
+                Short,
+                "7.9",
+                100_000,
+                75,
+                100_866.973_151,
+                1,
+            ),
+            (
+                &BINANCE,
+                &binance,
+                Short,
+                "100",
+                80_000,
+                20,
+                83_287.128_713,
+                3,
+            ),
             (&GATE, &gate, Long, "10", 80_000, 20, 76_299.271_906, 1),
             (&GATE, &gate, Short, "20", 80_000, 10, 87_615.021_139, 3),
             (&BITGET, &flat, Long, "1", 80_000, 20, 76_351.215_592, 0),
@@ -469,8 +643,26 @@ mod tests {
             (&OKX, &flat, Short, "0.5", 80_000, 20, 83_623.693_380, 0),
             (&BYBIT, &bybit, Long, "1", 80_000, 10, 72_238.386_676, 0),
             (&BYBIT, &bybit, Long, "10", 80_000, 20, 76_330.653_266, 1),
-            (&HYPERLIQUID, &hyper, Long, "1", 80_000, 10, 72_911.392_405, 0),
-            (&HYPERLIQUID, &hyper, Long, "2500", 80_000, 10, 73_076.923_077, 1),
+            (
+                &HYPERLIQUID,
+                &hyper,
+                Long,
+                "1",
+                80_000,
+                10,
+                72_911.392_405,
+                0,
+            ),
+            (
+                &HYPERLIQUID,
+                &hyper,
+                Long,
+                "2500",
+                80_000,
+                10,
+                73_076.923_077,
+                1,
+            ),
         ];
         for (rule, tiers, holder, qty, entry, leverage, want, row) in rows {
             let position = Linear::leveraged(
@@ -488,12 +680,21 @@ mod tests {
     #[test]
     fn bybit_classic_scenarios() {
         let long = Linear::leveraged(Long, Qty::whole(1), Px::whole(20_000), 5_000);
-        assert_eq!(long.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO), Some(Px::whole(19_700)));
+        assert_eq!(
+            long.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO),
+            Some(Px::whole(19_700))
+        );
         assert_eq!(long.bankruptcy(0), Some(Px::whole(19_600)));
         let mut short = Linear::leveraged(Short, Qty::whole(1), Px::whole(20_000), 5_000);
-        assert_eq!(short.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO), Some(Px::whole(20_300)));
+        assert_eq!(
+            short.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO),
+            Some(Px::whole(20_300))
+        );
         short.margin += money(Usd::whole(3_000));
-        assert_eq!(short.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO), Some(Px::whole(23_300)));
+        assert_eq!(
+            short.at_rate(&BYBIT_CLASSIC, 5_000, Usd::ZERO),
+            Some(Px::whole(23_300))
+        );
     }
 
     #[test]
@@ -501,11 +702,28 @@ mod tests {
         let inverse = |holder, size, entry, leverage: i128| {
             let (size, entry) = (Usd::whole(size), Px::whole(entry));
             let margin = coin_value(size, entry) / leverage;
-            Inverse { holder, size, entry, margin }
+            Inverse {
+                holder,
+                size,
+                entry,
+                margin,
+            }
         };
-        close(inverse(Long, 60_000, 50_000, 10).on_entry(5_000, 0), 45_662.100_5, 1e-8);
-        close(inverse(Long, 2_000, 2_000, 10).on_entry(5_000, 0), 1_826.48, 3e-6);
-        close(inverse(Short, 2_000, 2_000, 10).on_entry(5_000, 0), 2_209.94, 3e-6);
+        close(
+            inverse(Long, 60_000, 50_000, 10).on_entry(5_000, 0),
+            45_662.100_5,
+            1e-8,
+        );
+        close(
+            inverse(Long, 2_000, 2_000, 10).on_entry(5_000, 0),
+            1_826.48,
+            3e-6,
+        );
+        close(
+            inverse(Short, 2_000, 2_000, 10).on_entry(5_000, 0),
+            2_209.94,
+            3e-6,
+        );
         let cross = Inverse {
             margin: 500_000_000_000,
             ..inverse(Long, 10_000, 8_000, 1)
@@ -515,8 +733,16 @@ mod tests {
         close(cross.on_entry(5_000, 750), 5_739.50, 1e-4);
         close(cross.on_entry(5_000, 750), 5_739.08, 1e-6);
         // At mark a long needs (1 + m) of its size.
-        close(inverse(Long, 60_000, 50_000, 10).at_mark(5_000, 0), 60_300.0 / 1.32, 1e-9);
-        close(inverse(Short, 60_000, 50_000, 10).at_mark(5_000, 0), 59_700.0 / 1.08, 1e-9);
+        close(
+            inverse(Long, 60_000, 50_000, 10).at_mark(5_000, 0),
+            60_300.0 / 1.32,
+            1e-9,
+        );
+        close(
+            inverse(Short, 60_000, 50_000, 10).at_mark(5_000, 0),
+            59_700.0 / 1.08,
+            1e-9,
+        );
         assert_eq!(inverse(Short, 60_000, 50_000, 1).at_mark(5_000, 0), None);
     }
 

@@ -142,7 +142,7 @@ const fn bucket_at(ln: i64) -> i64 {
 }
 
 const fn fraction_at(ln: i64) -> i64 {
-    mul_div(ln.rem_euclid(BUCKET), ONE, BUCKET)
+    mul_div(ln.rem_euclid(BUCKET), ONE32, BUCKET)
 }
 
 impl Inventory {
@@ -190,7 +190,9 @@ impl Inventory {
             self.merged = self.merged.wrapping_add(1);
             let near = |e: &Entry| (e.bucket.abs_diff(bucket), u64::MAX - e.turn);
             let entries = self.entries.as_slice();
-            (0..entries.len()).min_by_key(|&i| near(&entries[i])).unwrap_or(0)
+            (0..entries.len())
+                .min_by_key(|&i| near(&entries[i]))
+                .unwrap_or(0)
         };
         if let Some(entry) = self.entries.as_mut_slice().get_mut(at) {
             entry.qty += qty;
@@ -220,33 +222,53 @@ impl Inventory {
         let mut swept = false;
         for holder in Holder::BOTH {
             let (edge, passed) = Half::place(holder, bucket, fraction);
-            if self.seeded != 0 {
-                swept |= self.sweep(now, holder, edge, passed);
-            }
+            swept |= !first && self.sweep(now, holder, edge, passed);
             let half = &mut self.halves[holder as usize];
             // Within a bucket the edge only advances: an oscillation removes nothing twice.
-            half.passed = if half.edge == edge && !first { half.passed.max(passed) } else { passed };
-            half.edge = edge;
+            if half.edge != edge || first {
+                (half.edge, half.passed) = (edge, passed);
+            }
+            half.passed = half.passed.max(passed);
+            if half.left == edge && !first {
+                half.passed = half.passed.max(half.left_passed);
+            }
         }
         self.recentre(bucket, first);
         swept
     }
 
     /// Takes what lies between the old edge and the new.
+    ///
+    /// The bucket that the mark last backed out of keeps its passed part: a mark that trembles on a bucket's edge
+    /// would otherwise take a share of the remainder each time it comes back.
     fn sweep(&mut self, now: Nanos, holder: Holder, edge: i64, passed: i64) -> bool {
         let (low, high) = self.window();
-        let half = &self.halves[holder as usize];
+        let half = &mut self.halves[holder as usize];
         let (from, done) = (half.edge, half.passed);
         let ahead = match holder {
             Holder::Long => from - edge,
             Holder::Short => edge - from,
         };
-        if ahead < 0 || (ahead == 0 && passed <= done) {
+        if ahead < 0 {
+            (half.left, half.left_passed) = (from, done);
             return false;
         }
         if ahead == 0 {
-            return self.take(now, holder, edge, passed - done, ONE - done);
+            return self.take(now, holder, edge, passed - done, ONE32 - done);
         }
+        let (near, wide) = if from < edge {
+            (from, edge - 1)
+        } else {
+            (edge + 1, from)
+        };
+        if half.left >= near && half.left <= wide {
+            half.left_passed = 0; // Crossed whole: it is empty now.
+        }
+        let known = if half.left == edge {
+            half.left_passed
+        } else {
+            0
+        };
         let mut swept = false;
         // Nearest first. Marks may leap: what lies outside the window has no cells.
         let (first, last) = match holder {
@@ -254,17 +276,21 @@ impl Inventory {
             Holder::Short => (from.max(low), (edge - 1).min(high)),
         };
         for step in 0..=last.saturating_sub(first) {
-            let bucket = if holder == Holder::Long { last - step } else { first + step };
+            let bucket = if holder == Holder::Long {
+                last - step
+            } else {
+                first + step
+            };
             if first <= last {
                 swept |= self.take(now, holder, bucket, 1, 1);
             }
         }
-        swept | self.take(now, holder, edge, passed, ONE)
+        swept | self.take(now, holder, edge, passed - known, ONE32 - known)
     }
 
     fn take(&mut self, now: Nanos, holder: Holder, bucket: i64, part: i64, whole: i64) -> bool {
         let (low, high) = self.window();
-        if part <= 0 || bucket < low || bucket > high {
+        if self.seeded == 0 || part <= 0 || bucket < low || bucket > high {
             return false;
         }
         let found = self.halves[holder as usize].take(bucket, part, whole, &self.theta);
@@ -307,7 +333,11 @@ impl Inventory {
         }
         // Rooms that change their bucket: those that leave on one side.
         let leaving = moved.abs().min(BUCKETS as i64);
-        let start = if moved > 0 { self.low } else { self.low + BUCKETS as i64 - leaving };
+        let start = if moved > 0 {
+            self.low
+        } else {
+            self.low + BUCKETS as i64 - leaving
+        };
         for half in &mut self.halves {
             for step in 0..leaving {
                 half.leave(start + step);
@@ -392,7 +422,11 @@ impl Inventory {
             return 0;
         }
         let volume_of = |e: &Entry| if fresh { e.fresh } else { e.qty };
-        let all = self.entries.as_slice().iter().fold(0i64, |sum, e| sum + volume_of(e));
+        let all = self
+            .entries
+            .as_slice()
+            .iter()
+            .fold(0i64, |sum, e| sum + volume_of(e));
         let (mut seen, mut laid, mut dead, mut held) = (0i64, 0i64, 0i64, 0i64);
         for i in 0..self.entries.len() {
             let entry = self.entries.as_slice()[i];
@@ -400,7 +434,11 @@ impl Inventory {
             // Cumulative shares: the parts sum to the whole.
             let part = mul_div(qty, seen, all) - laid;
             laid += part;
-            let classed = mul_div(part, 1_000_000 - params.inert_e6.clamp(0, 1_000_000), 1_000_000);
+            let classed = mul_div(
+                part,
+                1_000_000 - params.inert_e6.clamp(0, 1_000_000),
+                1_000_000,
+            );
             for k in 0..CLASSES {
                 let mine = mul32(classed, params.mix[holder as usize][k]);
                 let (near, wide) = Params::cells(holder, k, entry.bucket);
@@ -444,13 +482,13 @@ impl Inventory {
             Holder::Short => cell < edge,
         };
         let part = if behind {
-            ONE
+            ONE32
         } else if cell == edge && edge != half.edge {
             passed
         } else {
             0 // Ahead of the mark; in the mark's own bucket it lands in the part not passed.
         };
-        let gone = if part == ONE { qty } else { mul_div(qty, part, ONE) };
+        let gone = if part == ONE32 { qty } else { mul32(qty, part) };
         let mut dead = 0;
         if gone > 0 {
             // `die` gives the survivors to inert itself; θ above one draws from inert, never below zero.
@@ -556,11 +594,16 @@ impl Inventory {
             let triangle = (-width..=width).map(|o| (centre + o, width + 1 - o.abs()));
             self.seed_over(now, interest, triangle, params);
         } else {
-            let known = profile.iter().filter(|(px, qty)| px.get() > 0 && qty.get() > 0);
+            let known = profile
+                .iter()
+                .filter(|(px, qty)| px.get() > 0 && qty.get() > 0);
             // Weights of 2^31 at most: thousands of them sum without a thought.
             let top = known.clone().map(|(_, qty)| qty.get()).max().unwrap_or(1);
             let cells = known.map(|(px, qty)| {
-                (bucket_at(ln_px(*px)), mul_div(qty.get(), ONE32 / 2, top).max(1))
+                (
+                    bucket_at(ln_px(*px)),
+                    mul_div(qty.get(), ONE32 / 2, top).max(1),
+                )
             });
             self.seed_over(now, interest, cells, params);
         }
@@ -581,9 +624,15 @@ impl Inventory {
         cells: impl Iterator<Item = (i64, i64)> + Clone,
         params: &Params,
     ) {
-        let all = cells.clone().fold(0i64, |sum, (_, weight)| sum.saturating_add(weight));
+        let all = cells
+            .clone()
+            .fold(0i64, |sum, (_, weight)| sum.saturating_add(weight));
         let (low, high) = self.window();
-        let classed = mul_div(interest, 1_000_000 - params.inert_e6.clamp(0, 1_000_000), 1_000_000);
+        let classed = mul_div(
+            interest,
+            1_000_000 - params.inert_e6.clamp(0, 1_000_000),
+            1_000_000,
+        );
         for holder in Holder::BOTH {
             let half = &mut self.halves[holder as usize];
             let mut held = 0;
@@ -615,7 +664,7 @@ impl Inventory {
         let edges = self.halves.each_ref().map(|half| (half.edge, half.passed));
         bytemuck::bytes_of_mut(&mut self.halves).fill(0);
         for (half, (edge, passed)) in self.halves.iter_mut().zip(edges) {
-            (half.edge, half.passed) = (edge, passed);
+            (half.edge, half.passed, half.left) = (edge, passed, edge);
         }
         self.seeded = 0;
         self.seed(now, interest, &[], params);
@@ -679,13 +728,21 @@ impl Inventory {
     #[must_use]
     pub fn mass(&self, holder: Holder, bucket: i64) -> Qty {
         let half = &self.halves[holder as usize];
-        Qty::new(if self.inside(bucket) { half.bucket_mass(bucket) } else { 0 })
+        Qty::new(if self.inside(bucket) {
+            half.bucket_mass(bucket)
+        } else {
+            0
+        })
     }
     /// Expected liquidation of an absolute bucket, θ included; 0 outside the window.
     #[must_use]
     pub fn hot(&self, holder: Holder, bucket: i64) -> Qty {
         let half = &self.halves[holder as usize];
-        Qty::new(if self.inside(bucket) { half.hot(bucket) } else { 0 })
+        Qty::new(if self.inside(bucket) {
+            half.hot(bucket)
+        } else {
+            0
+        })
     }
     /// The hot plane itself, by bucket modulo [`BUCKETS`]: for whoever reads all of it.
     #[must_use]
@@ -702,13 +759,21 @@ impl Inventory {
     #[must_use]
     pub fn class_mass(&self, holder: Holder, class: usize) -> Qty {
         let half = &self.halves[holder as usize];
-        Qty::new(if class < CLASSES { half.class_mass(class) } else { 0 })
+        Qty::new(if class < CLASSES {
+            half.class_mass(class)
+        } else {
+            0
+        })
     }
     /// Mass of a class that lies outside the window.
     #[must_use]
     pub fn far_mass(&self, holder: Holder, class: usize) -> Qty {
         let half = &self.halves[holder as usize];
-        Qty::new(if class < CLASSES { half.far_mass(class) } else { 0 })
+        Qty::new(if class < CLASSES {
+            half.far_mass(class)
+        } else {
+            0
+        })
     }
     /// Mass without a price.
     #[must_use]

@@ -246,9 +246,13 @@ mod tests {
     #[test]
     fn distances_are_the_exact_ones_not_one_over_leverage() {
         // Percent of entry at m = 0.4 %: .402 .602 1.606 3.614 4.618 9.639, as logarithms.
-        for (leverage, percent_e6) in
-            [(12_500, 4_024), (10_000, 6_042), (5_000, 16_195), (2_000, 47_285), (1_000, 101_353)]
-        {
+        for (leverage, percent_e6) in [
+            (12_500, 4_024),
+            (10_000, 6_042),
+            (5_000, 16_195),
+            (2_000, 47_285),
+            (1_000, 101_353),
+        ] {
             let got = distance_e6(Holder::Long, leverage, &BYBIT, &generic_tiers()).unwrap();
             assert!((got - percent_e6).abs() <= 2, "{leverage} {got}");
         }
@@ -271,8 +275,16 @@ mod tests {
     fn labels_and_hazards_follow_distance() {
         let params = Params::default();
         // .6 % is 100x at m = 0.4 %.
-        assert!((params.leverage_e2[5] - 10_000).abs() < 100, "{:?}", params.leverage_e2);
-        assert!((params.hazard[0] - 926_819).abs() < 200, "{}", params.hazard[0]);
+        assert!(
+            (params.leverage_e2[5] - 10_000).abs() < 100,
+            "{:?}",
+            params.leverage_e2
+        );
+        assert!(
+            (params.hazard[0] - 926_819).abs() < 200,
+            "{}",
+            params.hazard[0]
+        );
         assert!(params.hazard.windows(2).all(|w| w[0] > w[1]));
         assert!(params.hazard_inert < params.hazard[14]);
         let fee = Params::from_tiers(&OKX, &generic_tiers());
