@@ -20,3 +20,5 @@ pub mod signal;
 pub mod time;
 pub mod viewer;
 pub mod zone;
+pub mod venue;
+pub mod wire;

@@ -1,0 +1,177 @@
+//! REST answers: contracts' terms and margin tables. Cold: allocates, reads strings as they are documented.
+
+use super::super::{Scratch, canonical};
+use super::{Line, VENUE};
+use crate::event::{Body, Event, Head, Instrument, Tier};
+use crate::health::{Fault, FaultKind};
+use crate::market::{SymbolId, VenueId};
+use crate::num::{Px, Qty, Usd};
+use crate::time::Nanos;
+use crate::wire::decimal::parse;
+use serde_json::Value;
+
+fn fault(kind: FaultKind) -> Fault {
+    Fault::new(0, kind)
+}
+
+fn read(body: &[u8]) -> Result<Value, Fault> {
+    serde_json::from_slice(body).map_err(|e| Fault::new(e.column(), FaultKind::NotJson))
+}
+
+/// The request of the next page.
+pub(super) fn next_page(request: &str, body: &[u8]) -> Option<String> {
+    let body = read(body).ok()?;
+    let cursor = body.get("result")?.get("nextPageCursor")?.as_str()?;
+    if cursor.is_empty() {
+        return None;
+    }
+    let (path, query) = request.split_once('?').unwrap_or((request, ""));
+    let mut parts: Vec<&str> = query
+        .split('&')
+        .filter(|part| !part.is_empty() && !part.starts_with("cursor="))
+        .collect();
+    let cursor = format!("cursor={cursor}");
+    parts.push(&cursor);
+    Some(format!("{path}?{}", parts.join("&")))
+}
+
+/// A number of a field in steps of `10^-target`; `None` when absent or `""`.
+fn number(row: &Value, name: &str, target: u32) -> Result<Option<i64>, Fault> {
+    let text = match row.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(_) => return Err(fault(FaultKind::BadNumber)),
+    };
+    parse(text.as_bytes(), target).map(Some).map_err(fault)
+}
+
+fn wanted(row: &Value, name: &str, target: u32) -> Result<i64, Fault> {
+    number(row, name, target)?.ok_or(fault(FaultKind::MissingField))
+}
+
+fn small(value: i64) -> Result<u32, Fault> {
+    u32::try_from(value).map_err(|_| fault(FaultKind::OutOfRange))
+}
+
+/// Reads an answer into events.
+pub(super) fn decode(
+    recv: Nanos,
+    request: &str,
+    body: &[u8],
+    lines: &[Line],
+    scratch: &mut Scratch,
+) -> Result<(), Fault> {
+    let body = read(body)?;
+    if body.get("retCode").and_then(Value::as_i64) != Some(0) {
+        return Err(fault(FaultKind::Refused));
+    }
+    let path = request.split('?').next().unwrap_or(request);
+    let of = |row: &str| row.split('?').next() == Some(path);
+    let list = body
+        .get("result")
+        .and_then(|r| r.get("list"))
+        .and_then(Value::as_array)
+        .ok_or(fault(FaultKind::MissingField))?;
+    let exch = number(&body, "time", 0)?.unwrap_or(0);
+    let answer = Answer {
+        recv,
+        exch: Nanos::millis(exch),
+        lines,
+    };
+    if of(VENUE.instruments) {
+        answer.instruments(list, scratch)
+    } else if of(VENUE.tiers) {
+        answer.tiers(list, scratch)
+    } else {
+        Err(fault(FaultKind::UnknownTopic))
+    }
+}
+
+struct Answer<'a> {
+    recv: Nanos,
+    exch: Nanos,
+    lines: &'a [Line],
+}
+
+impl Answer<'_> {
+    fn symbol(&self, row: &Value) -> Result<Option<(usize, &Line)>, Fault> {
+        let name = row
+            .get("symbol")
+            .and_then(Value::as_str)
+            .ok_or(fault(FaultKind::MissingField))?;
+        Ok(self.lines.iter().enumerate().find(|(_, l)| l.name == name))
+    }
+
+    fn say(&self, symbol: usize, body: Body, scratch: &mut Scratch) {
+        let head = Head {
+            recv: self.recv,
+            exch: self.exch,
+            venue: VenueId::BYBIT,
+            symbol: SymbolId(symbol as u16),
+            bits: 0,
+        };
+        scratch.push(Event::new(head, body));
+    }
+
+    fn instruments(&self, list: &[Value], scratch: &mut Scratch) -> Result<(), Fault> {
+        for row in list {
+            let Some((symbol, line)) = self.symbol(row)? else {
+                continue;
+            };
+            debug_assert!(canonical(VenueId::BYBIT, &line.name).is_some());
+            let inner = |name: &str| row.get(name).ok_or(fault(FaultKind::MissingField));
+            let minutes = wanted(row, "fundingInterval", 0)?;
+            let leverage = wanted(inner("leverageFilter")?, "maxLeverage", 2)?;
+            let scale = wanted(row, "priceScale", 0)? + i64::from(line.shift);
+            let status = match row.get("status").and_then(Value::as_str) {
+                Some("Trading") => 0,
+                Some("Closed" | "Delivering" | "Settling") => 2,
+                _ => 1,
+            };
+            let instrument = Instrument {
+                tick: Px::new(wanted(inner("priceFilter")?, "tickSize", line.px_target)?),
+                lot: Qty::new(wanted(inner("lotSizeFilter")?, "qtyStep", line.qty_target)?),
+                leverage_e2: small(leverage)?,
+                funding_interval: Nanos::seconds(minutes.saturating_mul(60)),
+                status,
+                price_places: u8::try_from(scale.max(0))
+                    .map_err(|_| fault(FaultKind::OutOfRange))?,
+            };
+            self.say(symbol, Body::Instrument(instrument), scratch);
+        }
+        Ok(())
+    }
+
+    fn tiers(&self, list: &[Value], scratch: &mut Scratch) -> Result<(), Fault> {
+        // The symbol whose table we are in, its next row and where that row begins.
+        let mut table: Option<(usize, u16, Usd)> = None;
+        for item in list {
+            let Some((symbol, _)) = self.symbol(item)? else {
+                table = None;
+                continue;
+            };
+            let (row, floor) = match table {
+                Some((same, row, cap)) if same == symbol => (row, cap),
+                _ => (0, Usd::ZERO),
+            };
+            let cap = Usd::new(wanted(item, "riskLimitValue", 2)?);
+            if cap <= floor {
+                return Err(fault(FaultKind::OutOfRange));
+            }
+            let tier = Tier {
+                row,
+                cap,
+                leverage_e2: small(wanted(item, "maxLeverage", 2)?)?,
+                maintenance_e6: small(wanted(item, "maintenanceMargin", 6)?)?,
+                // The first row's is "": nothing.
+                deduction: Usd::new(number(item, "mmDeduction", 2)?.unwrap_or(0)),
+                floor,
+            };
+            self.say(symbol, Body::Tier(tier), scratch);
+            table = Some((symbol, row + 1, cap));
+        }
+        Ok(())
+    }
+}
