@@ -17,6 +17,7 @@ pub mod shm;
 pub mod sync;
 pub mod tape;
 pub mod signal;
+pub mod sim;
 pub mod time;
 pub mod viewer;
 pub mod zone;

@@ -6,6 +6,10 @@
 //!
 //! Units are in the field docs: prices and money in quote units (USDT), rates per second of virtual time, volatilities
 //! per square root of a day, shares in 0..1. Floats are fine here: nothing of this reaches a scoring path.
+#![expect(
+    clippy::float_arithmetic,
+    reason = "the numbers of the simulated market are floats"
+)]
 
 use crate::time::Nanos;
 

@@ -1,0 +1,402 @@
+//! Frames: one contract's market in the words of the Bybit v5 linear socket.
+//!
+//! A `Desk` remembers what the public has been told (the shown book, the ticker's fields) and writes what has changed
+//! since: book deltas whose `u` rises by one, tickers in which a missing field is unchanged, trades and liquidations as
+//! they fell. A snapshot tells what has been told so far, so the next delta fits behind it whenever one subscribes.
+//!
+//! Field order and number forms are the exchange's: prices with all decimals of the contract, quantities with all of the
+//! lot, funding without zeros at the end; `openInterest` is both sides, `singleOpenInterest` one.
+
+use super::book::{Level, differences};
+use super::history::Bar;
+use super::pit::Pit;
+use super::quill::Quill;
+use super::rng::mix;
+use crate::market::{Holder, Side};
+
+const DIRECTIONS: [&str; 4] = ["PlusTick", "ZeroPlusTick", "MinusTick", "ZeroMinusTick"];
+
+/// The fields of a ticker, in frame order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Ticker {
+    direction: u8,
+    percent: i64,
+    last: i64,
+    day_open: i64,
+    day_high: i64,
+    day_low: i64,
+    hour_open: i64,
+    mark: i64,
+    index: i64,
+    interest: i64,
+    value: i64,
+    turnover: i64,
+    volume: i64,
+    funding_ms: i64,
+    funding: i64,
+    bid: Level,
+    ask: Level,
+}
+
+/// What the public has been told of one contract.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    shown: [Vec<Level>; 2],
+    fresh: [Vec<Level>; 2],
+    update: u64,
+    book_seq: u64,
+    book_ms: i64,
+    ticker: Ticker,
+    ticker_ms: i64,
+    ticker_seq: u64,
+}
+
+/// A count of 10^-from steps as one of 10^-to, toward zero.
+const fn rescale(value: i128, from: u32, to: u32) -> i64 {
+    if from >= to {
+        (value / 10i128.pow(from - to)) as i64
+    } else {
+        (value * 10i128.pow(to - from)) as i64
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(pit: &mut Pit, ms: i64) -> Self {
+        let mut desk = Self {
+            shown: [Vec::new(), Vec::new()],
+            fresh: [Vec::new(), Vec::new()],
+            update: 1_000_000 + mix(pit.seq) % 10_000_000,
+            book_seq: pit.seq,
+            book_ms: ms,
+            ticker: Ticker::default(),
+            ticker_ms: ms,
+            ticker_seq: pit.seq,
+        };
+        pit.book.shown(Side::Buy, &mut desk.shown[0]);
+        pit.book.shown(Side::Sell, &mut desk.shown[1]);
+        desk.ticker = Ticker::read(pit);
+        desk
+    }
+
+    /// The trades of the beat; false when there were none.
+    pub(crate) fn trades(pit: &Pit, ms: i64, quill: &mut Quill) -> bool {
+        let c = &pit.contract;
+        quill.clear();
+        quill.put("{\"topic\":\"publicTrade.").put(&c.symbol);
+        quill
+            .put("\",\"type\":\"snapshot\",\"ts\":")
+            .whole(ms as u64);
+        quill.put(",\"data\":[");
+        for (i, print) in pit.prints.iter().enumerate() {
+            let id = mix(print.seq ^ (i as u64) << 48);
+            quill.put(if i == 0 { "{\"T\":" } else { ",{\"T\":" });
+            quill.whole(print.ms as u64);
+            quill.put(",\"s\":\"").put(&c.symbol);
+            quill.put(match print.taker {
+                Side::Buy => "\",\"S\":\"Buy\",\"v\":\"",
+                Side::Sell => "\",\"S\":\"Sell\",\"v\":\"",
+            });
+            quill.decimal(i64::from(print.lots), c.lot_scale);
+            quill.field("\",\"p\":\"", print.units, c.price_scale);
+            quill.put(",\"L\":\"");
+            quill.put(DIRECTIONS[usize::from(print.direction & 3)]);
+            quill.put("\",\"i\":\"").uuid(id, mix(id));
+            quill.put("\",\"BT\":false,\"RPI\":false,\"seq\":");
+            quill.whole(print.seq).put("}");
+        }
+        quill.put("]}");
+        !pit.prints.is_empty()
+    }
+
+    /// What the shown book has changed by since the last delta; false when nothing has.
+    pub(crate) fn book(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+        pit.book.shown(Side::Buy, &mut self.fresh[0]);
+        pit.book.shown(Side::Sell, &mut self.fresh[1]);
+        pit.seq += 1;
+        self.head("delta", pit, ms, quill);
+        let mut changes = 0;
+        for (side, name) in [(Side::Buy, ",\"b\":["), (Side::Sell, ",\"a\":[")] {
+            quill.put(name);
+            let mut first = true;
+            let (old, new) = (&self.shown[side as usize], &self.fresh[side as usize]);
+            differences(side, old, new, &mut |level| {
+                write_level(pit, level, first, quill);
+                first = false;
+                changes += 1;
+            });
+            quill.put("]");
+        }
+        if changes == 0 {
+            return false;
+        }
+        std::mem::swap(&mut self.shown, &mut self.fresh);
+        self.update += 1;
+        self.book_seq = pit.seq;
+        self.book_ms = ms - 1;
+        self.tail(quill);
+        true
+    }
+
+    /// The whole shown book, as the last delta left it.
+    pub(crate) fn book_snapshot(&self, pit: &Pit, ms: i64, quill: &mut Quill) {
+        self.head("snapshot", pit, ms, quill);
+        for (levels, name) in self.shown.iter().zip([",\"b\":[", ",\"a\":["]) {
+            quill.put(name);
+            for (i, level) in levels.iter().enumerate() {
+                write_level(pit, *level, i == 0, quill);
+            }
+            quill.put("]");
+        }
+        self.tail(quill);
+    }
+
+    fn head(&self, kind: &str, pit: &Pit, ms: i64, quill: &mut Quill) {
+        let c = &pit.contract;
+        quill.clear();
+        quill.put("{\"topic\":\"orderbook.200.").put(&c.symbol);
+        quill.put("\",\"type\":\"").put(kind);
+        quill.put("\",\"ts\":").whole(ms as u64);
+        quill.put(",\"data\":{\"s\":\"").put(&c.symbol).put("\"");
+    }
+
+    fn tail(&self, quill: &mut Quill) {
+        quill.put(",\"u\":").whole(self.update);
+        quill.put(",\"seq\":").whole(self.book_seq);
+        quill.put("},\"cts\":").whole(self.book_ms as u64).put("}");
+    }
+
+    /// The fields of the ticker that have changed; false when none has.
+    pub(crate) fn ticker(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+        let now = Ticker::read(pit);
+        if now == self.ticker {
+            return false;
+        }
+        pit.seq += 1;
+        let before = std::mem::replace(&mut self.ticker, now);
+        self.ticker_ms = ms;
+        self.ticker_seq = pit.seq;
+        now.write(Some(&before), pit, quill);
+        self.ticker_end(ms, quill);
+        true
+    }
+
+    /// Every field of the ticker, as last told.
+    pub(crate) fn ticker_snapshot(&self, pit: &Pit, quill: &mut Quill) {
+        self.ticker.write(None, pit, quill);
+        self.ticker_end(self.ticker_ms, quill);
+    }
+
+    fn ticker_end(&self, ms: i64, quill: &mut Quill) {
+        quill.put("},\"cs\":").whole(self.ticker_seq);
+        quill.put(",\"ts\":").whole(ms as u64).put("}");
+    }
+
+    /// The best levels as told so far, as REST has them.
+    pub(crate) fn book_entry(&self, pit: &Pit, rows: usize, ms: i64, quill: &mut Quill) {
+        quill.put("{\"s\":\"").put(&pit.contract.symbol).put("\"");
+        for (levels, name) in self.shown.iter().zip([",\"b\":[", ",\"a\":["]) {
+            quill.put(name);
+            for (i, level) in levels.iter().take(rows).enumerate() {
+                write_level(pit, *level, i == 0, quill);
+            }
+            quill.put("]");
+        }
+        quill.put(",\"ts\":").whole(ms as u64);
+        quill.put(",\"u\":").whole(self.update);
+        quill.put(",\"seq\":").whole(self.book_seq);
+        quill.put(",\"cts\":").whole(self.book_ms as u64).put("}");
+    }
+
+    /// The fields of the ticker as a REST list entry has them.
+    pub(crate) fn ticker_entry(&self, pit: &Pit, quill: &mut Quill) {
+        self.ticker.fields(None, pit, quill);
+        quill.put("}");
+    }
+
+    /// The batch of liquidations since the last; false when there were none.
+    pub(crate) fn liquidations(pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+        let c = &pit.contract;
+        quill.clear();
+        quill.put("{\"topic\":\"allLiquidation.").put(&c.symbol);
+        quill
+            .put("\",\"type\":\"snapshot\",\"ts\":")
+            .whole(ms as u64);
+        quill.put(",\"data\":[");
+        for (i, death) in pit.deaths.iter().enumerate() {
+            quill.put(if i == 0 { "{\"T\":" } else { ",{\"T\":" });
+            quill.whole(death.ms as u64);
+            quill.put(",\"s\":\"").put(&c.symbol);
+            quill.put(match death.holder {
+                Holder::Long => "\",\"S\":\"Buy\",\"v\":\"",
+                Holder::Short => "\",\"S\":\"Sell\",\"v\":\"",
+            });
+            quill.decimal(death.lots, c.lot_scale);
+            quill.field("\",\"p\":\"", death.units, c.price_scale);
+            quill.put("}");
+        }
+        quill.put("]}");
+        let any = !pit.deaths.is_empty();
+        pit.deaths.clear();
+        any
+    }
+
+    /// A minute bar.
+    pub(crate) fn kline(pit: &Pit, bar: &Bar, done: bool, ms: i64, quill: &mut Quill) {
+        let c = &pit.contract;
+        quill.clear();
+        quill.put("{\"topic\":\"kline.1.").put(&c.symbol);
+        quill.put("\",\"data\":[{\"start\":").whole(bar.ms as u64);
+        quill.put(",\"end\":").whole((bar.ms + 59_999) as u64);
+        quill.put(",\"interval\":\"1\"");
+        for (name, units) in [
+            (",\"open\":\"", bar.open),
+            (",\"close\":\"", bar.close),
+            (",\"high\":\"", bar.high),
+            (",\"low\":\"", bar.low),
+        ] {
+            quill.put(name).short(units, c.price_scale).put("\"");
+        }
+        quill.put(",\"volume\":\"").short(bar.lots, c.lot_scale);
+        quill.put("\",\"turnover\":\"");
+        let turnover = rescale(i128::from(bar.turnover), c.price_scale + c.lot_scale, 4);
+        quill.short(turnover, 4);
+        quill.put(if done {
+            "\",\"confirm\":true,\"timestamp\":"
+        } else {
+            "\",\"confirm\":false,\"timestamp\":"
+        });
+        quill.whole(ms as u64).put("}],\"ts\":").whole(ms as u64);
+        quill.put(",\"type\":\"snapshot\"}");
+    }
+}
+
+fn write_level(pit: &Pit, level: Level, first: bool, quill: &mut Quill) {
+    let c = &pit.contract;
+    let units = level.tick * c.tick_units;
+    quill.put(if first { "[\"" } else { ",[\"" });
+    quill.decimal(units, c.price_scale).put("\",\"");
+    if level.lots == 0 {
+        quill.put("0\"]");
+    } else {
+        quill.decimal(i64::from(level.lots), c.lot_scale).put("\"]");
+    }
+}
+
+impl Ticker {
+    fn read(pit: &Pit) -> Self {
+        let c = &pit.contract;
+        let scale = c.price_scale + c.lot_scale;
+        let day = pit.history.day();
+        let single = pit.interest()[0];
+        let change = i128::from(pit.last_units - day.open) * 1_000_000;
+        Self {
+            direction: pit.prints.last().map_or(1, |p| p.direction),
+            percent: (change / i128::from(day.open.max(1))) as i64,
+            last: pit.last_units,
+            day_open: day.open,
+            day_high: day.high,
+            day_low: day.low,
+            hour_open: pit.history.hour_ago(),
+            mark: pit.mark_units,
+            index: pit.index_units,
+            interest: single,
+            value: rescale(i128::from(single) * i128::from(pit.mark_units), scale, 2),
+            turnover: rescale(i128::from(day.turnover), scale, 4),
+            volume: rescale(i128::from(day.lots), c.lot_scale, 4),
+            funding_ms: pit.funding_ms,
+            funding: pit.funding,
+            bid: pit.book.best(Side::Buy),
+            ask: pit.book.best(Side::Sell),
+        }
+    }
+
+    fn write(&self, before: Option<&Self>, pit: &Pit, quill: &mut Quill) {
+        quill.clear();
+        quill.put("{\"topic\":\"tickers.").put(&pit.contract.symbol);
+        quill.put(match before {
+            Some(_) => "\",\"type\":\"delta\",\"data\":",
+            None => "\",\"type\":\"snapshot\",\"data\":",
+        });
+        self.fields(before, pit, quill);
+    }
+
+    /// The object without its closing brace.
+    fn fields(&self, before: Option<&Self>, pit: &Pit, quill: &mut Quill) {
+        let (price, lot) = (pit.contract.price_scale, pit.contract.lot_scale);
+        // With nothing told before, every field differs from its own complement.
+        let differs = |read: fn(&Self) -> i64| before.is_none_or(|b| read(b) != read(self));
+        quill
+            .put("{\"symbol\":\"")
+            .put(&pit.contract.symbol)
+            .put("\"");
+        if differs(|t| i64::from(t.direction)) {
+            quill.put(",\"tickDirection\":\"");
+            quill
+                .put(DIRECTIONS[usize::from(self.direction & 3)])
+                .put("\"");
+        }
+        type Row = (&'static str, fn(&Ticker) -> i64, u32);
+        let first: [Row; 9] = [
+            (",\"price24hPcnt\":\"", |t| t.percent, 6),
+            (",\"lastPrice\":\"", |t| t.last, price),
+            (",\"prevPrice24h\":\"", |t| t.day_open, price),
+            (",\"highPrice24h\":\"", |t| t.day_high, price),
+            (",\"lowPrice24h\":\"", |t| t.day_low, price),
+            (",\"prevPrice1h\":\"", |t| t.hour_open, price),
+            (",\"markPrice\":\"", |t| t.mark, price),
+            (",\"indexPrice\":\"", |t| t.index, price),
+            (",\"openInterest\":\"", |t| t.interest * 2, lot),
+        ];
+        let second: [Row; 3] = [
+            (",\"openInterestValue\":\"", |t| t.value * 2, 2),
+            (",\"turnover24h\":\"", |t| t.turnover, 4),
+            (",\"volume24h\":\"", |t| t.volume, 4),
+        ];
+        let third: [Row; 3] = [
+            (",\"singleOpenInterest\":\"", |t| t.interest, lot),
+            (",\"singleOpenInterestValue\":\"", |t| t.value, 2),
+            (",\"nextFundingTime\":\"", |t| t.funding_ms, 0),
+        ];
+        for (name, read, places) in first.into_iter().chain(second) {
+            if differs(read) {
+                quill.field(name, read(self), places);
+            }
+        }
+        if before.is_none() {
+            quill.put(",\"fundingIntervalHour\":\"8\",\"fundingCap\":\"0.005\"");
+        }
+        for (name, read, places) in third {
+            if differs(read) {
+                quill.field(name, read(self), places);
+            }
+        }
+        if differs(|t| t.funding) {
+            quill
+                .put(",\"fundingRate\":\"")
+                .short(self.funding, 8)
+                .put("\"");
+        }
+        for (level, old, name, size) in [
+            (
+                self.bid,
+                before.map(|b| b.bid),
+                ",\"bid1Price\":\"",
+                ",\"bid1Size\":\"",
+            ),
+            (
+                self.ask,
+                before.map(|b| b.ask),
+                ",\"ask1Price\":\"",
+                ",\"ask1Size\":\"",
+            ),
+        ] {
+            if old != Some(level) {
+                quill.field(name, level.tick * pit.contract.tick_units, price);
+                quill.field(size, i64::from(level.lots), lot);
+            }
+        }
+        if before.is_none() {
+            quill.put(",\"preOpenPrice\":\"\",\"preQty\":\"\",\"curPreListingPhase\":\"\"");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Sim: the built-in exchange, a venue from a seed that speaks the Bybit v5 linear dialect.
+//!
+//! ```text
+//!  params + seed -> World -- advance(until) --> frames (text, virtual receive time)
+//!                   |  weather: the price elsewhere
+//!                   |  pit: one contract = book + crowd + liquidation engine + mark
+//!                   |  frames: what the public is told of it
+//!                   +- truth(symbol): every liquidation price, which no exchange tells
+//! ```
+//! The world trades, liquidates and cascades by its own rules and shares no code with anything that estimates it.
+//! Virtual time only: the same seed gives the same bytes, however it is called.
+
+mod book;
+mod crowd;
+mod frames;
+mod history;
+mod margin;
+pub mod params;
+mod pit;
+mod quill;
+mod rng;
+mod weather;
+mod world;
+
+pub use params::Params;
+pub use pit::Stats;
+pub use world::{Frame, Topic, TopicKind, Truth, World};
+
+/// Why the exchange could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// Parameters no world can be made from.
+    #[error("parameters: {0}")]
+    Params(&'static str),
+    /// A socket could not be had.
+    #[error("socket: {0}")]
+    Socket(#[from] std::io::Error),
+    /// The REST port could not be had.
+    #[error("rest: {0}")]
+    Rest(String),
+    /// A thread of the exchange has ended before it was told to.
+    #[error("the exchange has stopped")]
+    Stopped,
+}
