@@ -290,7 +290,7 @@ impl Ticker {
         let single = pit.interest()[0];
         let change = i128::from(pit.last_units - day.open) * 1_000_000;
         Self {
-            direction: pit.prints.last().map_or(1, |p| p.direction),
+            direction: pit.direction,
             percent: (change / i128::from(day.open.max(1))) as i64,
             last: pit.last_units,
             day_open: day.open,

@@ -18,12 +18,15 @@ mod margin;
 pub mod params;
 mod pit;
 mod quill;
+mod rest;
 mod rng;
+mod server;
 mod weather;
 mod world;
 
 pub use params::Params;
 pub use pit::Stats;
+pub use server::{BACKLOG, Faults, Handle, Injected, Options, PATH, Server};
 pub use world::{Frame, Topic, TopicKind, Truth, World};
 
 /// Why the exchange could not be made.

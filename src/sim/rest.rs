@@ -1,0 +1,362 @@
+//! Rest: the few public REST answers of the exchange, as text from a path and a query.
+//!
+//! Known: `time`, `instruments-info` and `risk-limit` (both paged by a cursor), `tickers`, `open-interest` (5 min, newest
+//! first), `kline` (1 min, newest first), `orderbook` (what is shown, with the `u` of the stream). Everything else
+//! is the exchange's own "not found", as JSON. No socket here: the server asks, this answers.
+
+use super::margin::deductions;
+use super::quill::Quill;
+use super::world::World;
+
+/// Rows on a page when nobody asks for another number.
+const PAGE: usize = 500;
+
+/// A query's value by name.
+fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+        .map(|(_, value)| value)
+}
+
+/// Answers a request; the number is the HTTP status.
+#[must_use]
+pub(crate) fn answer(world: &World, path: &str, query: &str) -> (u16, String) {
+    let mut quill = Quill::default();
+    let known = path.strip_prefix("/v5/market/");
+    let category = value(query, "category").unwrap_or("linear");
+    let fault = match known {
+        Some(_) if category != "linear" => Some((10_001, "Illegal category")),
+        Some("time") => {
+            time(world, &mut quill);
+            None
+        }
+        Some("instruments-info") => instruments(world, query, &mut quill),
+        Some("risk-limit") => tiers(world, query, &mut quill),
+        Some("tickers") => tickers(world, query, &mut quill),
+        Some("open-interest") => interest(world, query, &mut quill),
+        Some("kline") => kline(world, query, &mut quill),
+        Some("orderbook") => orderbook(world, query, &mut quill),
+        _ => return (404, fault_text(world, 404, "Not Found")),
+    };
+    match fault {
+        Some((code, message)) => (200, fault_text(world, code, message)),
+        None => {
+            let now = world.now().get() / 1_000_000;
+            let text = format!(
+                "{{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{},\"retExtInfo\":{{}},\"time\":{now}}}",
+                quill.text()
+            );
+            (200, text)
+        }
+    }
+}
+
+type Fault = Option<(u32, &'static str)>;
+const NO_SYMBOL: Fault = Some((10_001, "params error: symbol invalid"));
+const BAD_CURSOR: Fault = Some((10_001, "params error: cursor invalid"));
+
+fn fault_text(world: &World, code: u32, message: &str) -> String {
+    let now = world.now().get() / 1_000_000;
+    format!(
+        "{{\"retCode\":{code},\"retMsg\":\"{message}\",\"result\":{{}},\"retExtInfo\":{{}},\"time\":{now}}}"
+    )
+}
+
+fn time(world: &World, quill: &mut Quill) {
+    let now = world.now().get();
+    quill
+        .put("{\"timeSecond\":\"")
+        .decimal(now / 1_000_000_000, 0);
+    quill.put("\",\"timeNano\":\"").decimal(now, 0).put("\"}");
+}
+
+/// The contracts of one page, and where the next begins.
+fn page(world: &World, query: &str, rows: usize) -> Result<(Vec<usize>, Option<usize>), Fault> {
+    let count = world.listed().len();
+    if let Some(symbol) = value(query, "symbol") {
+        let place = world.symbols().position(|s| s == symbol).ok_or(NO_SYMBOL)?;
+        return Ok((vec![place], None));
+    }
+    let from = match value(query, "cursor") {
+        None | Some("") => 0,
+        Some(text) => text
+            .strip_prefix("from-")
+            .and_then(|n| n.parse().ok())
+            .filter(|n| *n < count)
+            .ok_or(BAD_CURSOR)?,
+    };
+    let rows = value(query, "limit")
+        .and_then(|n| n.parse().ok())
+        .map_or(rows, |n: usize| n.clamp(1, 1_000));
+    let until = from.saturating_add(rows).min(count);
+    Ok(((from..until).collect(), (until < count).then_some(until)))
+}
+
+fn end_page(next: Option<usize>, quill: &mut Quill) {
+    quill.put("],\"nextPageCursor\":\"");
+    if let Some(next) = next {
+        quill.put("from-").whole(next as u64);
+    }
+    quill.put("\"}");
+}
+
+fn instruments(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let (places, next) = match page(world, query, PAGE) {
+        Ok(found) => found,
+        Err(fault) => return fault,
+    };
+    let launch = world.params().start.get() / 1_000_000 - 86_400_000;
+    let minutes = world.params().engine.funding_hours * 60;
+    quill.put("{\"category\":\"linear\",\"list\":[");
+    for (i, place) in places.into_iter().enumerate() {
+        let Some((pit, _)) = world.listed().get(place) else {
+            continue;
+        };
+        let c = &pit.contract;
+        let most = 10i64.pow(c.lot_scale) * 1_000_000;
+        quill.put(if i == 0 { "{" } else { ",{" });
+        quill.put("\"symbol\":\"").put(&c.symbol);
+        quill.put("\",\"contractType\":\"LinearPerpetual\",\"status\":\"Trading\",\"baseCoin\":\"");
+        quill.put(&c.base).put("\",\"quoteCoin\":\"USDT\"");
+        quill.field(",\"launchTime\":\"", launch, 0);
+        quill.put(",\"deliveryTime\":\"0\",\"deliveryFeeRate\":\"\"");
+        quill.field(",\"priceScale\":\"", i64::from(c.price_scale), 0);
+        quill.put(",\"leverageFilter\":{\"minLeverage\":\"1\"");
+        quill.field(",\"maxLeverage\":\"", i64::from(c.max_leverage), 2);
+        quill.put(",\"leverageStep\":\"0.01\"},\"priceFilter\":{");
+        quill.field("\"minPrice\":\"", c.tick_units, c.price_scale);
+        let highest = c.tick_units * 19_999_998;
+        quill.field(",\"maxPrice\":\"", highest, c.price_scale);
+        quill.field(",\"tickSize\":\"", c.tick_units, c.price_scale);
+        quill.put("},\"lotSizeFilter\":{");
+        quill.field("\"maxOrderQty\":\"", most, c.lot_scale);
+        quill.field(",\"minOrderQty\":\"", 1, c.lot_scale);
+        quill.field(",\"qtyStep\":\"", 1, c.lot_scale);
+        quill.field(",\"postOnlyMaxOrderQty\":\"", most, c.lot_scale);
+        quill.field(",\"maxMktOrderQty\":\"", most / 10, c.lot_scale);
+        quill.put(",\"minNotionalValue\":\"5\"},\"unifiedMarginTrade\":true,\"fundingInterval\":");
+        quill.whole(minutes as u64);
+        quill.put(
+            ",\"settleCoin\":\"USDT\",\"copyTrading\":\"both\",\"upperFundingRate\":\"0.005\"",
+        );
+        quill
+            .put(",\"lowerFundingRate\":\"-0.005\",\"isPreListing\":false,\"preListingInfo\":null");
+        quill.put(
+            ",\"riskParameters\":{\"priceLimitRatioX\":\"0.01\",\"priceLimitRatioY\":\"0.02\"}",
+        );
+        quill.put(
+            ",\"displayName\":\"\",\"symbolType\":\"\",\"forbidUplWithdrawal\":false,\"symbolId\":",
+        );
+        quill.whole(place as u64 + 1).put("}");
+    }
+    end_page(next, quill);
+    None
+}
+
+fn tiers(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let (places, next) = match page(world, query, 15) {
+        Ok(found) => found,
+        Err(fault) => return fault,
+    };
+    quill.put("{\"category\":\"linear\",\"list\":[");
+    let mut first = true;
+    for place in places {
+        let Some((pit, _)) = world.listed().get(place) else {
+            continue;
+        };
+        let c = &pit.contract;
+        for (i, (row, deduction)) in c.tiers.iter().zip(deductions(&c.tiers)).enumerate() {
+            let initial = (1_000_000 + i64::from(row.leverage) / 2) / i64::from(row.leverage);
+            quill.put(if first { "{\"id\":" } else { ",{\"id\":" });
+            first = false;
+            quill.whole((place * 100 + i + 1) as u64);
+            quill.put(",\"symbol\":\"").put(&c.symbol).put("\"");
+            quill.field(",\"riskLimitValue\":\"", row.cap, 0);
+            quill
+                .put(",\"maintenanceMargin\":\"")
+                .short(row.maintenance, 5);
+            quill.put("\",\"initialMargin\":\"").short(initial, 4);
+            quill.put("\",\"isLowestRisk\":").whole(u64::from(i == 0));
+            quill.field(",\"maxLeverage\":\"", i64::from(row.leverage), 2);
+            quill.put(",\"mmDeduction\":\"");
+            // The first row's deduction is empty, not zero, at the exchange.
+            if i > 0 {
+                quill.short(deduction, 5);
+            }
+            quill.put("\"}");
+        }
+    }
+    end_page(next, quill);
+    None
+}
+
+fn tickers(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let (places, _) = match page(world, query, 1_000) {
+        Ok(found) => found,
+        Err(fault) => return fault,
+    };
+    quill.put("{\"category\":\"linear\",\"list\":[");
+    for (i, place) in places.into_iter().enumerate() {
+        if let Some((pit, desk)) = world.listed().get(place) {
+            if i > 0 {
+                quill.put(",");
+            }
+            desk.ticker_entry(pit, quill);
+        }
+    }
+    quill.put("]}");
+    None
+}
+
+fn interest(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
+    let Some((pit, _)) = found.and_then(|place| world.listed().get(place)) else {
+        return NO_SYMBOL;
+    };
+    if value(query, "intervalTime") != Some("5min") {
+        return Some((10_001, "only intervalTime=5min is kept here"));
+    }
+    let rows = value(query, "limit")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(50usize);
+    quill.put("{\"symbol\":\"").put(&pit.contract.symbol);
+    quill.put("\",\"category\":\"linear\",\"list\":[");
+    let samples = pit.history.interest.iter().rev();
+    for (i, (ms, lots)) in samples.take(rows.clamp(1, 200)).enumerate() {
+        quill.put(if i == 0 { "{" } else { ",{" });
+        quill.field("\"openInterest\":\"", lots * 2, pit.contract.lot_scale);
+        quill.field(",\"singleOpenInterest\":\"", *lots, pit.contract.lot_scale);
+        quill.field(",\"timestamp\":\"", *ms, 0).put("}");
+    }
+    quill.put("],\"nextPageCursor\":\"\"}");
+    None
+}
+
+fn kline(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
+    let Some((pit, _)) = found.and_then(|place| world.listed().get(place)) else {
+        return NO_SYMBOL;
+    };
+    if value(query, "interval") != Some("1") {
+        return Some((10_001, "only interval=1 is kept here"));
+    }
+    let c = &pit.contract;
+    let stamp = |name, other| {
+        value(query, name)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(other)
+    };
+    let (start, end) = (stamp("start", i64::MIN), stamp("end", i64::MAX));
+    let rows = value(query, "limit")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(200usize);
+    quill.put("{\"symbol\":\"").put(&c.symbol);
+    quill.put("\",\"category\":\"linear\",\"list\":[");
+    let bars = pit.history.bars.iter().rev();
+    let bars = bars.filter(|bar| (start..=end).contains(&bar.ms));
+    for (i, bar) in bars.take(rows.clamp(1, 1_000)).enumerate() {
+        quill.put(if i == 0 { "[" } else { ",[" });
+        quill.field("\"", bar.ms, 0);
+        for units in [bar.open, bar.high, bar.low, bar.close] {
+            quill.field(",\"", units, c.price_scale);
+        }
+        quill.field(",\"", bar.lots, c.lot_scale);
+        quill.field(",\"", bar.turnover, c.price_scale + c.lot_scale);
+        quill.put("]");
+    }
+    quill.put("]}");
+    None
+}
+
+fn orderbook(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
+    let Some((pit, desk)) = found.and_then(|place| world.listed().get(place)) else {
+        return NO_SYMBOL;
+    };
+    let rows = value(query, "limit")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(25usize);
+    desk.book_entry(
+        pit,
+        rows.clamp(1, 1_000),
+        world.now().get() / 1_000_000,
+        quill,
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Params;
+    use super::*;
+    use crate::time::Nanos;
+    use serde_json::Value;
+
+    fn ask(world: &World, path: &str, query: &str) -> (u16, Value) {
+        let (status, text) = answer(world, path, query);
+        (status, serde_json::from_str(&text).expect(&text))
+    }
+
+    #[test]
+    fn every_answer_is_json_and_pages_end() {
+        let mut world = World::new(5, Params::default()).unwrap();
+        world.advance(world.now().plus(Nanos::MINUTE), &mut |_| ());
+        for (path, query, rows) in [
+            ("instruments-info", "category=linear&limit=1000", 3),
+            ("instruments-info", "category=linear&symbol=ETHUSDT", 1),
+            ("risk-limit", "category=linear&symbol=BTCUSDT", 19),
+            ("tickers", "category=linear", 3),
+            ("open-interest", "symbol=BTCUSDT&intervalTime=5min", 1),
+            ("kline", "symbol=SOLUSDT&interval=1", 1),
+        ] {
+            let (status, v) = ask(&world, &format!("/v5/market/{path}"), query);
+            assert_eq!((status, &v["retCode"]), (200, &Value::from(0)), "{v}");
+            assert_eq!(v["result"]["list"].as_array().unwrap().len(), rows, "{v}");
+        }
+        let mut cursor = String::new();
+        let mut names = Vec::new();
+        loop {
+            let query = format!("category=linear&limit=2&cursor={cursor}");
+            let (_, v) = ask(&world, "/v5/market/instruments-info", &query);
+            for row in v["result"]["list"].as_array().unwrap() {
+                names.push(row["symbol"].as_str().unwrap().to_owned());
+            }
+            cursor = v["result"]["nextPageCursor"].as_str().unwrap().to_owned();
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(names, ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
+    }
+
+    #[test]
+    fn tiers_and_book_say_what_the_world_holds() {
+        let mut world = World::new(5, Params::default()).unwrap();
+        world.advance(world.now().plus(Nanos::MINUTE), &mut |_| ());
+        let (_, v) = ask(&world, "/v5/market/risk-limit", "symbol=BTCUSDT");
+        let second = &v["result"]["list"][1];
+        assert_eq!(second["riskLimitValue"], "2000000");
+        assert_eq!(second["maintenanceMargin"], "0.005");
+        assert_eq!(second["initialMargin"], "0.01");
+        assert_eq!(second["maxLeverage"], "100.00");
+        assert_eq!(second["mmDeduction"], "510");
+        assert_eq!(v["result"]["list"][0]["mmDeduction"], "");
+        let (_, v) = ask(&world, "/v5/market/orderbook", "symbol=BTCUSDT&limit=50");
+        assert_eq!(v["result"]["b"].as_array().unwrap().len(), 50);
+        assert!(v["result"]["u"].as_u64().unwrap() > 1_000_000);
+    }
+
+    #[test]
+    fn strangers_are_told_so_in_json() {
+        let mut world = World::new(5, Params::default()).unwrap();
+        let (status, v) = ask(&world, "/v5/market/nothing", "");
+        assert_eq!((status, &v["retCode"]), (404, &Value::from(404)));
+        let (status, _) = ask(&world, "/", "");
+        assert_eq!(status, 404);
+        for query in ["symbol=XXX", "category=spot", "cursor=from-99"] {
+            let (_, v) = ask(&world, "/v5/market/instruments-info", query);
+            assert_eq!(v["retCode"], 10_001, "{query}");
+        }
+    }
+}
