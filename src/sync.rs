@@ -44,3 +44,51 @@ pub unsafe fn cells<'a>(at: *const u8, words: usize) -> &'a [AtomicU64] {
     #[cfg(loom)]
     &[]
 }
+
+/// A flag that one thread raises and others look at.
+#[derive(Debug, Default)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    /// Raises it; it stays up.
+    pub fn raise(&self) {
+        // ORDER: release: what was done before is seen by whoever sees the flag; pairs with `is_up`.
+        self.0.store(true, Ordering::Release);
+    }
+    /// True once raised.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        // ORDER: acquire: pairs with `raise`.
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Counts of one thread that others may read at any time, each for itself.
+#[derive(Debug)]
+pub struct Tally<const N: usize>([AtomicU64; N]);
+
+impl<const N: usize> Default for Tally<N> {
+    fn default() -> Self {
+        Self(core::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl<const N: usize> Tally<N> {
+    /// Sets a count; only the owning thread does. A place that is none changes nothing.
+    pub fn set(&self, place: usize, value: u64) {
+        if let Some(cell) = self.0.get(place) {
+            // ORDER: relaxed: each count stands for itself.
+            cell.store(value, Ordering::Relaxed);
+        }
+    }
+    /// Adds to a count; only the owning thread does.
+    pub fn add(&self, place: usize, more: u64) {
+        self.set(place, self.get(place).wrapping_add(more));
+    }
+    /// A count; 0 for a place that is none.
+    #[must_use]
+    pub fn get(&self, place: usize) -> u64 {
+        // ORDER: relaxed: each count stands for itself.
+        self.0.get(place).map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+}

@@ -84,9 +84,9 @@ channels = ["liquidations"]
 psi = "0.45"
 alpha = 1
 theta_prior = 0.250000
-theta_unit = 0.000_5
+daily_sigma = 0.012_5
 mix = [0, 0, 0.5, 0.5, 0, 0, 0, "0.0", 0]
-flush_ms = 250
+carry_ms = 250
 "#,
     );
     assert_eq!(
@@ -120,18 +120,16 @@ flush_ms = 250
             psi_e6: 450_000,
             alpha_e6: 1_000_000,
             theta_prior_e6: 250_000,
-            theta_unit_e6: 500,
+            daily_sigma_e6: 12_500,
             mix_e6: [0, 0, 500_000, 500_000, 0, 0, 0, 0, 0],
-            flush_ms: 250,
+            carry_ms: 250,
             ..Model::default()
         }
     );
-    assert_eq!(plan.model.theta_b0_e6(), 10_000_000);
-    assert_eq!(Model::default().theta_b0_e6(), 12_500_000);
     assert_eq!(plan.origin("engine.core"), Some((7, 1)));
     assert_eq!(plan.origin("feed.1.url"), Some((18, 1)));
     assert_eq!(plan.origin("engine.page"), None);
-    assert_eq!(plan.model.texts()["theta_unit"], "0.0005");
+    assert_eq!(plan.model.texts()["daily_sigma"], "0.0125");
 }
 
 #[test]
@@ -245,9 +243,9 @@ fn messages_word_by_word() {
              allowed: a plain decimal from 0.15 to 0.7",
         ),
         (
-            "[model]\nflush_ms = 1.5",
-            "isotherm.toml:2:12: key \"flush_ms\" in [model]: found 1.5; \
-             allowed: an integer from 10 to 1000",
+            "[model]\ncarry_ms = 1.5",
+            "isotherm.toml:2:12: key \"carry_ms\" in [model]: found 1.5; \
+             allowed: an integer from 0 to 60000",
         ),
         (
             "[model]\nmix = [0.5, 0.5, 0, 0, 0, 0, 0, 0, 0.1]",

@@ -546,7 +546,7 @@ fn set_mix(model: &mut Model, value: &Value<'_>, faults: &mut Complaints) {
 use Scale::{E6, Whole};
 
 #[rustfmt::skip]
-pub(super) const MODEL: [Key<Model>; 19] = [
+pub(super) const MODEL: [Key<Model>; 11] = [
     Key {
         name: "mix",
         doc: "Shares of openings by leverage; only the product with theta is in the data.",
@@ -568,26 +568,10 @@ pub(super) const MODEL: [Key<Model>; 19] = [
         "Closing hazard of a class is (10 % / distance)^alpha."),
     number!("theta_prior", theta_prior_e6, E6, [10_000, 1_000_000],
         "Prior mean of the share of swept mass that is liquidated."),
-    number!("theta_weight", theta_weight_e6, E6, [500_000, 20_000_000],
-        "Weight a0 of that prior in units; 2.5 is a log deviation of 0.70."),
-    number!("theta_unit", theta_unit_e6, E6, [10, 100_000],
-        "One unit of evidence, as a share of open interest."),
-    number!("tau_hours", tau_hours, Whole, [1, 2_160],
-        "Half-life of the evidence, hours of shard time."),
-    number!("smoothness", smoothness_e6, E6, [100_000, 10_000_000],
-        "Weight of the second-difference penalty, in inverse variances of ln theta."),
-    number!("window_ms", window_ms, Whole, [500, 60_000],
-        "How long a sweep may explain a print, ms."),
-    number!("location_bp", location_bp_e6, E6, [500_000, 50_000_000],
-        "Deviation of a print's price from its cell, basis points."),
-    number!("epsilon", epsilon_e6, E6, [1_000, 500_000],
-        "Share of prints that no cell explains."),
     number!("prior_sigma", prior_sigma_e6, E6, [500_000, 5_000_000],
         "Half width of the seeding prior, in daily deviations."),
     number!("daily_sigma", daily_sigma_e6, E6, [1_000, 200_000],
         "Daily deviation of log price assumed until history is known."),
-    number!("flush_ms", flush_ms, Whole, [10, 1_000],
-        "Deposits are flushed at the latest after this much shard time, ms."),
     number!("carry_ms", carry_ms, Whole, [0, 60_000],
         "How long a change of interest without volume waits for its volume, ms."),
     number!("residual_minutes", residual_minutes, Whole, [1, 1_440],

@@ -129,26 +129,10 @@ pub struct Model {
     pub alpha_e6: i64,
     /// Prior mean of θ.
     pub theta_prior_e6: i64,
-    /// a0, the weight of that prior.
-    pub theta_weight_e6: i64,
-    /// u, one unit of evidence as a share of open interest.
-    pub theta_unit_e6: i64,
-    /// τ of the calibration, hours of shard time.
-    pub tau_hours: i64,
-    /// Weight of the second-difference penalty.
-    pub smoothness_e6: i64,
-    /// W, milliseconds.
-    pub window_ms: i64,
-    /// σ of a print's location, basis points.
-    pub location_bp_e6: i64,
-    /// ε, share of prints that no cell explains.
-    pub epsilon_e6: i64,
     /// Half width of the seeding prior in daily deviations.
     pub prior_sigma_e6: i64,
     /// Daily deviation assumed until history is known.
     pub daily_sigma_e6: i64,
-    /// Longest time between flushes, milliseconds.
-    pub flush_ms: i64,
     /// How long interest without volume waits, milliseconds.
     pub carry_ms: i64,
     /// Half-life of the residual, minutes.
@@ -156,16 +140,6 @@ pub struct Model {
 }
 
 impl Model {
-    /// b0 of the prior: a0 divided by its mean, rounded down, 1e-6.
-    #[must_use]
-    pub const fn theta_b0_e6(&self) -> i64 {
-        // Both are within their ranges, so neither overflow nor a zero can meet this.
-        if self.theta_prior_e6 <= 0 {
-            return 0;
-        }
-        self.theta_weight_e6.saturating_mul(1_000_000) / self.theta_prior_e6
-    }
-
     /// Name and text of every parameter, for the head of a tape.
     #[must_use]
     pub fn texts(&self) -> BTreeMap<String, String> {
@@ -215,16 +189,8 @@ impl Default for Model {
             psi_e6: 300_000,
             alpha_e6: 500_000,
             theta_prior_e6: 200_000,
-            theta_weight_e6: 2_500_000,
-            theta_unit_e6: 1_000,
-            tau_hours: 168,
-            smoothness_e6: 1_000_000,
-            window_ms: 5_000,
-            location_bp_e6: 3_000_000,
-            epsilon_e6: 50_000,
             prior_sigma_e6: 2_000_000,
             daily_sigma_e6: 30_000,
-            flush_ms: 1_000,
             carry_ms: 10_000,
             residual_minutes: 60,
         }

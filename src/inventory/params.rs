@@ -58,6 +58,53 @@ pub const BACKGROUND_E6: i64 = 80_000;
 /// Entry notional at which the mix is laid: small enough for every venue's first row.
 const TYPICAL: Usd = Usd::whole(10_000);
 
+/// Leverages of the prior mix, in hundredths.
+pub const MIX_LEVERAGE_E2: [u32; 9] = [300, 500, 1_000, 2_000, 2_500, 5_000, 7_500, 10_000, 12_500];
+
+/// What a plan may choose: heatmap.md 2.11 as given. [`Params`] are made from it and a margin table, again whenever
+/// the table changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Choice {
+    /// Shares of openings by [`MIX_LEVERAGE_E2`], 1e-6, sum one.
+    pub mix_e6: [i64; 9],
+    /// Share of the mix in rows nearer than any real leverage, 1e-6.
+    pub background_e6: i64,
+    /// Share of openings that is inert, 1e-6.
+    pub inert_e6: i64,
+    /// Leverage whose closing hazard the inert pool has.
+    pub inert_leverage: i64,
+    /// Economic turnover ψ, 1e-6.
+    pub turnover_e6: i64,
+    /// Exponent α of the closing hazard, 1e-6.
+    pub alpha_e6: i64,
+    /// Prior mean of θ, 1e-6.
+    pub theta_e6: i64,
+    /// Half width of the seeding prior in log price, 1e-6.
+    pub prior_e6: i64,
+    /// How long a change of interest without volume waits, ns.
+    pub carry_ns: i64,
+    /// Half-life of the published residual, ns.
+    pub residual_half_life_ns: i64,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self {
+            mix_e6: LEVERAGE_MIX.map(|(_, share)| share),
+            background_e6: BACKGROUND_E6,
+            inert_e6: 500_000,
+            inert_leverage: 2,
+            turnover_e6: 300_000,
+            alpha_e6: 500_000,
+            theta_e6: 200_000,
+            prior_e6: 60_000,
+            carry_ns: 10_000_000_000,
+            residual_half_life_ns: 3_600_000_000_000,
+        }
+    }
+}
+
 /// Everything the inventory is told. Plain integers; copied into nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -116,10 +163,10 @@ pub fn generic_tiers() -> [Tier; 5] {
     tiers
 }
 
-/// (10 % / distance)^(α in 1e-2), Q16.
-fn hazard(distance_e6: i64, alpha_e2: i64) -> i64 {
+/// (10 % / distance)^(α in 1e-6), Q16.
+fn hazard(distance_e6: i64, alpha_e6: i64) -> i64 {
     let ratio = ln_q48(100_000).saturating_sub(ln_q48(distance_e6));
-    let power = mul_div(ratio, alpha_e2, 100);
+    let power = mul_div(ratio, alpha_e6, 1_000_000);
     exp_q48(power.saturating_add(ln_q48(ONE)))
 }
 
@@ -158,6 +205,12 @@ impl Params {
     /// The defaults of the table, the mix laid through a venue's margin table; an empty one means the generic table.
     #[must_use]
     pub fn from_tiers(rule: &Rule, tiers: &[Tier]) -> Self {
+        Self::chosen(&Choice::default(), rule, tiers)
+    }
+
+    /// As [`Params::from_tiers`] with a plan's choices instead of the defaults.
+    #[must_use]
+    pub fn chosen(choice: &Choice, rule: &Rule, tiers: &[Tier]) -> Self {
         let generic = generic_tiers();
         let (tiers, assumed) = if tiers.is_empty() {
             (generic.as_slice(), 1)
@@ -166,19 +219,19 @@ impl Params {
         };
         let mut params = Self {
             mix: [[0; CLASSES]; 2],
-            hazard: LADDER_E6.map(|d| hazard(d, 50)),
+            hazard: LADDER_E6.map(|d| hazard(d, choice.alpha_e6)),
             leverage_e2: [0; CLASSES],
-            hazard_inert: hazard(500_000, 50),
-            inert_e6: 500_000,
-            turnover_q16: mul_div(ONE, 30, 100),
-            theta_q16: ONE / 5,
-            prior_half_width: 300,
-            carry_ns: 10_000_000_000,
-            residual_half_life_ns: 3_600_000_000_000,
+            hazard_inert: hazard(1_000_000 / choice.inert_leverage.max(1), choice.alpha_e6),
+            inert_e6: choice.inert_e6,
+            turnover_q16: mul_div(ONE, choice.turnover_e6, 1_000_000),
+            theta_q16: mul_div(ONE, choice.theta_e6, 1_000_000),
+            prior_half_width: mul_div(choice.prior_e6, 1 << 48, 1_000_000) / BUCKET,
+            carry_ns: choice.carry_ns,
+            residual_half_life_ns: choice.residual_half_life_ns,
             tiers_assumed: assumed,
         };
         for holder in Holder::BOTH {
-            params.mix[holder as usize] = mix(holder, rule, tiers);
+            params.mix[holder as usize] = mix(choice, holder, rule, tiers);
         }
         let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
         for (label, distance) in params.leverage_e2.iter_mut().zip(LADDER_E6) {
@@ -201,10 +254,10 @@ impl Params {
     }
 }
 
-fn mix(holder: Holder, rule: &Rule, tiers: &[Tier]) -> [i64; CLASSES] {
+fn mix(choice: &Choice, holder: Holder, rule: &Rule, tiers: &[Tier]) -> [i64; CLASSES] {
     let mut shares = [0i64; CLASSES];
     let mut nearest = i64::MAX;
-    for (leverage, share) in LEVERAGE_MIX {
+    for (leverage, share) in MIX_LEVERAGE_E2.into_iter().zip(choice.mix_e6) {
         if let Some(distance) = distance_e6(holder, leverage, rule, tiers) {
             nearest = nearest.min(distance);
             lay(&mut shares, distance, share);
@@ -213,9 +266,9 @@ fn mix(holder: Holder, rule: &Rule, tiers: &[Tier]) -> [i64; CLASSES] {
     // Rows nearer than every real leverage; at least the first, so that the background never vanishes.
     let behind = LADDER_E6.partition_point(|&d| d < nearest).clamp(1, 4);
     for (k, share) in shares.iter_mut().enumerate() {
-        *share = mul_div(*share, 1_000_000 - BACKGROUND_E6, 1_000_000);
+        *share = mul_div(*share, 1_000_000 - choice.background_e6, 1_000_000);
         if k < behind {
-            *share += BACKGROUND_E6 / behind as i64;
+            *share += choice.background_e6 / behind as i64;
         }
         *share = mul_div(*share, ONE32, 1_000_000);
     }

@@ -20,7 +20,7 @@ mod pit;
 mod quill;
 mod rest;
 mod rng;
-mod server;
+pub mod server;
 mod weather;
 mod world;
 

@@ -286,6 +286,15 @@ fn orderbook(world: &World, query: &str, quill: &mut Quill) -> Fault {
     None
 }
 
+impl World {
+    /// The REST answer to `request` (path and query) as this moment's world gives it: status and body.
+    #[must_use]
+    pub fn rest(&self, request: &str) -> (u16, String) {
+        let (path, query) = request.split_once('?').unwrap_or((request, ""));
+        answer(self, path, query)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Params;

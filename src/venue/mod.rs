@@ -10,8 +10,10 @@
 //! trades in. Symbols are places in the list the decoder was made with; a symbol that is not in it is ignored.
 
 pub mod bybit;
+pub mod lane;
+pub mod texts;
 
-use crate::event::{Event, FIRST, LAST};
+use crate::event::{Event, FIRST, LAST, Stream};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId, lot_of, split_multiple};
 use crate::time::Nanos;
@@ -42,6 +44,8 @@ pub struct Venue {
     pub quote: &'static str,
     /// Assets whose instrument is not plain `ASSET` + quote: (asset, base coin as the venue writes it).
     pub bases: &'static [(&'static str, &'static str)],
+    /// How the topics of each stream begin.
+    pub streams: &'static [(Stream, &'static str)],
     /// Topics of one instrument.
     pub topics: fn(instrument: &str) -> Vec<String>,
     /// Topic of one instrument's book.

@@ -100,6 +100,32 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     out
 }
 
+/// One line: mark, the three biases, the nearest hot zone on each side.
+#[must_use]
+pub fn line(show: &Show, wide: &Wide) -> String {
+    let mut out = String::new();
+    let mark = show.price(wide.mark_e10).unwrap_or_else(|| "-".to_string());
+    let _ = write!(out, "{:<4} mark {mark:>10} ", show.symbol);
+    for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
+        let verdict = named(&verdict::NAMES, mode.verdict);
+        let _ = write!(out, " {name} {:>+4}/{:<2} {verdict:<10}", mode.bias, mode.confidence);
+    }
+    for (side, zones) in [("above", &wide.hot_above), ("below", &wide.hot_below)] {
+        match zones.iter().find(|zone| zone.high_e10 != 0) {
+            Some(zone) => {
+                let way = zone.distance_bps_e2;
+                let money = short_usd(zone.usd);
+                let state = named(&ZONE_STATES, zone.state);
+                let _ = write!(out, " {side} {}.{:02}bp {money} {state}", way / 100, way % 100);
+            }
+            None => {
+                let _ = write!(out, " {side} none");
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,12 @@ pub const VENUE: Venue = Venue {
     ping: "{\"op\":\"ping\"}",
     ping_every: Nanos::seconds(20),
     quote: "USDT",
+    streams: &[
+        (Stream::Book, "orderbook."),
+        (Stream::Trades, "publicTrade."),
+        (Stream::Ticker, "tickers."),
+        (Stream::Liquidations, "allLiquidation."),
+    ],
     bases: &[
         ("BABYDOGE", "1000000BABYDOGE"),
         ("CHEEMS", "1000000CHEEMS"),

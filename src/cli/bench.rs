@@ -1,0 +1,1 @@
+//! `isotherm bench`: the peer-free measurements, on this machine, now.

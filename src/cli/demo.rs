@@ -1,0 +1,241 @@
+//! `isotherm demo`: the whole engine on the built-in exchange, with nothing but this machine.
+//!
+//! Hours of the exchange go through decoder and shard in virtual time; then the same world is served over loopback
+//! sockets at a stated speed-up, a live instance with two connections takes over, and what is printed is read from
+//! its page like any executor reads it.
+
+use super::{stop_signal, stopped};
+use crate::config::{Channel, Feed, Plan};
+use crate::market::VenueId;
+use crate::run::warm::Warm;
+use crate::run::{self, Ended};
+use crate::shard::Shard;
+use crate::shm::page::counter;
+use crate::shm::reader::PageReader;
+use crate::sim::server::{Options, Server};
+use crate::sim::{Params, World};
+use crate::time::{Nanos, ScaledClock, mono_now};
+use crate::viewer::{Show, text};
+use anyhow::{Context, Result, bail};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  isotherm demo                                  until Ctrl-C on a terminal, 60 s elsewhere
+  isotherm demo --seconds 20 --seed 42           another world, 20 s live
+  isotherm demo --hours 24                       a longer warm-up: more of the map is observed, less is prior";
+
+/// Run the live engine on the built-in exchange.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Seconds of the live part; default: until Ctrl-C on a terminal, 60 elsewhere
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Seed of the world
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Hours of virtual time to warm up with
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=240))]
+    hours: u32,
+    /// Virtual seconds per real second of the live part
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    speed: u32,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let signal = stop_signal()?;
+    let screen = std::io::stdout().is_terminal();
+    let mut world = World::new(args.seed, Params::default())?;
+    let mut plan = Plan::default();
+    plan.engine.symbols = world.symbols().map(asset).collect();
+    plan.engine.instance = format!("demo-{}", std::process::id());
+    plan.engine.page = crate::shm::path_of(&plan.engine.instance);
+    plan.feeds = vec![Feed { venue: VenueId::BYBIT, ..Feed::default() }];
+    let mut shard = Shard::new(&run::setup(&plan)?)?;
+    println!(
+        "isotherm {}  demo: seed {}, {}; state {} MiB",
+        env!("CARGO_PKG_VERSION"),
+        args.seed,
+        plan.engine.symbols.join(" "),
+        shard.bytes().len() >> 20
+    );
+    if !warm_up(args, &mut world, &mut shard, &plan.engine.symbols, &|| stopped(&signal))? {
+        return Ok(());
+    }
+    let origin = world.now();
+    let server = Server::start(world, Options { speed: args.speed, ..Options::default() })?;
+    let clock = ScaledClock::start(origin, args.speed);
+    plan.feeds = feeds(&server.ws_url(), &server.rest_url());
+    let live = run::start(&plan, shard, clock, args.speed, |line| eprintln!("isotherm: {line}"))
+        .context("cannot start the live engine")?;
+    println!(
+        "live: {} and {}, {}x real time, two connections; page {}",
+        server.ws_url(),
+        server.rest_url(),
+        args.speed,
+        live.page.display()
+    );
+    let seconds = args.seconds.or((!screen).then_some(60));
+    let shown = show(&live, seconds, screen, &|| stopped(&signal));
+    let ended = live.stop()?;
+    let world = server.stop()?;
+    shown?;
+    farewell(&ended, &world, args.speed)
+}
+
+/// `BTCUSDT` is `BTC`.
+fn asset(instrument: &str) -> String {
+    crate::venue::canonical(VenueId::BYBIT, instrument)
+        .map_or(instrument, |(asset, _)| asset)
+        .to_string()
+}
+
+fn feeds(ws: &str, rest: &str) -> Vec<Feed> {
+    let feed = |rest: &str, channels: &[Channel]| Feed {
+        venue: VenueId::BYBIT,
+        url: ws.to_string(),
+        rest: rest.to_string(),
+        channels: channels.to_vec(),
+        core: None,
+    };
+    vec![
+        feed(rest, &[Channel::Book, Channel::Trades]),
+        feed("", &[Channel::Tickers, Channel::Liquidations]),
+    ]
+}
+
+/// Virtual hours through decoder and shard; false when the user had enough.
+fn warm_up(
+    args: &Args,
+    world: &mut World,
+    shard: &mut Shard,
+    symbols: &[String],
+    stop: &dyn Fn() -> bool,
+) -> Result<bool> {
+    let started = Instant::now();
+    let begin = world.now();
+    let mut warm = Warm::connect(world, shard, symbols)?;
+    for hour in 1..=i64::from(args.hours) {
+        warm.advance(world, shard, begin.plus(Nanos::new(Nanos::HOUR.get() * hour)));
+        if stop() {
+            return Ok(false);
+        }
+        if hour % 4 == 0 || hour == i64::from(args.hours) {
+            let counts = warm.counts();
+            println!(
+                "warm-up: {hour} h of the exchange in {:.1?}: {} frames, {} inputs, {} faults",
+                started.elapsed(),
+                counts.frames,
+                shard.input_seq(),
+                counts.faults
+            );
+        }
+    }
+    let now = world.now();
+    warm.hand_over(shard, now);
+    Ok(true)
+}
+
+/// Reads the page until the time is over.
+fn show(
+    live: &run::Live,
+    seconds: Option<u64>,
+    screen: bool,
+    stop: &dyn Fn() -> bool,
+) -> Result<()> {
+    let page = PageReader::open(&live.page)?;
+    let started = Instant::now();
+    let over = |after: Instant| seconds.is_some_and(|s| after.elapsed() >= Duration::from_secs(s));
+    let every = if screen { 250 } else { 2_000 };
+    loop {
+        let next = Instant::now() + Duration::from_millis(every);
+        while Instant::now() < next {
+            if stop() || over(started) {
+                return Ok(());
+            }
+            if !live.is_alive() {
+                bail!("the engine stopped on its own");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if screen {
+            paint(&page, started)?;
+        } else {
+            lines(&page, started)?;
+        }
+    }
+}
+
+fn shows(page: &PageReader) -> Vec<Show> {
+    page.symbols()
+        .iter()
+        .map(|symbol| Show {
+            symbol: symbol.name.clone(),
+            venue: "bybit".to_string(),
+            price_places: Some(2),
+            qty_places: Some(0),
+        })
+        .collect()
+}
+
+fn latency(page: &PageReader) -> String {
+    let counters = page.counters();
+    let value = |id: usize| counters.get(id).map_or(0, |c| c.value);
+    format!(
+        "{} frames  {} gaps  {} faults  socket read to page p50 {:.1} us  p99 {:.1} us",
+        value(counter::FRAMES),
+        value(counter::GAPS),
+        value(counter::FAULTS),
+        value(counter::WIRE_NS_P50) as f64 / 1e3,
+        value(counter::WIRE_NS_P99) as f64 / 1e3,
+    )
+}
+
+/// A terminal: the whole picture, drawn over itself.
+fn paint(page: &PageReader, started: Instant) -> Result<()> {
+    let header = page.header()?;
+    let mut out = String::from("\x1b[H\x1b[2J");
+    out.push_str(&format!(
+        "isotherm demo  {:.0?}  heartbeat {} us ago  inputs {}  Ctrl-C ends\n{}\n\n",
+        started.elapsed(),
+        header.heartbeat_age(mono_now()).get() / 1_000,
+        header.input_seq,
+        latency(page)
+    ));
+    for (at, show) in shows(page).iter().enumerate() {
+        out.push_str(&text::symbol(show, &page.wide(at)?, 3));
+        out.push('\n');
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(out.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// A pipe: plain lines.
+fn lines(page: &PageReader, started: Instant) -> Result<()> {
+    println!("t+{:<3}s {}", started.elapsed().as_secs(), latency(page));
+    for (at, show) in shows(page).iter().enumerate() {
+        println!("  {}", text::line(show, &page.wide(at)?));
+    }
+    Ok(())
+}
+
+fn farewell(ended: &Ended, world: &World, speed: u32) -> Result<()> {
+    let finished = &ended.finished;
+    let ns = |q| finished.latency.value_at_quantile(q) as f64 / 1e3;
+    println!(
+        "done: {} inputs, state hash {:016x}; socket read to page p50 {:.1} us, p90 {:.1} us, p99 {:.1} us over {} \
+         frames at {speed}x; the exchange stands at {} s of its life",
+        finished.shard.input_seq(),
+        finished.shard.state_hash(),
+        ns(0.5),
+        ns(0.9),
+        ns(0.99),
+        finished.latency.len(),
+        world.now().get() / 1_000_000_000,
+    );
+    Ok(())
+}

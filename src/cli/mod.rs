@@ -1,0 +1,84 @@
+//! The command line: one file per subcommand. The only place that prints, and the only one that uses `anyhow`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+
+mod cat;
+mod config;
+mod demo;
+mod replay;
+mod run;
+mod sim;
+
+use crate::sync::AtomicBool;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  isotherm demo --seconds 20                     the whole engine on the built-in exchange, no network
+  isotherm replay --json session.recv.jsonl      a recording through the same engine, as one JSON object
+  isotherm sim --speed 10                        the built-in exchange as a server
+  isotherm run -c isotherm.toml                  a live instance
+  isotherm cat                                   what a running instance says now
+  isotherm config example > isotherm.toml        a commented plan to start from
+
+The page's format for executors: docs/PAGE.md and include/isotherm.h.";
+
+/// Liquidation heatmap and directional bias of crypto perpetuals, from wire to shared memory.
+#[derive(Debug, Parser)]
+#[command(name = "isotherm", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the live engine on the built-in exchange: warm-up, then sockets over loopback
+    Demo(demo::Args),
+    /// Run an instance from a plan
+    Run(run::Args),
+    /// Replay tapes and recorded sessions
+    Replay(replay::Args),
+    /// Serve the built-in exchange (Bybit v5 linear dialect)
+    Sim(sim::Args),
+    /// Print what a running instance publishes
+    Cat(cat::Args),
+    /// Check, show or write plans
+    Config(config::Args),
+}
+
+/// Parses the arguments, runs the command, prints an error's whole chain.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Sim(args) => sim::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Cat(args) => cat::run(&args),
+        Command::Config(args) => config::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("isotherm: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A flag that SIGINT and SIGTERM raise.
+fn stop_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+/// True once a stop signal came.
+fn stopped(flag: &AtomicBool) -> bool {
+    // ORDER: relaxed: the flag stands for itself; nothing is read on the strength of it.
+    flag.load(crate::sync::Ordering::Relaxed)
+}

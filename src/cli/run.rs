@@ -1,0 +1,74 @@
+//! `isotherm run`: a live instance from a plan.
+
+use super::config::load;
+use super::{stop_signal, stopped};
+use crate::run;
+use crate::shard::Shard;
+use crate::time::WallClock;
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  isotherm run -c isotherm.toml                  until Ctrl-C
+  isotherm run -c isotherm.toml --seconds 60     for a minute
+  isotherm run --tape today.tape                 and record what comes in
+
+Feeds are ws:// for now: TLS is not built yet. Try it on `isotherm sim`.";
+
+/// Run an instance from a plan.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The plan
+    #[arg(short, long, default_value = "isotherm.toml")]
+    config: PathBuf,
+    /// Stop after so many seconds; default: on Ctrl-C
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Record to this file (overrides the plan)
+    #[arg(long)]
+    tape: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let mut plan = load(&args.config)?;
+    if args.tape.is_some() {
+        plan.engine.tape.clone_from(&args.tape);
+    }
+    let setup = run::setup(&plan)?;
+    let mib = (Shard::bytes_per_symbol() * setup.symbols.len()).div_ceil(1 << 20);
+    eprintln!(
+        "isotherm {}: {} symbols, {} feeds, state {mib} MiB of {} MiB, page {}",
+        env!("CARGO_PKG_VERSION"),
+        setup.symbols.len(),
+        plan.feeds.len(),
+        plan.engine.memory_max >> 20,
+        plan.engine.page.display()
+    );
+    let shard = Shard::new(&setup)?;
+    let signal = stop_signal()?;
+    let until = args.seconds.map(|s| Instant::now() + Duration::from_secs(s));
+    let live = run::start(&plan, shard, WallClock, 1, |line| eprintln!("isotherm: {line}"))
+        .context("cannot start")?;
+    while live.is_alive()
+        && !stopped(&signal)
+        && until.is_none_or(|until| Instant::now() < until)
+    {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ended = live.stop()?;
+    let shard = &ended.finished.shard;
+    println!(
+        "inputs {}  state hash {:016x}  socket to page p50 {} ns  p99 {} ns",
+        shard.input_seq(),
+        shard.state_hash(),
+        ended.finished.latency.value_at_quantile(0.5),
+        ended.finished.latency.value_at_quantile(0.99),
+    );
+    if ended.tape_whole == Some(false) {
+        bail!("the tape lost a piece and ends there; a larger disk or a faster one is needed");
+    }
+    Ok(())
+}

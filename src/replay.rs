@@ -1,0 +1,321 @@
+//! Replay: a recording through the same decoders and the same shard, at any speed, to the same hash.
+//!
+//! The order is the journal's where there is one, the receive stamps' where there is none (`tape::Ordered`). Symbols
+//! and rings come from the tape's plan, or from the subscriptions of a session. Nothing here changes what is stepped:
+//! the speed only says when.
+
+use crate::config::{Model, Plan};
+use crate::health::FaultKind;
+use crate::inventory::params::Choice;
+use crate::market::VenueId;
+use crate::shard::{Setup, Shard, ShardError};
+use crate::shm::record::Publish;
+use crate::tape::{self, Ordered, Record, Turn};
+use crate::time::{Clock, Nanos, ScaledClock, TICK};
+use crate::event::Event;
+use crate::venue::lane::{Counts, Lane};
+use crate::venue::{self, VenueError, texts};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speed {
+    /// As fast as the machine can.
+    Max,
+    /// So many times as fast as it was recorded.
+    Times(u32),
+}
+
+/// Why a replay cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The recording.
+    #[error(transparent)]
+    Tape(#[from] tape::Error),
+    /// The shard's plan.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A venue or symbol that is not known.
+    #[error(transparent)]
+    Venue(#[from] VenueError),
+    /// A recording without a subscription we can read.
+    #[error("{name}: no subscription of a known venue in it; name the symbols with --symbols")]
+    NoSymbols {
+        /// File.
+        name: String,
+    },
+    /// The head of a tape names a model that is none.
+    #[error("{name}: the model in its head: {text}")]
+    Model {
+        /// File.
+        name: String,
+        /// What is wrong.
+        text: String,
+    },
+    /// The tape says how it ended, and the replay ended otherwise.
+    #[error(
+        "{name}: the replay ended at input {input_seq} with state hash {state_hash:016x}, the run that wrote the tape \
+         at input {want_seq} with {want_hash:016x}"
+    )]
+    Diverged {
+        /// File.
+        name: String,
+        /// Where the replay ended.
+        input_seq: u64,
+        /// Its hash.
+        state_hash: u64,
+        /// Where the run ended.
+        want_seq: u64,
+        /// Its hash.
+        want_hash: u64,
+    },
+}
+
+/// What a replay did.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Canonical assets in symbol order.
+    pub symbols: Vec<String>,
+    /// Name of the reference venue.
+    pub venue: &'static str,
+    /// Frames, ignored, faults, gaps, tolerant.
+    pub counts: Counts,
+    /// From the first to the last received frame.
+    pub span: Nanos,
+    /// Wall time it took.
+    pub took: Nanos,
+    /// The shard after the last input.
+    pub shard: Shard,
+    /// Decimals of price and quantity as the venue prints them, per symbol.
+    pub places: Vec<(u8, u8)>,
+    /// Bytes of a torn end that were left out.
+    pub torn: u64,
+    /// The journal named frames that the tape does not hold.
+    pub short: bool,
+}
+
+/// Replays one recording.
+///
+/// # Errors
+/// As [`ReplayError`] says; faults inside frames are counted, not errors.
+pub fn run(
+    path: &Path,
+    symbols: Option<&[String]>,
+    speed: Speed,
+    out: &mut impl Publish,
+) -> Result<Outcome, ReplayError> {
+    let mut first = Cast::of(path, symbols)?;
+    let mut ordered = Ordered::open(path)?;
+    let started = crate::time::mono_now();
+    let mut pace = Pace { speed, clock: None };
+    while let Some(turn) = ordered.next_turn()? {
+        match turn {
+            Turn::Tick { first: at, count } => first.ticks(at, count, &mut pace, out),
+            Turn::Ring { ring, groups } => {
+                let mut left = groups;
+                while left > 0 {
+                    let Some(record) = ordered.next_record(ring)? else {
+                        first.short |= ordered.is_journalled();
+                        break;
+                    };
+                    left -= u32::from(first.record(&record, &mut pace, out)?);
+                }
+            }
+        }
+    }
+    let took = crate::time::mono_now().since(started);
+    first.finish(&ordered, took)
+}
+
+/// The engine of a replay: a lane per ring and the shard.
+struct Cast {
+    symbols: Vec<String>,
+    venue: VenueId,
+    lanes: Vec<Lane>,
+    shard: Shard,
+    first: Nanos,
+    last: Nanos,
+    short: bool,
+    /// Frames need slack behind them; this is theirs.
+    buffer: Vec<u8>,
+}
+
+/// Waits until a stamp is due.
+struct Pace {
+    speed: Speed,
+    clock: Option<ScaledClock>,
+}
+
+impl Pace {
+    fn wait(&mut self, until: Nanos) {
+        let Speed::Times(times) = self.speed else { return };
+        let clock = self.clock.get_or_insert_with(|| ScaledClock::start(until, times));
+        let mut left = until.since(clock.now()).get();
+        while left > 0 {
+            let sleep = (left / i64::from(times.max(1))).clamp(1, 5_000_000);
+            std::thread::sleep(std::time::Duration::from_nanos(sleep.unsigned_abs()));
+            left = until.since(clock.now()).get();
+        }
+    }
+}
+
+impl Cast {
+    /// Reads plan or subscriptions of a recording and builds the engine they ask for.
+    fn of(path: &Path, named: Option<&[String]>) -> Result<Self, ReplayError> {
+        let header = tape::open(path)?.header().cloned();
+        let (symbols, venues) = match (&header, named) {
+            (Some(header), _) if !header.plan.symbols.is_empty() => {
+                let venues: Vec<_> = header.plan.rings.iter().map(|r| r.venue.clone()).collect();
+                (header.plan.symbols.clone(), venues)
+            }
+            _ => {
+                let found = tape::subscriptions(path)?;
+                let venue = found.venue.unwrap_or_default().to_owned();
+                let symbols = match named {
+                    Some(named) => named.to_vec(),
+                    None => venue::by_name(&venue).map_or(Vec::new(), |row| texts::assets_of(row, &found.topics)),
+                };
+                (symbols, vec![venue])
+            }
+        };
+        let name = venues.first().cloned().unwrap_or_default();
+        let row = venue::by_name(&name);
+        let (Some(row), false) = (row, symbols.is_empty()) else {
+            return Err(ReplayError::NoSymbols { name: path.display().to_string() });
+        };
+        let model = header.map(|h| h.plan.model).unwrap_or_default();
+        let mut setup = Setup::new(symbols.clone(), row.id);
+        setup.choice = choice_of_texts(&model, path)?;
+        Ok(Self {
+            symbols,
+            venue: row.id,
+            lanes: Vec::new(),
+            shard: Shard::new(&setup)?,
+            first: Nanos::ZERO,
+            last: Nanos::ZERO,
+            short: false,
+            buffer: Vec::new(),
+        })
+    }
+
+    fn ticks(&mut self, first: Nanos, count: u32, pace: &mut Pace, out: &mut impl Publish) {
+        pace.wait(first);
+        for turn in 0..i64::from(count) {
+            let at = first.plus(Nanos::new(TICK.get().saturating_mul(turn)));
+            self.shard.step(&Event::tick(at), out);
+        }
+    }
+
+    /// Decodes and steps one record; true when it yielded events.
+    fn record(
+        &mut self,
+        record: &Record<'_>,
+        pace: &mut Pace,
+        out: &mut impl Publish,
+    ) -> Result<bool, ReplayError> {
+        let ring = record.ring();
+        while self.lanes.len() <= usize::from(ring) {
+            let number = u16::try_from(self.lanes.len()).unwrap_or(u16::MAX);
+            self.lanes.push(Lane::new(self.venue, &self.symbols, number)?);
+        }
+        pace.wait(record.stamp());
+        let lane = &mut self.lanes[usize::from(ring)];
+        let events = match *record {
+            Record::Frame { recv, bytes, .. } => {
+                if self.first == Nanos::ZERO {
+                    self.first = recv;
+                }
+                self.last = recv;
+                lane.text(recv, bytes, &mut self.buffer)
+            }
+            Record::Rest { recv, request, body, .. } => lane.rest(recv, request, body),
+            Record::Connect { recv, .. } => lane.connected(recv),
+            Record::Disconnect { recv, .. } => lane.disconnected(recv),
+            Record::Sent { bytes, .. } => {
+                lane.sent(bytes);
+                return Ok(false);
+            }
+            _ => return Ok(false),
+        };
+        for event in events {
+            self.shard.step(event, out);
+        }
+        Ok(!events.is_empty())
+    }
+
+    fn finish(self, ordered: &Ordered, took: Nanos) -> Result<Outcome, ReplayError> {
+        let (input_seq, state_hash) = (self.shard.input_seq(), self.shard.state_hash());
+        if let Some(end) = ordered.source().end()
+            && end.state_hash != 0
+            && (end.input_seq, end.state_hash) != (input_seq, state_hash)
+        {
+            return Err(ReplayError::Diverged {
+                name: ordered.source().name().to_owned(),
+                input_seq,
+                state_hash,
+                want_seq: end.input_seq,
+                want_hash: end.state_hash,
+            });
+        }
+        let mut counts = Counts::default();
+        let mut places = vec![(0, 0); self.symbols.len()];
+        for lane in &self.lanes {
+            counts.add(&lane.counts);
+            for (symbol, place) in places.iter_mut().enumerate() {
+                let (price, qty) = lane.places(symbol);
+                *place = (place.0.max(price), place.1.max(qty));
+            }
+        }
+        Ok(Outcome {
+            symbols: self.symbols,
+            venue: venue::venue(self.venue).map_or("", |row| row.name),
+            counts,
+            span: self.last.since(self.first),
+            took,
+            shard: self.shard,
+            places,
+            torn: ordered.source().torn(),
+            short: self.short,
+        })
+    }
+}
+
+/// The model a plan chose.
+#[must_use]
+pub const fn choice(model: &Model) -> Choice {
+    Choice {
+        mix_e6: model.mix_e6,
+        background_e6: model.background_e6,
+        inert_e6: model.inert_share_e6,
+        inert_leverage: model.inert_leverage,
+        turnover_e6: model.psi_e6,
+        alpha_e6: model.alpha_e6,
+        theta_e6: model.theta_prior_e6,
+        prior_e6: model.prior_sigma_e6.saturating_mul(model.daily_sigma_e6) / 1_000_000,
+        carry_ns: Nanos::millis(model.carry_ms).get(),
+        residual_half_life_ns: Nanos::seconds(model.residual_minutes.saturating_mul(60)).get(),
+    }
+}
+
+/// The model of a tape's head, read as a plan reads it.
+fn choice_of_texts(
+    texts: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<Choice, ReplayError> {
+    let lines: String = texts.iter().map(|(name, text)| format!("{name} = {text}\n")).collect();
+    let name = path.display().to_string();
+    match Plan::parse(&format!("[model]\n{lines}"), &name) {
+        Ok(plan) => Ok(choice(&plan.model)),
+        Err(faults) => {
+            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            Err(ReplayError::Model { name, text })
+        }
+    }
+}
+
+/// Names of the faults that were counted, for people.
+#[must_use]
+pub fn fault_names(counts: &Counts) -> Vec<(&'static str, u64)> {
+    FaultKind::NAMES.iter().zip(counts.by_fault).filter(|(_, n)| *n > 0).map(|(k, n)| (*k, n)).collect()
+}

@@ -1,0 +1,208 @@
+//! The loop around `step`: pops groups, numbers them by stepping, ticks, journals, publishes, beats the heart.
+//!
+//! Per turn: the ticks that are due, then from every ring at most a batch of groups, then the heartbeat. Everything
+//! that decides *what* is stepped goes on the journal; everything read from a clock here decides only *when*, and
+//! stays out of the state. After start: no allocation, no lock, no system call but the idle strategy's.
+
+use crate::event::Event;
+use crate::feed::count;
+use crate::feed::taped::{Piece, Taped};
+use crate::idle::Strategy;
+use crate::ring::Consumer;
+use crate::shard::Shard;
+use crate::shm::page::{counter, status};
+use crate::shm::writer::PageWriter;
+use crate::sync::{Flag, Tally};
+use crate::tape::Grid;
+use crate::time::{Clock, Nanos, TICK, mono_now};
+use hdrhistogram::Histogram;
+use std::sync::Arc;
+
+/// Groups taken from one ring before the others get their turn.
+const BATCH: u32 = 64;
+/// The heart beats this often.
+const BEAT: Nanos = Nanos::MILLI;
+/// Counters reach the page this often.
+const COUNT: Nanos = Nanos::new(100_000_000);
+/// A clock that jumps further than this many ticks is not followed tick by tick.
+// LIMIT: a minute of ticks; the rest is skipped, and the journal says which were stepped.
+const TICKS_MAX: u32 = 6_000;
+
+/// What runs on the shard's thread.
+#[derive(Debug)]
+pub struct Engine<C: Clock> {
+    /// The model.
+    pub shard: Shard,
+    /// Its inputs, ring number = place.
+    pub rings: Vec<Consumer<Event>>,
+    /// Where it publishes.
+    pub page: PageWriter,
+    /// The journal's way to the tape.
+    pub journal: Taped,
+    /// What the feeds count.
+    pub tallies: Vec<Arc<Tally<{ count::ALL }>>>,
+    /// Tells the time that feeds stamp with.
+    pub clock: C,
+    /// How many times as fast as real time that clock runs.
+    pub speed: u32,
+    /// How to wait.
+    pub idle: Strategy,
+    /// Raised to end the run once the rings are empty.
+    pub stop: Arc<Flag>,
+}
+
+/// What is left after a run.
+#[derive(Debug)]
+pub struct Finished {
+    /// The model after its last input.
+    pub shard: Shard,
+    /// Socket read to page, nanoseconds of real time.
+    pub latency: Histogram<u64>,
+    /// False when the tape lost a piece.
+    pub tape_whole: bool,
+}
+
+/// A histogram of nanoseconds up to a minute that never grows.
+#[must_use]
+pub fn latencies() -> Histogram<u64> {
+    // The bounds are constants that the crate accepts; a failure would be a build of another crate.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| {
+        let mut open = Histogram::new(3).unwrap_or_else(|_| std::process::abort());
+        open.auto(true);
+        open
+    })
+}
+
+struct Pulse {
+    grid: Grid,
+    beat: Nanos,
+    count: Nanos,
+    latency: Histogram<u64>,
+    taped: bool,
+}
+
+impl<C: Clock> Engine<C> {
+    /// Runs until the stop flag is up and the rings are empty.
+    #[must_use]
+    pub fn run(mut self) -> Finished {
+        let mut pulse = Pulse {
+            grid: Grid::default(),
+            beat: Nanos::ZERO,
+            count: Nanos::ZERO,
+            latency: latencies(),
+            taped: self.journal.is_on(),
+        };
+        let mut idle_turns = 0;
+        loop {
+            let stopping = self.stop.is_up();
+            let worked = self.ticks(&mut pulse) | self.drain(&mut pulse);
+            self.beat(&mut pulse);
+            if worked {
+                idle_turns = 0;
+                continue;
+            }
+            if stopping {
+                break;
+            }
+            idle_turns += 1;
+            self.idle.idle(idle_turns);
+        }
+        self.page.heartbeat(mono_now(), self.shard.input_seq(), self.shard.state_hash());
+        let tape_whole = pulse.taped
+            && self.journal.is_on()
+            && self.tallies.iter().all(|tally| tally.get(count::TAPE_FULL) == 0);
+        Finished { shard: self.shard, latency: pulse.latency, tape_whole }
+    }
+
+    fn ticks(&mut self, pulse: &mut Pulse) -> bool {
+        let Some((mut first, mut ticks)) = pulse.grid.due(self.clock.now()) else { return false };
+        if ticks > TICKS_MAX {
+            let skipped = i64::from(ticks - TICKS_MAX).saturating_mul(TICK.get());
+            first = first.plus(Nanos::new(skipped));
+            ticks = TICKS_MAX;
+        }
+        self.page.stamp(mono_now());
+        for turn in 0..i64::from(ticks) {
+            let at = first.plus(Nanos::new(turn.saturating_mul(TICK.get())));
+            self.shard.step(&Event::tick(at), &mut self.page);
+        }
+        let _ = self.journal.put_for(0, Piece::Ticks, ticks, first, &[]);
+        true
+    }
+
+    fn drain(&mut self, pulse: &mut Pulse) -> bool {
+        let mut worked = false;
+        for ring in 0..self.rings.len() {
+            let mut groups = 0;
+            while groups < BATCH && self.group(ring, pulse) {
+                groups += 1;
+            }
+            if groups > 0 {
+                worked = true;
+                let number = u8::try_from(ring).unwrap_or(u8::MAX);
+                let _ = self.journal.put_for(number, Piece::Order, groups, Nanos::ZERO, &[]);
+            }
+        }
+        worked
+    }
+
+    /// Steps one group of a ring; false when it is empty. Producers commit whole groups, so one that has begun ends.
+    fn group(&mut self, ring: usize, pulse: &mut Pulse) -> bool {
+        let Some(mut event) = self.rings[ring].pop() else { return false };
+        self.page.stamp(mono_now());
+        let recv = event.recv;
+        loop {
+            self.shard.step(&event, &mut self.page);
+            if event.is_last() {
+                break;
+            }
+            match self.rings[ring].pop() {
+                Some(next) => event = next,
+                None => break,
+            }
+        }
+        let gone = self.clock.now().since(recv).get() / i64::from(self.speed.max(1));
+        pulse.latency.saturating_record(gone.max(1).unsigned_abs());
+        true
+    }
+
+    fn beat(&mut self, pulse: &mut Pulse) {
+        let mono = mono_now();
+        if mono.since(pulse.beat) < BEAT {
+            return;
+        }
+        pulse.beat = mono;
+        self.page.heartbeat(mono, self.shard.input_seq(), self.shard.state_hash());
+        if mono.since(pulse.count) < COUNT {
+            return;
+        }
+        pulse.count = mono;
+        let sum = |place| self.tallies.iter().map(|tally| tally.get(place)).sum::<u64>();
+        let up = sum(count::UP);
+        for (id, place) in [
+            (counter::FRAMES, count::FRAMES),
+            (counter::IGNORED, count::IGNORED),
+            (counter::FAULTS, count::FAULTS),
+            (counter::GAPS, count::GAPS),
+            (counter::TOLERANT, count::TOLERANT),
+            (counter::RECONNECTS, count::RECONNECTS),
+            (counter::RING_FULL, count::RING_FULL),
+            (counter::TAPE_FULL, count::TAPE_FULL),
+        ] {
+            let value = sum(place);
+            self.page.counter(id, value);
+        }
+        self.page.counter(counter::EVENTS, self.shard.input_seq());
+        self.page.counter(counter::WIRE_NS_P50, pulse.latency.value_at_quantile(0.5));
+        self.page.counter(counter::WIRE_NS_P99, pulse.latency.value_at_quantile(0.99));
+        self.page.counter(counter::WIRE_NS_MAX, pulse.latency.max());
+        self.page.venues_up(u32::from(up > 0));
+        let health = match up {
+            0 => status::STALE,
+            n if n < self.tallies.len() as u64 => status::DEGRADED,
+            _ => 0,
+        };
+        let warm = if self.shard.is_warm() { status::LIVE } else { status::WARMING };
+        self.page.status(warm | health);
+    }
+}

@@ -1,0 +1,319 @@
+//! Run: wires plan, threads, rings and page into a running instance.
+//!
+//! Threads: one feed a connection, the control thread, the tape thread when there is a tape, and the shard's. Ring
+//! numbers are feed numbers; the ring behind the last feed carries REST answers. `Live::stop` ends them in the order
+//! the data flows: feeds and control first, then the shard when its rings are empty, then the tape with its End.
+
+pub mod engine;
+pub mod taping;
+pub mod warm;
+
+use crate::config::{Channel, Feed as FeedPlan, Plan};
+use crate::control::{self, Line, RestRing};
+use crate::event::{Event, Stream};
+use crate::feed::taped::Taped;
+use crate::feed::{Feed, Script};
+use crate::ring::{ByteConsumer, ByteProducer, byte_channel, channel};
+use crate::shard::{Setup, Shard, ShardError};
+use crate::shm::writer::{PageError, PageWriter};
+use crate::sync::{Flag, Tally};
+use crate::tape::file::Writer;
+use crate::tape::{self, End, Header, RingPlan, RunPlan};
+use crate::time::Clock;
+use crate::venue::lane::Lane;
+use crate::venue::{self, Venue, VenueError, texts};
+use engine::{Engine, Finished};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Events a ring holds: 4 MiB, a hundred of the largest frames.
+const RING: usize = 1 << 16;
+/// Bytes a feed's tape ring holds.
+const TAPE_RING: usize = 16 << 20;
+/// Bytes the journal's ring holds.
+const JOURNAL_RING: usize = 4 << 20;
+
+/// Why an instance cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The page.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// The tape.
+    #[error(transparent)]
+    Tape(#[from] tape::Error),
+    /// The shard's plan.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A venue or symbol that is not known.
+    #[error(transparent)]
+    Venue(#[from] VenueError),
+    /// Nothing to listen to.
+    #[error("the plan has no [[feed]]")]
+    NoFeed,
+    /// The machine gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A thread ended by a fault of ours.
+    #[error("the {0} thread died; this is a defect, please report it")]
+    Died(&'static str),
+}
+
+type TapeWriter = Writer<BufWriter<File>>;
+
+/// A running instance.
+#[derive(Debug)]
+pub struct Live {
+    shard: JoinHandle<Finished>,
+    inputs: Vec<JoinHandle<()>>,
+    tape: Option<JoinHandle<Result<TapeWriter, tape::Error>>>,
+    stop_inputs: Arc<Flag>,
+    stop_shard: Arc<Flag>,
+    stop_tape: Arc<Flag>,
+    /// Where its page lies.
+    pub page: PathBuf,
+}
+
+/// How an instance ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The model and its latencies.
+    pub finished: Finished,
+    /// `None` = no tape was wanted; `Some(false)` = it lost a piece and has no End.
+    pub tape_whole: Option<bool>,
+}
+
+/// Rings and their ways to the tape.
+struct Tapes {
+    rings: Vec<ByteConsumer>,
+    on: bool,
+}
+
+impl Tapes {
+    fn ring(&mut self, number: usize, bytes: usize) -> Taped {
+        let to: Option<ByteProducer> = self.on.then(|| {
+            let (to, from) = byte_channel(bytes);
+            self.rings.push(from);
+            to
+        });
+        Taped::new(u8::try_from(number).unwrap_or(u8::MAX), to)
+    }
+}
+
+/// Starts an instance of `plan` around `shard` (fresh, or warmed). `say` hears what people should know.
+///
+/// # Errors
+/// See [`RunError`]; nothing keeps running.
+pub fn start<C: Clock + Copy + Send + 'static>(
+    plan: &Plan,
+    shard: Shard,
+    clock: C,
+    speed: u32,
+    say: impl FnMut(String) + Send + 'static,
+) -> Result<Live, RunError> {
+    let symbols = &plan.engine.symbols;
+    let lots: Vec<(&str, u32)> =
+        symbols.iter().map(|s| (s.as_str(), crate::market::lot_of(s))).collect();
+    let page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
+    let writer = match &plan.engine.tape {
+        Some(path) => Some(Writer::create(path, &header(plan, clock.now()))?),
+        None => None,
+    };
+    let mut tapes = Tapes { rings: Vec::new(), on: writer.is_some() };
+    let (stop_inputs, stop_shard, stop_tape) =
+        (Arc::new(Flag::default()), Arc::new(Flag::default()), Arc::new(Flag::default()));
+    let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 4);
+    let (mut rings, mut tallies, mut lines, mut inputs) = (vec![], vec![], vec![], vec![]);
+    for (number, feed) in plan.feeds.iter().enumerate() {
+        let (to_shard, from_feed) = channel::<Event>(RING);
+        let (ready, sockets) = crossbeam::channel::bounded(1);
+        let tally = Arc::new(Tally::default());
+        let thread = Feed {
+            number,
+            url: feed.url.clone(),
+            lane: Lane::new(feed.venue, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
+            events: to_shard,
+            taped: tapes.ring(number, TAPE_RING),
+            script: script(row(feed)?, feed, symbols),
+            ready: sockets,
+            wishes: wish.clone(),
+            clock,
+            idle: plan.engine.idle,
+            tally: Arc::clone(&tally),
+            stop: Arc::clone(&stop_inputs),
+        };
+        let core = feed.core;
+        inputs.push(spawn(&format!("feed-{number}"), core, move || thread.run())?);
+        lines.push(Line::new(feed.url.clone(), ready));
+        rings.push(from_feed);
+        tallies.push(tally);
+    }
+    let (to_shard, from_rest) = channel::<Event>(RING);
+    rings.push(from_rest);
+    let rest = rest_ring(plan, symbols, to_shard, &mut tapes)?;
+    inputs.push(control_thread(lines, wishes, rest, clock, Arc::clone(&stop_inputs), say)?);
+    let engine = Engine {
+        shard,
+        rings,
+        page,
+        journal: tapes.ring(u8::MAX.into(), JOURNAL_RING),
+        tallies,
+        clock,
+        speed,
+        idle: plan.engine.idle,
+        stop: Arc::clone(&stop_shard),
+    };
+    let tape = match writer {
+        Some(writer) => {
+            let (rings, stop) = (tapes.rings, Arc::clone(&stop_tape));
+            Some(spawn("tape", None, move || taping::drain(writer, rings, &stop))?)
+        }
+        None => None,
+    };
+    let shard = spawn("shard", plan.engine.core, move || engine.run())?;
+    let page = plan.engine.page.clone();
+    Ok(Live { shard, inputs, tape, stop_inputs, stop_shard, stop_tape, page })
+}
+
+impl Live {
+    /// True while the shard's thread runs.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.shard.is_finished()
+    }
+
+    /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
+    ///
+    /// # Errors
+    /// A thread that died, a disk that said no.
+    pub fn stop(self) -> Result<Ended, RunError> {
+        self.stop_inputs.raise();
+        for input in self.inputs {
+            input.join().map_err(|_| RunError::Died("input"))?;
+        }
+        self.stop_shard.raise();
+        let finished = self.shard.join().map_err(|_| RunError::Died("shard"))?;
+        self.stop_tape.raise();
+        let mut tape_whole = None;
+        if let Some(tape) = self.tape {
+            let writer = tape.join().map_err(|_| RunError::Died("tape"))??;
+            tape_whole = Some(finished.tape_whole);
+            if finished.tape_whole {
+                let end = End {
+                    at: finished.shard.now(),
+                    input_seq: finished.shard.input_seq(),
+                    state_hash: finished.shard.state_hash(),
+                };
+                taping::close(writer, end)?;
+            }
+        }
+        Ok(Ended { finished, tape_whole })
+    }
+}
+
+/// What a plan's shard is built for; the first feed's venue is the reference.
+///
+/// # Errors
+/// A plan without a feed.
+pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
+    let first = plan.feeds.first().ok_or(RunError::NoFeed)?;
+    let mut setup = Setup::new(plan.engine.symbols.clone(), first.venue);
+    setup.choice = crate::replay::choice(&plan.model);
+    setup.memory_max = plan.engine.memory_max;
+    Ok(setup)
+}
+
+/// What the page says it is.
+pub const BUILD: &str = concat!("isotherm ", env!("CARGO_PKG_VERSION"));
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    core: Option<u32>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, RunError> {
+    let thread = std::thread::Builder::new().name(name.to_string()).spawn(move || {
+        if let Some(id) = core {
+            // A core that is not there leaves the thread where it is; `tuning/` checks that.
+            let _ = core_affinity::set_for_current(core_affinity::CoreId { id: id as usize });
+        }
+        body()
+    })?;
+    Ok(thread)
+}
+
+fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
+    let ring = |feed: &FeedPlan| RingPlan {
+        venue: feed.venue_name().to_string(),
+        url: feed.url.clone(),
+        rest: feed.rest.clone(),
+    };
+    Header {
+        created,
+        journalled: true,
+        plan: RunPlan {
+            symbols: plan.engine.symbols.clone(),
+            rings: plan.feeds.iter().map(ring).collect(),
+            model: plan.model.texts(),
+        },
+    }
+}
+
+const fn stream(channel: Channel) -> Stream {
+    match channel {
+        Channel::Book => Stream::Book,
+        Channel::Trades => Stream::Trades,
+        Channel::Tickers => Stream::Ticker,
+        Channel::Liquidations => Stream::Liquidations,
+    }
+}
+
+fn row(feed: &FeedPlan) -> Result<&'static Venue, VenueError> {
+    venue::venue(feed.venue).ok_or(VenueError::Unknown(feed.venue.0))
+}
+
+fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
+    let streams: Vec<Stream> = feed.channels.iter().map(|c| stream(*c)).collect();
+    let has_book = streams.contains(&Stream::Book);
+    let resync = |symbol: &String| {
+        if has_book { texts::resync(row, symbol) } else { Vec::new() }
+    };
+    Script {
+        subscribe: texts::subscribe(row, symbols, &streams),
+        resync: symbols.iter().map(resync).collect(),
+        ping: row.ping.to_string(),
+        ping_every: row.ping_every,
+    }
+}
+
+fn rest_ring(
+    plan: &Plan,
+    symbols: &[String],
+    events: crate::ring::Producer<Event>,
+    tapes: &mut Tapes,
+) -> Result<Option<RestRing>, RunError> {
+    let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else { return Ok(None) };
+    let number = plan.feeds.len();
+    Ok(Some(RestRing {
+        base: feed.rest.clone(),
+        lane: Lane::new(feed.venue, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
+        events,
+        taped: tapes.ring(number, TAPE_RING),
+        requests: texts::rest_requests(row(feed)?, symbols),
+    }))
+}
+
+fn control_thread<C: Clock + Send + 'static>(
+    lines: Vec<Line>,
+    wishes: crossbeam::channel::Receiver<crate::feed::Wish>,
+    rest: Option<RestRing>,
+    clock: C,
+    stop: Arc<Flag>,
+    mut say: impl FnMut(String) + Send + 'static,
+) -> Result<JoinHandle<()>, RunError> {
+    spawn("control", None, move || {
+        control::run(lines, &wishes, rest, &clock, &|| stop.is_up(), &mut say);
+    })
+}

@@ -1,0 +1,274 @@
+//! Room: one symbol's state, and what each event does to it.
+
+use super::VENUES;
+use super::reading;
+use crate::arena::Bounded;
+use crate::bias::Scores;
+use crate::book::Book;
+use crate::event::{Body, Event, Gap, Kind, Stream, Tier};
+use crate::health::flag;
+use crate::heatmap::Heatmap;
+use crate::inventory::Inventory;
+use crate::inventory::params::{Choice, Params};
+use crate::num::{Px, Qty, Usd};
+use crate::shm::record::Wide;
+use crate::signal::streams::Streams;
+use crate::signal::view::{HeatReading, View, ZoneReading, input};
+use crate::time::Nanos;
+use crate::zone::{Heat, Zones};
+use bytemuck::{Pod, Zeroable};
+
+/// Rows of a margin table kept. Bybit's longest has 30.
+const TIERS: usize = 48;
+/// Ticks between refreshes of map readings and zones: a second.
+const REFRESH_TICKS: u64 = 100;
+/// Ticks between refreshes on a sweep.
+const SWEEP_TICKS: u64 = 10;
+/// A gap of a stream that no snapshot heals stays flagged this long.
+const GAP_SHOWN: Nanos = Nanos::MINUTE;
+/// Time to live of the mark (scoring.md 6).
+const MARK_TTL_MS: u32 = 5_000;
+/// Time to live of open interest: three polls of a slow venue.
+const INTEREST_TTL_MS: u32 = 30_000;
+/// Time to live of trades, at the slow end of scoring.md 6.
+const TRADE_TTL_MS: u32 = 60_000;
+/// Above this share of prior mass the map has nothing of its own to say.
+const PRIOR_MAX_E6: i64 = 900_000;
+
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Row {
+    cap: Usd,
+    floor: Usd,
+    deduction: Usd,
+    leverage_e2: u32,
+    maintenance_e6: u32,
+}
+
+/// One symbol. All zeros is "nothing heard"; `params` are set when the shard is built.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Room {
+    pub(super) choice: Choice,
+    pub(super) params: Params,
+    pub(super) book: [Book; VENUES],
+    pub(super) inventory: [Inventory; VENUES],
+    pub(super) streams: Streams,
+    pub(super) heatmap: Heatmap,
+    pub(super) zones: Zones,
+    pub(super) scores: Scores,
+    heat: HeatReading,
+    zoned: ZoneReading,
+    tiers: Bounded<Row, TIERS>,
+    /// The record last published.
+    pub(super) wide: Wide,
+    pub(super) mark: Px,
+    pub(super) last: Px,
+    pub(super) index: Px,
+    tick: Px,
+    pub(super) interest: Qty,
+    pub(super) funding_e12: i64,
+    pub(super) funding_next: Nanos,
+    pub(super) exch: Nanos,
+    recv: Nanos,
+    /// A gap of trades, ticker or prints is shown until.
+    gap_until: Nanos,
+    /// 1 when something changed since the last wide record.
+    pub(super) changed: u64,
+    /// 1 when a sweep asks for a refresh of the map's readings.
+    swept: u64,
+    /// Conservation checks that failed, each followed by a re-seed.
+    broken: u64,
+}
+
+impl Room {
+    /// Applies one event that speaks of this symbol.
+    pub(super) fn apply(&mut self, now: Nanos, event: &Event, body: &Body) {
+        self.changed = 1;
+        self.recv = now;
+        self.exch = self.exch.max(event.exch);
+        match body {
+            Body::Level(level) => self.book[0].apply(level, event.bits),
+            Body::Trade(trade) => {
+                self.last = trade.price;
+                self.streams.trade(now, trade);
+                self.inventory[0].trade(trade.price, trade.qty);
+            }
+            Body::Mark(mark) => self.on_mark(now, *mark),
+            Body::Index(index) => {
+                self.index = *index;
+                self.streams.index(now, *index);
+            }
+            Body::Funding(funding) => {
+                self.funding_e12 = funding.rate_e12;
+                self.funding_next = funding.next;
+                self.streams.funding(now, funding);
+            }
+            Body::Interest(interest) => self.on_interest(now, *interest),
+            Body::Liquidation(print) => {
+                self.streams.liquidation(now, print);
+                let (holder, price, qty) = (print.holder, print.price, print.qty);
+                self.inventory[0].liquidation(now, holder, price, qty, &self.params);
+            }
+            Body::Instrument(terms) => self.tick = terms.tick,
+            Body::Tier(tier) => self.on_tier(event, tier),
+            Body::Gap(gap) => self.on_gap(now, gap),
+            // Heard and kept on the tape; their models come with their venues.
+            Body::Bbo(_)
+            | Body::Ratio(_)
+            | Body::Series(_)
+            | Body::Bar(_)
+            | Body::Account(_)
+            | Body::Position(_)
+            | Body::Total(_)
+            | Body::Tick
+            | Body::Connect(_)
+            | Body::Disconnect(_) => {}
+        }
+    }
+
+    fn on_mark(&mut self, now: Nanos, mark: Px) {
+        self.mark = mark;
+        self.streams.mark(now, mark);
+        if self.inventory[0].mark(now, mark, &self.params) {
+            self.swept = 1;
+        }
+        self.zones.mark(now, mark);
+    }
+
+    fn on_interest(&mut self, now: Nanos, interest: Qty) {
+        self.interest = interest;
+        self.streams.interest(now, interest);
+        // Seeding needs a mark to lie around.
+        if self.mark.get() > 0 {
+            self.inventory[0].interest(now, interest, &self.params);
+            self.check(now);
+        }
+    }
+
+    /// A mismatch is counted and re-seeded, never an abort (heatmap.md 2.1).
+    fn check(&mut self, now: Nanos) {
+        if !self.inventory[0].conserved() {
+            self.broken += 1;
+            self.inventory[0].reseed(now, &self.params);
+        }
+    }
+
+    fn on_tier(&mut self, event: &Event, tier: &Tier) {
+        if tier.row == 0 {
+            self.tiers.clear();
+        }
+        let row = Row {
+            cap: tier.cap,
+            floor: tier.floor,
+            deduction: tier.deduction,
+            leverage_e2: tier.leverage_e2,
+            maintenance_e6: tier.maintenance_e6,
+        };
+        // LIMIT: rows beyond the table are for positions that nobody's prior mix contains.
+        let _ = self.tiers.push(row);
+        if event.is_last() {
+            let mut rows = [*tier; TIERS];
+            for (number, (to, from)) in rows.iter_mut().zip(self.tiers.as_slice()).enumerate() {
+                *to = Tier {
+                    row: number as u16,
+                    cap: from.cap,
+                    leverage_e2: from.leverage_e2,
+                    maintenance_e6: from.maintenance_e6,
+                    deduction: from.deduction,
+                    floor: from.floor,
+                };
+            }
+            let known = &rows[..self.tiers.len()];
+            self.params = Params::chosen(&self.choice, super::rule(event.venue), known);
+        }
+    }
+
+    fn on_gap(&mut self, now: Nanos, gap: &Gap) {
+        let lost = match gap.stream {
+            Stream::Book => 1 << input::BOOK,
+            Stream::Trades => 1 << input::TRADES,
+            Stream::Liquidations => 1 << input::PRINTS,
+            Stream::Ticker => TICKER,
+            Stream::All => u64::MAX,
+        };
+        if matches!(gap.stream, Stream::Book | Stream::All) {
+            self.book[0].distrust();
+        }
+        if gap.stream != Stream::Book {
+            self.gap_until = now.plus(GAP_SHOWN);
+        }
+        self.streams.lose(lost);
+    }
+
+    /// After LAST of one of this symbol's frames.
+    pub(super) fn settle(&mut self, now: Nanos, event: &Event) {
+        if event.kind() == Kind::Level {
+            self.streams.book(now, &self.book[0]);
+        }
+    }
+
+    /// Ten milliseconds went by.
+    pub(super) fn tick(&mut self, now: Nanos, ticks: u64, symbol: u64) {
+        self.streams.tick(now);
+        self.inventory[0].tick(now, &self.params);
+        let turn = ticks + symbol * 7;
+        let due = turn.is_multiple_of(REFRESH_TICKS)
+            || (self.swept != 0 && turn.is_multiple_of(SWEEP_TICKS));
+        if due && self.mark.get() > 0 && self.inventory[0].is_seeded() {
+            self.swept = 0;
+            self.check(now);
+            self.remap(now);
+        }
+    }
+
+    /// Readings of the map, and the zones that stand on them.
+    fn remap(&mut self, now: Nanos) {
+        self.changed = 1;
+        self.heatmap.refresh(now, &self.inventory, &[self.mark; VENUES]);
+        let heat = Heat {
+            mark: self.mark,
+            below_long: &self.heatmap.below_long,
+            above_short: &self.heatmap.above_short,
+        };
+        let (hour, tau) = reading::sigmas(&self.streams);
+        self.zones.refresh(now, &heat, hour, tau, self.tick);
+        let prior = self.inventory[0].prior_share_e6();
+        reading::heat(now, &self.heatmap, self.mark, self.interest, &mut self.heat);
+        self.heat.valid = u64::from(prior <= PRIOR_MAX_E6);
+        reading::zones(&self.zones, self.mark, &mut self.zoned);
+    }
+
+    /// Cards and bias, when due; true when a composite changed.
+    pub(super) fn refresh(&mut self, now: Nanos, shared: u32) -> bool {
+        let flags = self.flags(now, shared);
+        let view = View::new(now, &self.book, &self.streams, &self.heat, &self.zoned);
+        self.scores.refresh(now, &view, flags)
+    }
+
+    /// Reasons to trust this symbol less, now.
+    pub(super) fn flags(&self, now: Nanos, shared: u32) -> u32 {
+        let ages = self.streams.ages(now);
+        let prior = self.inventory[0].prior_share_e6() > PRIOR_MAX_E6;
+        let mut bits = shared | flag::LEARNING | flag::UNPROVEN;
+        for (wrong, bit) in [
+            (!self.book[0].is_trusted(), flag::BOOK_UNTRUSTED),
+            (now < self.gap_until, flag::GAP),
+            (self.params.tiers_assumed != 0, flag::TIERS_ASSUMED),
+            (true, flag::RELATIVE),
+            (prior || !self.inventory[0].is_seeded(), flag::PRIOR),
+            (ages.mark_ms > MARK_TTL_MS, flag::MARK_STALE),
+            (ages.interest_ms > INTEREST_TTL_MS, flag::INTEREST_STALE),
+            (ages.trade_ms > TRADE_TTL_MS, flag::TRADES_STALE),
+        ] {
+            if wrong {
+                bits |= bit;
+            }
+        }
+        bits
+    }
+}
+
+/// Inputs that the ticker stream carries.
+const TICKER: u64 =
+    1 << input::MARK | 1 << input::INDEX | 1 << input::FUNDING | 1 << input::INTEREST;

@@ -1,0 +1,204 @@
+//! Lane: one connection's decoder with its counts. The live feed and the replay both go through it, so that a record
+//! of a tape gives the events it gave live.
+//!
+//! Every call answers a *group*: the events of one record, LAST on the last of them and on no other, or nothing. The
+//! shard takes whole groups; the journal of a tape counts them.
+
+use super::{Decoder, Road, VenueError};
+use crate::event::{Body, Event, FIRST, Gap, Head, LAST, Stream};
+use crate::health::{Fault, FaultKind};
+use crate::market::{SymbolId, VenueId};
+use crate::time::Nanos;
+use crate::wire::Frame;
+
+/// What one lane, or several together, have seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Received messages.
+    pub frames: u64,
+    /// Messages that are none of ours: acks, pongs, klines, symbols outside the plan.
+    pub ignored: u64,
+    /// Messages that fitted neither road.
+    pub faults: u64,
+    /// Sequence breaks.
+    pub gaps: u64,
+    /// Messages the tolerant road had to read.
+    pub tolerant: u64,
+    /// Faults by kind, in `FaultKind` order.
+    pub by_fault: [u64; FaultKind::NAMES.len()],
+}
+
+impl Counts {
+    /// Adds another lane's.
+    pub fn add(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.ignored += other.ignored;
+        self.faults += other.faults;
+        self.gaps += other.gaps;
+        self.tolerant += other.tolerant;
+        for (mine, theirs) in self.by_fault.iter_mut().zip(other.by_fault) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// One connection's decoder and counts.
+#[derive(Debug)]
+pub struct Lane {
+    decoder: Decoder,
+    venue: VenueId,
+    number: u16,
+    symbols: u16,
+    /// What it has seen.
+    pub counts: Counts,
+    resync: Option<SymbolId>,
+    /// Bit per `Stream` that was subscribed on this connection.
+    carried: u8,
+    own: Vec<Event>,
+}
+
+/// Streams a gap can be of, one at a time.
+const STREAMS: [Stream; 4] = [Stream::Book, Stream::Trades, Stream::Ticker, Stream::Liquidations];
+
+impl Lane {
+    /// A lane for a connection of `venue`; `SymbolId` is the place in `assets`.
+    ///
+    /// # Errors
+    /// A venue without a decoder, an asset it cannot name.
+    pub fn new(venue: VenueId, assets: &[String], number: u16) -> Result<Self, VenueError> {
+        let symbols = u16::try_from(assets.len()).unwrap_or(u16::MAX);
+        Ok(Self {
+            decoder: Decoder::new(venue, assets)?,
+            venue,
+            number,
+            symbols,
+            counts: Counts::default(),
+            resync: None,
+            carried: 0,
+            own: Vec::with_capacity(1 + STREAMS.len() * usize::from(symbols)),
+        })
+    }
+
+    /// Decodes one message in place.
+    pub fn frame(&mut self, recv: Nanos, frame: Frame<'_>) -> &[Event] {
+        self.counts.frames += 1;
+        let head = self.head(recv);
+        match self.decoder.decode(recv, frame) {
+            Ok(decoded) => {
+                self.counts.ignored += u64::from(decoded.road == Road::Ignored);
+                self.counts.tolerant += u64::from(decoded.road == Road::Tolerant);
+                self.counts.gaps += u64::from(decoded.gap);
+                self.resync = self.resync.or(decoded.resync);
+                decoded.events
+            }
+            Err(fault) => {
+                count(&mut self.counts, fault);
+                if fault.kind == FaultKind::Refused {
+                    return &[];
+                }
+                // What it held is lost and we cannot know what that was: trades and prints have no sequence that
+                // would tell later. The book has one, and finds its gap itself.
+                self.counts.gaps += 1;
+                let unnumbered = self.carried & !(1 << Stream::Book as u8);
+                lost(&mut self.own, head, self.symbols, None, unnumbered);
+                &self.own
+            }
+        }
+    }
+
+    /// As [`Lane::frame`] for bytes that lie elsewhere: copied behind slack in `buffer` first.
+    pub fn text(&mut self, recv: Nanos, bytes: &[u8], buffer: &mut Vec<u8>) -> &[Event] {
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        buffer.resize(bytes.len() + crate::wire::SLACK, 0);
+        match Frame::new(buffer, bytes.len()) {
+            Some(frame) => self.frame(recv, frame),
+            None => &[],
+        }
+    }
+
+    /// Decodes a REST answer.
+    pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> &[Event] {
+        match self.decoder.rest(recv, request, body) {
+            Ok(decoded) => decoded.events,
+            Err(fault) => {
+                count(&mut self.counts, fault);
+                &[]
+            }
+        }
+    }
+
+    /// The connection is up.
+    pub fn connected(&mut self, recv: Nanos) -> &[Event] {
+        self.own.clear();
+        let mut head = self.head(recv);
+        head.bits = FIRST | LAST;
+        self.own.push(Event::new(head, Body::Connect(self.number)));
+        &self.own
+    }
+
+    /// A message we sent: a subscription says which streams this connection carries, and so what is lost with it.
+    pub fn sent(&mut self, bytes: &[u8]) {
+        for stream in STREAMS {
+            let topic = super::texts::topic_start(self.venue, stream).as_bytes();
+            if !topic.is_empty() && bytes.windows(topic.len()).any(|part| part == topic) {
+                self.carried |= 1 << stream as u8;
+            }
+        }
+    }
+
+    /// The peer broke the websocket protocol: a fault of its own kind.
+    pub fn broken_framing(&mut self) {
+        count(&mut self.counts, Fault::new(0, FaultKind::BadFrame));
+    }
+
+    /// The connection is down: merge state and sequences are forgotten, and every symbol hears of the gap.
+    pub fn disconnected(&mut self, recv: Nanos) -> &[Event] {
+        self.decoder.reset();
+        self.resync = None;
+        self.counts.gaps += 1;
+        let (head, first) = (self.head(recv), Body::Disconnect(self.number));
+        lost(&mut self.own, head, self.symbols, Some(first), self.carried);
+        &self.own
+    }
+
+    /// The symbol whose book must be subscribed anew, once.
+    pub fn take_resync(&mut self) -> Option<SymbolId> {
+        self.resync.take()
+    }
+
+    /// Decimals the venue prints for a symbol's price and quantity.
+    #[must_use]
+    pub fn places(&self, symbol: usize) -> (u8, u8) {
+        self.decoder.places(SymbolId(u16::try_from(symbol).unwrap_or(u16::MAX)))
+    }
+
+    const fn head(&self, recv: Nanos) -> Head {
+        Head { recv, exch: Nanos::ZERO, venue: self.venue, symbol: SymbolId(0), bits: 0 }
+    }
+}
+
+fn count(counts: &mut Counts, fault: Fault) {
+    counts.faults += 1;
+    counts.by_fault[fault.kind as usize] += 1;
+}
+
+/// One group: `first`, then a gap of every carried stream for every symbol.
+fn lost(out: &mut Vec<Event>, head: Head, symbols: u16, first: Option<Body>, carried: u8) {
+    out.clear();
+    if let Some(body) = first {
+        out.push(Event::new(head, body));
+    }
+    for symbol in 0..symbols {
+        let head = Head { symbol: SymbolId(symbol), ..head };
+        for stream in STREAMS.into_iter().filter(|s| carried & (1 << *s as u8) != 0) {
+            out.push(Event::new(head, Body::Gap(Gap { stream, expected: 0, got: 0 })));
+        }
+    }
+    if let Some(event) = out.first_mut() {
+        event.bits |= FIRST;
+    }
+    if let Some(event) = out.last_mut() {
+        event.bits |= LAST;
+    }
+}
