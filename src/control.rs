@@ -32,7 +32,12 @@ impl Line {
     /// A feed that has not been connected yet.
     #[must_use]
     pub const fn new(url: String, ready: Sender<Ready>) -> Self {
-        Self { url, ready, attempts: 0, since: None }
+        Self {
+            url,
+            ready,
+            attempts: 0,
+            since: None,
+        }
     }
 }
 
@@ -63,7 +68,9 @@ const HEALTHY: Duration = Duration::from_secs(60);
 pub fn backoff(attempts: u32) -> Duration {
     match attempts {
         0 => Duration::ZERO,
-        n => BACKOFF_FIRST.saturating_mul(1 << (n - 1).min(10)).min(BACKOFF_MAX),
+        n => BACKOFF_FIRST
+            .saturating_mul(1 << (n - 1).min(10))
+            .min(BACKOFF_MAX),
     }
 }
 
@@ -83,12 +90,21 @@ pub fn run(
             && Instant::now() >= rest_due
         {
             let whole = ask(ring, clock, stop, say);
-            rest_due = Instant::now() + if whole { REFRESH } else { Duration::from_secs(10) };
+            rest_due = Instant::now()
+                + if whole {
+                    REFRESH
+                } else {
+                    Duration::from_secs(10)
+                };
         }
         match wishes.recv_timeout(Duration::from_millis(20)) {
             Ok(wish) => {
                 if let Some(line) = lines.get_mut(wish.feed) {
-                    if line.since.take().is_some_and(|since| since.elapsed() > HEALTHY) {
+                    if line
+                        .since
+                        .take()
+                        .is_some_and(|since| since.elapsed() > HEALTHY)
+                    {
                         line.attempts = 0;
                     }
                     due.push((Instant::now() + backoff(line.attempts), wish.feed));
@@ -125,7 +141,10 @@ fn connect(
         }
         Err(fault) => {
             let wait = backoff(line.attempts);
-            say(format!("feed {feed}: {}: {fault}; trying again in {wait:?}", line.url));
+            say(format!(
+                "feed {feed}: {}: {fault}; trying again in {wait:?}",
+                line.url
+            ));
             due.push((Instant::now() + wait, feed));
             line.attempts = line.attempts.saturating_add(1);
         }
@@ -139,13 +158,19 @@ fn ask(
     stop: &dyn Fn() -> bool,
     say: &mut dyn FnMut(String),
 ) -> bool {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(5)))
+        .build()
+        .into();
     let mut whole = true;
     for request in &ring.requests {
         let url = format!("{}{request}", ring.base);
         let answer = agent.get(&url).call().and_then(|mut answer| {
-            answer.body_mut().with_config().limit(64 << 20).read_to_vec()
+            answer
+                .body_mut()
+                .with_config()
+                .limit(64 << 20)
+                .read_to_vec()
         });
         let body = match answer {
             Ok(body) => body,
@@ -170,7 +195,10 @@ fn ask(
             std::thread::sleep(Duration::from_millis(1));
         }
         if ring.lane.counts.faults > faults {
-            say(format!("rest: {url}: the answer does not fit ({} bytes)", body.len()));
+            say(format!(
+                "rest: {url}: the answer does not fit ({} bytes)",
+                body.len()
+            ));
             whole = false;
         }
     }

@@ -4,10 +4,10 @@
 //!  0       8       16      24      32      40      48      56    57   58    59   60     62    64
 //!  | recv  | exch  | w0    | w1    | w2    | w3    | w4    |kind|bits|venue|side|symbol| aux  |
 //! ```
-//! `recv` is when the frame reached us, `exch` what the exchange printed (0 = it printed nothing). The five words mean
-//! what [`Body`] says for the kind; a decoder writes a [`Body`], a model reads one, and nobody else touches words.
-//! Frames become runs of events: the first carries FIRST, the last LAST, and a full image of a book SNAPSHOT. Checks,
-//! cards and publication run after LAST only, so nobody sees a half-applied frame.
+//! `recv` is when the frame reached us, `exch` what the exchange printed (0 = it printed nothing). The five words
+//! mean what [`Body`] says for the kind; a decoder writes a [`Body`], a model reads one, and nobody else touches
+//! words. Frames become runs of events: the first carries FIRST, the last LAST, and a full image of a book SNAPSHOT.
+//! Checks, cards and publication run after LAST only, so nobody sees a half-applied frame.
 //!
 //! Kinds and bits are numbers on tapes and in hashes: append, never renumber.
 

@@ -1,8 +1,8 @@
 //! Health: faults that are counted, flags that travel with the data, counters that have a name.
 //!
-//! On the hot path nothing is logged: a frame that does not fit becomes a [`Fault`] of a few bytes, is counted, and if
-//! continuity was lost becomes a `Gap` event. Distrust is part of the data: every record carries [`flag`] bits. Ids
-//! are numbers in the page: append, never reuse.
+//! On the hot path nothing is logged: a frame that does not fit becomes a [`Fault`] of a few bytes, is counted, and
+//! if continuity was lost becomes a `Gap` event. Distrust is part of the data: every record carries [`flag`] bits.
+//! Ids are numbers in the page: append, never reuse.
 
 /// Why a frame or a call did not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,19 +1,21 @@
 //! Heatmap: the inventories of a symbol's venues as one map of dollars by distance from the mark.
 //!
-//! Longs die below the mark, shorts above: the two *live halves*. Index 0 is the mark's own bucket (what of it the mark
-//! has not passed), index i the i-th 2 bp bucket away from it. Values are the hot planes (θ inside) times the price
-//! of the bucket, in cents; the cumulative curve makes "how much within this distance" one lookup.
+//! Longs die below the mark, shorts above: the two *live halves*. Index 0 is the mark's own bucket
+//! (what of it the mark has not passed), index i the i-th 2 bp bucket away from it. Values are the
+//! hot planes (θ inside) times the price of the bucket, in cents; the cumulative curve makes "how
+//! much within this distance" one lookup.
 //!
-//! Venues are laid over each other in the log price of a *reference*, the mark of the venue with the largest open
-//! interest among those that are fresh; a challenger must lead for a minute. A venue's offset is whole buckets and
-//! moves when it is wrong by more than three quarters of one: at one half it would flicker on the edge. A single
-//! venue is its own reference with offset 0.
+//! Venues are laid over each other in the log price of a *reference*, the mark of the venue with
+//! the largest open interest among those that are fresh; a challenger must lead for a minute. A
+//! venue's offset is whole buckets and moves when it is wrong by more than three quarters of one:
+//! at one half it would flicker on the edge. A single venue is its own reference with offset 0.
 //!
-//! Densities are not smoothed; [`Heatmap::smoothed`] is for people, the zone engine does its own. A bucket's class and
-//! age are read from the venue's inventory (`Inventory::face`). LIMIT: what lies more than 4,096 buckets (82 %) away
-//! is not in the map.
+//! Densities are not smoothed; [`Heatmap::smoothed`] is for people, the zone engine does its own. A
+//! bucket's class and age are read from the venue's inventory (`Inventory::face`). LIMIT: what lies
+//! more than 4,096 buckets (82 %) away is not in the map.
 //!
-//! Cost: one refresh reads 2 x 4,096 cells a venue and writes as many sums; see `refresh_cost` in the tests.
+//! Cost: one refresh reads 2 x 4,096 cells a venue and writes as many sums: 13 us for one venue on a
+//! quiet core (`bench/map.rs`, default build), twice that with the other core busy.
 
 use crate::inventory::{BUCKETS, Inventory};
 use crate::market::Holder;
@@ -78,7 +80,8 @@ pub struct Heatmap {
 /// Notional per 1e-6 lot at a price, as (factor, shift): cents = qty · factor >> shift.
 fn scale(price: Px) -> (i64, u32) {
     let price = price.get().max(1);
-    // 1e14 is just below 2^47, so the factor has 59 or 60 bits: a step up to e^0.82 keeps it within 64.
+    // 1e14 is just below 2^47, so the factor has 59 or 60 bits: a step up to e^0.82 keeps it within
+    // 64.
     let shift = price.leading_zeros() + 42;
     (
         (((i128::from(price)) << shift) / 100_000_000_000_000) as i64,
@@ -89,8 +92,8 @@ fn scale(price: Px) -> (i64, u32) {
 impl Heatmap {
     /// Builds the map from the venues' inventories and marks, in the same order.
     ///
-    /// A venue whose mark is stale is passed with mark 0 and is left out, as is one that is not seeded. Without any
-    /// venue the map becomes empty.
+    /// A venue whose mark is stale is passed with mark 0 and is left out, as is one that is not
+    /// seeded. Without any venue the map becomes empty.
     pub fn refresh(&mut self, now: Nanos, inventories: &[Inventory], marks: &[Px]) {
         self.refreshed_at = now;
         self.venues = 0;
@@ -178,7 +181,8 @@ impl Heatmap {
                 Holder::Short => (&mut self.above_short, 1, high - start),
             };
             let powers = &FACTORS[holder as usize];
-            // Rounding of the offset can leave the venue's own bucket just behind index 0: it belongs to it.
+            // Rounding of the offset can leave the venue's own bucket just behind index 0: it
+            // belongs to it.
             let mut behind = start;
             while (own - behind) * way < 0 {
                 behind -= way;
@@ -203,20 +207,22 @@ impl Heatmap {
             Holder::Long => &self.below_long,
             Holder::Short => &self.above_short,
         };
+        // Most of a half is empty: behind its last dollar the curve is flat, and filled as such.
+        let used = half
+            .iter()
+            .rposition(|&cents| cents != 0)
+            .map_or(0, |last| last + 1);
+        let (curve, flat) = self.curves[holder as usize].split_at_mut(used);
         let mut running = 0i64;
         let (mut best, mut most) = (0, 0);
-        for (i, (cents, curve)) in half
-            .iter()
-            .zip(&mut self.curves[holder as usize])
-            .enumerate()
-        {
+        for (i, (cents, curve)) in half.iter().zip(curve).enumerate() {
             *curve = running;
             running = running.saturating_add(*cents);
             if *cents > most {
                 (best, most) = (i, *cents);
             }
         }
-        self.curves[holder as usize][DEPTH] = running;
+        flat.fill(running);
         self.heaviest[holder as usize] = best as i64;
     }
 
@@ -253,15 +259,16 @@ impl Heatmap {
     pub const fn total(&self, holder: Holder) -> Usd {
         Usd::new(self.curves[holder as usize][DEPTH])
     }
-    /// Index and notional of the heaviest bucket of a half; the nearest of equals, `None` when it is empty.
+    /// Index and notional of the heaviest bucket of a half; the nearest of equals, `None` when it
+    /// is empty.
     #[must_use]
     pub fn heaviest(&self, holder: Holder) -> Option<(usize, Usd)> {
         let at = self.heaviest[holder as usize].clamp(0, DEPTH as i64 - 1) as usize;
         let usd = self.half(holder)[at];
         (usd > 0).then_some((at, Usd::new(usd)))
     }
-    /// Density for people: one pass of (1, 2, 1)/4 over the neighbours; the mark's edge reflects, so that no mass is
-    /// smoothed across it. 0 beyond the map.
+    /// Density for people: one pass of (1, 2, 1)/4 over the neighbours; the mark's edge reflects,
+    /// so that no mass is smoothed across it. 0 beyond the map.
     #[must_use]
     pub fn smoothed(&self, holder: Holder, index: usize) -> Usd {
         let half = self.half(holder);
@@ -269,8 +276,9 @@ impl Heatmap {
         let before = at(index.saturating_sub(1));
         Usd::new(narrow((before + 2 * at(index) + at(index + 1)) / 4))
     }
-    /// What would be liquidated of a holder if the mark went `distance` (log, Q32) that holder's way: the last bucket
-    /// counts in proportion. 0 for a distance of 0 or less, all of it beyond the map.
+    /// What would be liquidated of a holder if the mark went `distance` (log, Q32) that holder's
+    /// way: the last bucket counts in proportion. 0 for a distance of 0 or less, all of it beyond
+    /// the map.
     #[must_use]
     pub fn within(&self, holder: Holder, distance_ln_q32: i64) -> Usd {
         let (half, curve) = (self.half(holder), &self.curves[holder as usize]);
@@ -493,22 +501,5 @@ mod tests {
             assert!((sum - map.total(holder).get()).abs() <= DEPTH as i64);
             assert_eq!(map.smoothed(holder, usize::MAX - 1), Usd::ZERO);
         }
-    }
-
-    #[test]
-    fn refresh_cost() {
-        let mark = Px::whole(65_000);
-        let inventory = seeded(mark, 50_000);
-        let mut map = map();
-        let start = std::time::Instant::now();
-        for _ in 0..1_000 {
-            map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
-        }
-        println!(
-            "refresh: {:?} each, {} bytes",
-            start.elapsed() / 1_000,
-            size_of::<Heatmap>()
-        );
-        println!("inventory: {} bytes", size_of::<Inventory>());
     }
 }

@@ -14,6 +14,7 @@ pub mod heatmap;
 pub mod idle;
 pub mod inventory;
 pub mod market;
+pub mod measure;
 pub mod num;
 pub mod replay;
 pub mod ring;

@@ -5,6 +5,7 @@
 //! the speed only says when.
 
 use crate::config::{Model, Plan};
+use crate::event::Event;
 use crate::health::FaultKind;
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
@@ -12,7 +13,6 @@ use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::Publish;
 use crate::tape::{self, Ordered, Record, Turn};
 use crate::time::{Clock, Nanos, ScaledClock, TICK};
-use crate::event::Event;
 use crate::venue::lane::{Counts, Lane};
 use crate::venue::{self, VenueError, texts};
 use std::collections::BTreeMap;
@@ -149,8 +149,12 @@ struct Pace {
 
 impl Pace {
     fn wait(&mut self, until: Nanos) {
-        let Speed::Times(times) = self.speed else { return };
-        let clock = self.clock.get_or_insert_with(|| ScaledClock::start(until, times));
+        let Speed::Times(times) = self.speed else {
+            return;
+        };
+        let clock = self
+            .clock
+            .get_or_insert_with(|| ScaledClock::start(until, times));
         let mut left = until.since(clock.now()).get();
         while left > 0 {
             let sleep = (left / i64::from(times.max(1))).clamp(1, 5_000_000);
@@ -174,7 +178,8 @@ impl Cast {
                 let venue = found.venue.unwrap_or_default().to_owned();
                 let symbols = match named {
                     Some(named) => named.to_vec(),
-                    None => venue::by_name(&venue).map_or(Vec::new(), |row| texts::assets_of(row, &found.topics)),
+                    None => venue::by_name(&venue)
+                        .map_or(Vec::new(), |row| texts::assets_of(row, &found.topics)),
                 };
                 (symbols, vec![venue])
             }
@@ -182,7 +187,9 @@ impl Cast {
         let name = venues.first().cloned().unwrap_or_default();
         let row = venue::by_name(&name);
         let (Some(row), false) = (row, symbols.is_empty()) else {
-            return Err(ReplayError::NoSymbols { name: path.display().to_string() });
+            return Err(ReplayError::NoSymbols {
+                name: path.display().to_string(),
+            });
         };
         let model = header.map(|h| h.plan.model).unwrap_or_default();
         let mut setup = Setup::new(symbols.clone(), row.id);
@@ -217,7 +224,8 @@ impl Cast {
         let ring = record.ring();
         while self.lanes.len() <= usize::from(ring) {
             let number = u16::try_from(self.lanes.len()).unwrap_or(u16::MAX);
-            self.lanes.push(Lane::new(self.venue, &self.symbols, number)?);
+            self.lanes
+                .push(Lane::new(self.venue, &self.symbols, number)?);
         }
         pace.wait(record.stamp());
         let lane = &mut self.lanes[usize::from(ring)];
@@ -229,7 +237,12 @@ impl Cast {
                 self.last = recv;
                 lane.text(recv, bytes, &mut self.buffer)
             }
-            Record::Rest { recv, request, body, .. } => lane.rest(recv, request, body),
+            Record::Rest {
+                recv,
+                request,
+                body,
+                ..
+            } => lane.rest(recv, request, body),
             Record::Connect { recv, .. } => lane.connected(recv),
             Record::Disconnect { recv, .. } => lane.disconnected(recv),
             Record::Sent { bytes, .. } => {
@@ -299,16 +312,20 @@ pub const fn choice(model: &Model) -> Choice {
 }
 
 /// The model of a tape's head, read as a plan reads it.
-fn choice_of_texts(
-    texts: &BTreeMap<String, String>,
-    path: &Path,
-) -> Result<Choice, ReplayError> {
-    let lines: String = texts.iter().map(|(name, text)| format!("{name} = {text}\n")).collect();
+fn choice_of_texts(texts: &BTreeMap<String, String>, path: &Path) -> Result<Choice, ReplayError> {
+    let lines: String = texts
+        .iter()
+        .map(|(name, text)| format!("{name} = {text}\n"))
+        .collect();
     let name = path.display().to_string();
     match Plan::parse(&format!("[model]\n{lines}"), &name) {
         Ok(plan) => Ok(choice(&plan.model)),
         Err(faults) => {
-            let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let text = faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ");
             Err(ReplayError::Model { name, text })
         }
     }
@@ -317,5 +334,10 @@ fn choice_of_texts(
 /// Names of the faults that were counted, for people.
 #[must_use]
 pub fn fault_names(counts: &Counts) -> Vec<(&'static str, u64)> {
-    FaultKind::NAMES.iter().zip(counts.by_fault).filter(|(_, n)| *n > 0).map(|(k, n)| (*k, n)).collect()
+    FaultKind::NAMES
+        .iter()
+        .zip(counts.by_fault)
+        .filter(|(_, n)| *n > 0)
+        .map(|(k, n)| (*k, n))
+        .collect()
 }

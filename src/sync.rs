@@ -89,6 +89,8 @@ impl<const N: usize> Tally<N> {
     #[must_use]
     pub fn get(&self, place: usize) -> u64 {
         // ORDER: relaxed: each count stands for itself.
-        self.0.get(place).map_or(0, |cell| cell.load(Ordering::Relaxed))
+        self.0
+            .get(place)
+            .map_or(0, |cell| cell.load(Ordering::Relaxed))
     }
 }

@@ -1,11 +1,13 @@
-//! The inventory against a naive float twin, and the laws it states: conservation, mirror, nothing removed twice.
+//! The inventory against a naive float twin, and the laws it states: conservation, mirror, nothing
+//! removed twice.
 //!
-//! The twin keeps every cell in a map and every trade in a list, and does what the model says with plain loops and
-//! plain reals. It shares the numbers of the parameters with the engine and nothing of its code.
+//! The twin keeps every cell in a map and every trade in a list, and does what the model says with
+//! plain loops and plain reals. It shares the numbers of the parameters with the engine and nothing
+//! of its code.
 #![allow(
     clippy::float_arithmetic,
-    clippy::missing_panics_doc,
-    reason = "tests compare with reals"
+    clippy::unwrap_used,
+    reason = "the twin computes in reals, and a test may stop"
 )]
 
 use isotherm::inventory::params::LADDER_HALF;
@@ -114,7 +116,8 @@ impl Stream {
     }
 }
 
-// ---------------------------------------------------------------------------------------------------- the twin
+// ------------------------------------------------------------------------------------------
+// the twin
 
 #[derive(Debug, Clone, Copy)]
 struct Fill {
@@ -294,7 +297,8 @@ impl Twin {
         }
     }
     fn targets(d: usize, k: usize, entry: i64) -> [(i64, f64); 2] {
-        // A distance of an odd number of half buckets leads from a middle to an edge: both neighbours share.
+        // A distance of an odd number of half buckets leads from a middle to an edge: both
+        // neighbours share.
         let far = LADDER_HALF[k];
         let (a, b) = (far / 2, (far + 1) / 2);
         let way = if d == 0 { -1 } else { 1 };
@@ -481,8 +485,8 @@ impl Twin {
     }
 }
 
-/// Largest difference of any pool to the twin, in parts of the largest open interest so far: rounding is absolute (one
-/// unit a touched cell), and a fall of interest leaves it behind.
+/// Largest difference of any pool to the twin, in parts of the largest open interest so far:
+/// rounding is absolute (one unit a touched cell), and a fall of interest leaves it behind.
 fn distance(inventory: &Inventory, twin: &Twin) -> f64 {
     let Some(interest) = twin.interest else {
         return 0.0;
@@ -546,8 +550,15 @@ fn the_engine_agrees_with_its_twin() {
     assert!(worst < AGREEMENT, "{worst}");
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn conservation_is_exact_at_every_step(seed in any::<u64>(), theta in 0i64..4 * ONE) {
@@ -609,7 +620,8 @@ proptest! {
                 Step::Mark(price) => Step::Mark(reflect(price)),
                 other => other,
             };
-            // A price within the rounding of the logarithm of an edge may fall on either side: none may be near.
+            // A price within the rounding of the logarithm of an edge may fall on either side: none
+            // may be near.
             if let Step::Trade(price, _) | Step::Mark(price) = step {
                 let rest = ln_px(price).rem_euclid(BUCKET);
                 if !(1 << 20..BUCKET - (1 << 20)).contains(&rest) {
@@ -677,7 +689,8 @@ fn an_oscillating_mark_removes_nothing_twice() {
     }
     assert_eq!(exposure(&engine), before);
 
-    // Down 3 % and back, again and again: the first fall takes the longs in between, no other finds any.
+    // Down 3 % and back, again and again: the first fall takes the longs in between, no other finds
+    // any.
     let deep = at_ln(ln - 150 * BUCKET);
     assert!(engine.mark(now, deep, &params));
     let after = exposure(&engine);
@@ -827,7 +840,8 @@ fn interest_without_volume_waits_and_is_then_said() {
     assert_eq!(engine.inert(Holder::Short), inert.plus(Qty::whole(500)));
     let want = 500 * 1_000_000 / (more.get() / 1_000_000);
     assert!((engine.residual_e6() - said - want).abs() <= said / 50 + 1);
-    // A fall beyond everything inert is taken from the classes; half the residual is gone after an hour.
+    // A fall beyond everything inert is taken from the classes; half the residual is gone after an
+    // hour.
     let hour = now.plus(Nanos::HOUR).plus(Nanos::seconds(11));
     engine.interest(hour, Qty::whole(100), &params);
     assert!(engine.conserved() && engine.resum());
@@ -880,4 +894,23 @@ fn crowded_intervals_merge_and_say_so() {
     assert!(engine.merged > 200);
     engine.interest(now.plus(Nanos::SECOND), engine.interest_now(), &params);
     assert!(engine.conserved() && engine.resum());
+}
+
+#[test]
+fn a_bucket_knows_its_class_and_its_age() {
+    let (mut engine, params, now) = lived();
+    let later = now.plus(Nanos::HOUR);
+    let ln = engine.mark_ln().unwrap();
+    engine.trade(at_ln(ln), Qty::whole(40_000));
+    engine.interest(later, engine.interest_now(), &params);
+    let entry = ln.div_euclid(BUCKET);
+    for k in [6, 8, 10] {
+        let (class, born) = engine
+            .face(Holder::Long, entry - LADDER_HALF[k] / 2)
+            .unwrap();
+        assert_eq!(class, k);
+        assert!(born > now && born <= later, "{born:?}");
+    }
+    assert_eq!(engine.face(Holder::Long, entry + 3_000), None);
+    assert_eq!(engine.face(Holder::Long, i64::MIN), None);
 }

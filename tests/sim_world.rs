@@ -237,7 +237,8 @@ fn every_frame_is_well_formed_and_the_book_can_be_rebuilt_from_them() {
 #[test]
 fn liquidations_happen_only_where_the_mark_was_and_print_beyond_it() {
     let mut world = world(4);
-    // Marks are told once a second; between two of them the mark may have been anywhere a second can carry it.
+    // Marks are told once a second; between two of them the mark may have been anywhere a second
+    // can carry it.
     let mut marks: BTreeMap<String, Vec<(i64, f64)>> = BTreeMap::new();
     let mut prints: Vec<(String, bool, i64, f64)> = Vec::new();
     let before: BTreeMap<&str, _> = NAMES.map(|n| (n, world.truth(n).unwrap())).into();
@@ -267,7 +268,8 @@ fn liquidations_happen_only_where_the_mark_was_and_print_beyond_it() {
             .map(|(_, mark)| *mark)
             .collect();
         assert!(!around.is_empty());
-        // A long is bankrupt below where it is forced, so the mark comes from above; it may overshoot.
+        // A long is bankrupt below where it is forced, so the mark comes from above; it may
+        // overshoot.
         let gap = around
             .iter()
             .map(|m| (m / bankruptcy - 1.0) * if *long { 1.0 } else { -1.0 });
@@ -396,7 +398,8 @@ fn a_client_subscribes_reads_pings_and_asks_over_real_sockets() {
         }
         assert!(start.elapsed() < Duration::from_secs(20));
     }
-    // 40 deltas are 20 virtual seconds, one real one at this speed: time must not run ahead of its speed.
+    // 40 deltas are 20 virtual seconds, one real one at this speed: time must not run ahead of its
+    // speed.
     assert!(start.elapsed() > Duration::from_millis(600));
     assert!(reader.ticker.contains_key("fundingRate"));
 

@@ -156,6 +156,20 @@ impl ModeScore {
     pub const fn motion(&self) -> u8 {
         self.course.motion
     }
+    /// What a reader of the headline can see.
+    fn published(&self) -> ([i8; CATEGORIES + 1], [u8; 5], u32) {
+        let categories = self.categories();
+        let mut signed = [self.bias; CATEGORIES + 1];
+        signed[1..].copy_from_slice(&categories);
+        let words = [
+            self.confidence,
+            self.verdict,
+            self.state(),
+            self.motion(),
+            self.skill,
+        ];
+        (signed, words, self.flags)
+    }
     /// True when the move has run its course.
     #[must_use]
     pub const fn is_exhausted(&self) -> bool {
@@ -187,8 +201,8 @@ const fn hundredths(score: i64) -> i8 {
 }
 
 impl Scores {
-    /// Brings the scores to `now`; true when a mode's published answer changed. `flags` are the symbol's. Streams must
-    /// have been rolled to `now` (`Streams::tick`).
+    /// Brings the scores to `now`; true when a mode's published answer changed. `flags` are the symbol's. Streams
+    /// must have been rolled to `now` (`Streams::tick`).
     pub fn refresh(&mut self, now: Nanos, view: &View<'_>, flags: u32) -> bool {
         let at = now.get();
         if at < self.next {
@@ -207,7 +221,7 @@ impl Scores {
         }
         self.next = self.next_sample.min(self.next_whole);
         let mut changed = false;
-        for mode in 0..MODES {
+        for (mode, step) in GRID.into_iter().enumerate() {
             let mut moved = 0;
             for number in 0..ROWS {
                 if whole || sampled & (1 << number) != 0 {
@@ -217,7 +231,7 @@ impl Scores {
             if whole || moved >= MOVED {
                 changed |= self.conclude(mode, &view, flags);
             }
-            let grid = at / GRID[mode].get();
+            let grid = at / step.get();
             if grid != self.grid[mode] {
                 self.grid[mode] = grid;
                 self.remember(mode);
@@ -330,11 +344,9 @@ impl Scores {
             energy: phi(sum::GAIN * made.energy),
             agreement: made.agreement,
         };
-        if count > 0 {
-            score
-                .course
-                .step(at, quarter(mode), blend, slots[0], slots[2]);
-        }
+        score
+            .course
+            .step(at, quarter(mode), blend, slots[0], slots[2]);
         score.score = made.score as i32;
         score.energy = made.energy as i32;
         score.agreement = made.agreement as i32;
@@ -342,6 +354,13 @@ impl Scores {
         score.awake = awake;
         let categories = &self.categories[mode];
         score.scores = core::array::from_fn(|c| hundredths(i64::from(categories[c].score)));
+        self.judge(mode, &made, view, flags);
+        self.modes[mode].published() != before.published()
+    }
+
+    /// Modifiers, word and flags of a mode whose sum is made.
+    fn judge(&mut self, mode: usize, made: &Composite, view: &View<'_>, flags: u32) {
+        let score = &mut self.modes[mode];
         let mut confidence = made.confidence * thinned(view) / ONE;
         if flags & flag::TIERS_ASSUMED != 0 {
             confidence = confidence.min(TIERS_CAP);
@@ -350,7 +369,7 @@ impl Scores {
         score.bias = clip(made.bias, -100, 100) as i8;
         score.confidence = clip(confidence, 0, 100) as u8;
         score.ungated = verdict(
-            before.ungated,
+            score.ungated,
             made.bias,
             confidence,
             made.agreement,
@@ -359,7 +378,7 @@ impl Scores {
         score.verdict = gate(score.ungated, skill);
         score.skill = skill as u8;
         score.flags = flags | flag::LEARNING | flag::UNPROVEN;
-        if u64::from(awake) != BUILT {
+        if u64::from(score.awake) != BUILT {
             score.flags |= flag::WARMING;
         }
         if score.course.exhausted != 0 && score.verdict != word::NO_DATA {
@@ -368,7 +387,6 @@ impl Scores {
         if self.cards.saturated > 0 {
             score.flags |= flag::SATURATED;
         }
-        *score != before
     }
 
     /// The awake categories as voices, and which they are.
@@ -467,4 +485,45 @@ fn thinned(view: &View<'_>) -> i64 {
         ONE
     };
     thin(view.streams.orders_per_minute(), ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prior_weights_follow_the_mode() {
+        let weight = |mode, category: Category| prior_weight(mode, category as u8);
+        assert_eq!(weight(0, Category::Liquidation), 2 * ONE);
+        assert_eq!(weight(1, Category::Liquidation), ONE);
+        assert_eq!(weight(2, Category::Funding), 2 * ONE);
+        assert_eq!(weight(0, Category::Macro), ONE / 2);
+        assert_eq!(weight(2, Category::Macro), ONE);
+        assert_eq!(weight(1, Category::MetaSignals), 0);
+    }
+
+    #[test]
+    fn no_margin_table_caps_confidence_at_fifty() {
+        use crate::signal::{HeatReading, Streams, ZoneReading, streams::channel};
+        let mut scores: Box<Scores> = bytemuck::allocation::zeroed_box();
+        let mut streams: Box<Streams> = bytemuck::allocation::zeroed_box();
+        streams.sums[crate::signal::Window::M1.index()][channel::BUYS] = 1 << 50;
+        let (heat, zones) = (HeatReading::zeroed(), ZoneReading::zeroed());
+        let view = View::new(Nanos::SECOND, &[], &streams, &heat, &zones);
+        let made = Composite {
+            score: ONE / 2,
+            energy: ONE / 2,
+            agreement: ONE,
+            bias: bias_of(ONE / 2),
+            confidence: 90,
+        };
+        scores.judge(0, &made, &view, 0);
+        let free = *scores.mode(0);
+        assert_eq!((free.confidence, free.ungated), (89, word::STRONG_LONG));
+        assert_eq!(free.verdict, word::LEAN_LONG);
+        scores.judge(1, &made, &view, flag::TIERS_ASSUMED);
+        let assumed = *scores.mode(1);
+        assert_eq!((assumed.confidence, assumed.ungated), (50, word::LONG));
+        assert_ne!(assumed.flags & flag::TIERS_ASSUMED, 0);
+    }
 }

@@ -291,13 +291,17 @@ mod tests {
 
         #[test]
         fn sums_are_odd_and_bounded(
-            of in prop::collection::vec((-65_536i64..=65_536, 0i64..=65_536, -262_144i64..=262_144, 1i64..=65_536), 0..25)
+            of in prop::collection::vec(
+                (-65_536i64..=65_536, 0i64..=65_536, -262_144i64..=262_144, 1i64..=65_536),
+                0..25,
+            )
         ) {
             let voices: Vec<Voice> = of.iter().map(|&(score, quality, weight, novelty)|
                 Voice { score, quality, weight, novelty }).collect();
             let turned: Vec<Voice> = voices.iter().map(|v| Voice { score: -v.score, ..*v }).collect();
             let (a, b) = (composite(&voices), composite(&turned));
-            prop_assert_eq!((a.bias, a.score, a.confidence, a.agreement), (-b.bias, -b.score, b.confidence, b.agreement));
+            let mirrored = (-b.bias, -b.score, b.confidence, b.agreement);
+            prop_assert_eq!((a.bias, a.score, a.confidence, a.agreement), mirrored);
             let c = category(&voices);
             prop_assert!(c.score.abs() <= ONE && (0..=ONE).contains(&c.quality) && (0..=ONE).contains(&c.agreement));
             prop_assert!(a.bias.abs() <= 100 && (0..=100).contains(&a.confidence));

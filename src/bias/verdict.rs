@@ -1,4 +1,5 @@
-//! Verdict: the word for bias and confidence, with memory, and the modifiers that come before it (scoring.md 7.4, 7.5).
+//! Verdict: the word for bias and confidence, with memory, and the modifiers that come before it (scoring.md 7.4,
+//! 7.5).
 //!
 //! Every bound has five points of hysteresis: a grade that is held is lost five points later than it was gained.
 //! Regime gain, BTC stress and cross-asset confirmation of 7.4 wait for their inputs (regime, cascade simulation,
@@ -69,7 +70,8 @@ pub fn gate(verdict: u8, skill: Skill) -> u8 {
     }
 }
 
-/// Thin data: the share of confidence that survives few orders a minute and a shallow book (ratio to the majors, Q16).
+/// Thin data: the share of confidence that survives few orders a minute and a shallow book (ratio to the majors,
+/// Q16).
 #[must_use]
 pub fn thin(orders_per_minute: i64, depth_ratio: i64) -> i64 {
     let orders = clip(orders_per_minute, 0, 1 << 40);

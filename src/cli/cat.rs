@@ -36,19 +36,27 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
-    let path = args.page.clone().unwrap_or_else(|| crate::shm::path_of(&args.instance));
+    let path = args
+        .page
+        .clone()
+        .unwrap_or_else(|| crate::shm::path_of(&args.instance));
     let signal = stop_signal()?;
     loop {
         // Opened anew each time: a restarted engine has a new page under the same name.
         let page = PageReader::open(&path).with_context(|| {
-            format!("no instance at {} (is `isotherm run` or `demo` running?)", path.display())
+            format!(
+                "no instance at {} (is `isotherm run` or `demo` running?)",
+                path.display()
+            )
         })?;
         if args.json {
             println!("{}", serde_json::to_string_pretty(&object(&page)?)?);
         } else {
             print(&page)?;
         }
-        let Some(every) = args.every else { return Ok(()) };
+        let Some(every) = args.every else {
+            return Ok(());
+        };
         for _ in 0..every.max(1) * 20 {
             if stopped(&signal) {
                 return Ok(());
@@ -60,12 +68,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 fn shows(page: &PageReader) -> impl Iterator<Item = (usize, Show)> {
     page.symbols().iter().enumerate().map(|(at, symbol)| {
-        (at, Show {
-            symbol: symbol.name.clone(),
-            venue: "bybit".to_string(),
-            price_places: None,
-            qty_places: None,
-        })
+        (
+            at,
+            Show {
+                symbol: symbol.name.clone(),
+                venue: "bybit".to_string(),
+                price_places: None,
+                qty_places: None,
+            },
+        )
     })
 }
 
@@ -85,8 +96,11 @@ fn object(page: &PageReader) -> Result<Value> {
         let wide = page.wide(at)?;
         symbols.insert(show.symbol.clone(), json::symbol(&show, &wide));
     }
-    let counters: Map<String, Value> =
-        page.counters().into_iter().map(|c| (c.name, c.value.into())).collect();
+    let counters: Map<String, Value> = page
+        .counters()
+        .into_iter()
+        .map(|c| (c.name, c.value.into()))
+        .collect();
     Ok(json!({
         "build": header.build_text(),
         "pid": header.pid,

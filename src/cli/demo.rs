@@ -52,7 +52,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     plan.engine.symbols = world.symbols().map(asset).collect();
     plan.engine.instance = format!("demo-{}", std::process::id());
     plan.engine.page = crate::shm::path_of(&plan.engine.instance);
-    plan.feeds = vec![Feed { venue: VenueId::BYBIT, ..Feed::default() }];
+    plan.feeds = vec![Feed {
+        venue: VenueId::BYBIT,
+        ..Feed::default()
+    }];
     let mut shard = Shard::new(&run::setup(&plan)?)?;
     println!(
         "isotherm {}  demo: seed {}, {}; state {} MiB",
@@ -61,15 +64,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
         plan.engine.symbols.join(" "),
         shard.bytes().len() >> 20
     );
-    if !warm_up(args, &mut world, &mut shard, &plan.engine.symbols, &|| stopped(&signal))? {
+    if !warm_up(args, &mut world, &mut shard, &plan.engine.symbols, &|| {
+        stopped(&signal)
+    })? {
         return Ok(());
     }
     let origin = world.now();
-    let server = Server::start(world, Options { speed: args.speed, ..Options::default() })?;
+    let server = Server::start(
+        world,
+        Options {
+            speed: args.speed,
+            ..Options::default()
+        },
+    )?;
     let clock = ScaledClock::start(origin, args.speed);
     plan.feeds = feeds(&server.ws_url(), &server.rest_url());
-    let live = run::start(&plan, shard, clock, args.speed, |line| eprintln!("isotherm: {line}"))
-        .context("cannot start the live engine")?;
+    let live = run::start(&plan, shard, clock, args.speed, |line| {
+        eprintln!("isotherm: {line}")
+    })
+    .context("cannot start the live engine")?;
     println!(
         "live: {} and {}, {}x real time, two connections; page {}",
         server.ws_url(),
@@ -118,7 +131,11 @@ fn warm_up(
     let begin = world.now();
     let mut warm = Warm::connect(world, shard, symbols)?;
     for hour in 1..=i64::from(args.hours) {
-        warm.advance(world, shard, begin.plus(Nanos::new(Nanos::HOUR.get() * hour)));
+        warm.advance(
+            world,
+            shard,
+            begin.plus(Nanos::new(Nanos::HOUR.get() * hour)),
+        );
         if stop() {
             return Ok(false);
         }

@@ -1,5 +1,9 @@
 //! The command line: one file per subcommand. The only place that prints, and the only one that uses `anyhow`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line talks to people"
+)]
 
 mod cat;
 mod config;

@@ -39,7 +39,9 @@ fn speed(text: &str) -> Result<Speed, String> {
     }
     match text.strip_suffix('x').and_then(|n| n.parse::<u32>().ok()) {
         Some(times @ 1..=100_000) => Ok(Speed::Times(times)),
-        _ => Err(format!("{text:?} is not a speed: max, 1x, or Nx with N from 1 to 100000")),
+        _ => Err(format!(
+            "{text:?} is not a speed: max, 1x, or Nx with N from 1 to 100000"
+        )),
     }
 }
 
@@ -54,19 +56,25 @@ pub(super) fn run(args: &Args) -> Result<()> {
             print(&name.to_string(), &outcome);
         }
         if outcome.short {
-            bail!("{name}: the journal names frames that the tape does not hold; the result is not the run's");
+            bail!(
+                "{name}: the journal names frames that the tape does not hold; the result is not the run's"
+            );
         }
     }
     Ok(())
 }
 
 fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
-    outcome.symbols.iter().zip(&outcome.places).map(|(symbol, places)| Show {
-        symbol: symbol.clone(),
-        venue: outcome.venue.to_string(),
-        price_places: Some(places.0),
-        qty_places: Some(places.1),
-    })
+    outcome
+        .symbols
+        .iter()
+        .zip(&outcome.places)
+        .map(|(symbol, places)| Show {
+            symbol: symbol.clone(),
+            venue: outcome.venue.to_string(),
+            price_places: Some(places.0),
+            qty_places: Some(places.1),
+        })
 }
 
 fn per_second(outcome: &Outcome) -> u64 {
@@ -86,8 +94,10 @@ fn object(outcome: &Outcome) -> Value {
         ("interest", Kind::Interest),
         ("liquidation", Kind::Liquidation),
     ];
-    let events: Map<String, Value> =
-        kinds.iter().map(|(name, kind)| ((*name).to_string(), shard.count(*kind).into())).collect();
+    let events: Map<String, Value> = kinds
+        .iter()
+        .map(|(name, kind)| ((*name).to_string(), shard.count(*kind).into()))
+        .collect();
     let symbols: Map<String, Value> = shows(outcome)
         .enumerate()
         .filter_map(|(at, show)| {

@@ -49,13 +49,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     );
     let shard = Shard::new(&setup)?;
     let signal = stop_signal()?;
-    let until = args.seconds.map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(&plan, shard, WallClock, 1, |line| eprintln!("isotherm: {line}"))
-        .context("cannot start")?;
-    while live.is_alive()
-        && !stopped(&signal)
-        && until.is_none_or(|until| Instant::now() < until)
-    {
+    let until = args
+        .seconds
+        .map(|s| Instant::now() + Duration::from_secs(s));
+    let live = run::start(&plan, shard, WallClock, 1, |line| {
+        eprintln!("isotherm: {line}")
+    })
+    .context("cannot start")?;
+    while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
     }
     let ended = live.stop()?;

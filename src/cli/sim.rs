@@ -49,21 +49,34 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let signal = stop_signal()?;
     let mut world = World::new(args.seed, Params::default())?;
-    let open = world.now().plus(Nanos::new(Nanos::HOUR.get() * i64::from(args.hours)));
+    let open = world
+        .now()
+        .plus(Nanos::new(Nanos::HOUR.get() * i64::from(args.hours)));
     world.advance(open, &mut |_| {});
-    let faults =
-        Faults { book_gap_every: args.book_gap_every, disconnect_every: args.disconnect_every };
-    let options =
-        Options { ws_port: args.port, rest_port: args.rest_port, speed: args.speed, faults };
+    let faults = Faults {
+        book_gap_every: args.book_gap_every,
+        disconnect_every: args.disconnect_every,
+    };
+    let options = Options {
+        ws_port: args.port,
+        rest_port: args.rest_port,
+        speed: args.speed,
+        faults,
+    };
     let server = Server::start(world, options)?;
     println!("websocket {}", server.ws_url());
     println!("rest      {}", server.rest_url());
-    let until = args.seconds.map(|s| Instant::now() + Duration::from_secs(s));
+    let until = args
+        .seconds
+        .map(|s| Instant::now() + Duration::from_secs(s));
     while !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
     }
     let injected = server.injected();
-    println!("injected  {} gaps, {} disconnects", injected.gaps, injected.disconnects);
+    println!(
+        "injected  {} gaps, {} disconnects",
+        injected.gaps, injected.disconnects
+    );
     server.stop()?;
     Ok(())
 }

@@ -134,8 +134,11 @@ impl<C: Clock> Feed<C> {
         };
         let mut idle_turns = 0;
         while !self.stop.is_up() {
-            let worked =
-                if line.stream.is_some() { self.turn(&mut line) } else { self.connect(&mut line) };
+            let worked = if line.stream.is_some() {
+                self.turn(&mut line)
+            } else {
+                self.connect(&mut line)
+            };
             if worked {
                 idle_turns = 0;
             } else {
@@ -153,7 +156,9 @@ impl<C: Clock> Feed<C> {
             let _ = self.wishes.try_send(Wish { feed: self.number });
             line.wished = true;
         }
-        let Ok(ready) = self.ready.try_recv() else { return false };
+        let Ok(ready) = self.ready.try_recv() else {
+            return false;
+        };
         line.wished = false;
         let recv = self.clock.now();
         let up = line.receiver.restart(&ready.early).is_ok();
@@ -162,7 +167,12 @@ impl<C: Clock> Feed<C> {
         line.pinged = mono_now();
         line.ups += 1;
         self.tape(Piece::Connect, recv, None);
-        push(&mut self.events, self.lane.connected(recv), &self.tally, &self.stop);
+        push(
+            &mut self.events,
+            self.lane.connected(recv),
+            &self.tally,
+            &self.stop,
+        );
         let subscribe = core::mem::take(&mut self.script.subscribe);
         for text in &subscribe {
             self.send(line, text.as_bytes());
@@ -177,7 +187,9 @@ impl<C: Clock> Feed<C> {
 
     /// With a socket: read, decode, send what is due.
     fn turn(&mut self, line: &mut Line) -> bool {
-        let Some(stream) = line.stream.as_mut() else { return false };
+        let Some(stream) = line.stream.as_mut() else {
+            return false;
+        };
         let moved = socket::read(stream, line.receiver.space());
         let worked = match moved {
             Moved::Bytes(bytes) => {
@@ -214,7 +226,12 @@ impl<C: Clock> Feed<C> {
                     if !self.taped.put(Piece::Frame, 0, recv, frame.bytes()) {
                         self.tally.set(count::TAPE_FULL, 1);
                     }
-                    push(&mut self.events, self.lane.frame(recv, frame), &self.tally, &self.stop);
+                    push(
+                        &mut self.events,
+                        self.lane.frame(recv, frame),
+                        &self.tally,
+                        &self.stop,
+                    );
                 }
                 Ok(Some(Message::Ping(payload))) => {
                     // A peer that floods us with pings gets its answers dropped, not our memory.
@@ -244,7 +261,9 @@ impl<C: Clock> Feed<C> {
     }
 
     fn resync(&mut self, line: &mut Line, symbol: SymbolId) {
-        let Some(place) = self.script.resync.get_mut(usize::from(symbol.0)) else { return };
+        let Some(place) = self.script.resync.get_mut(usize::from(symbol.0)) else {
+            return;
+        };
         let texts = core::mem::take(place);
         for text in &texts {
             self.send(line, text.as_bytes());
@@ -286,7 +305,12 @@ impl<C: Clock> Feed<C> {
         let recv = self.clock.now();
         line.stream = None;
         self.tape(Piece::Disconnect, recv, Some(reason.as_bytes()));
-        push(&mut self.events, self.lane.disconnected(recv), &self.tally, &self.stop);
+        push(
+            &mut self.events,
+            self.lane.disconnected(recv),
+            &self.tally,
+            &self.stop,
+        );
         self.report(line);
     }
 
@@ -314,12 +338,7 @@ impl<C: Clock> Feed<C> {
 }
 
 /// Puts a group into the ring, waiting for room: the socket's buffer fills next, and nothing is lost.
-fn push(
-    events: &mut Producer<Event>,
-    group: &[Event],
-    tally: &Tally<{ count::ALL }>,
-    stop: &Flag,
-) {
+fn push(events: &mut Producer<Event>, group: &[Event], tally: &Tally<{ count::ALL }>, stop: &Flag) {
     while !events.push_all(group) {
         tally.add(count::RING_FULL, 1);
         if stop.is_up() {

@@ -104,7 +104,9 @@ impl Taped {
         stamp: Nanos,
         bytes: &[u8],
     ) -> bool {
-        let Some(to) = self.to.as_mut() else { return true };
+        let Some(to) = self.to.as_mut() else {
+            return true;
+        };
         // LIMIT: a full ring ends the tape; the caller counts it.
         let fits = to.write(&head(piece, ring, split, stamp), bytes);
         if !fits {
@@ -131,7 +133,10 @@ mod tests {
         assert!(taped.put(Piece::Rest, 2, Nanos::new(-7), b"/abody"));
         let mut bytes = Vec::new();
         assert!(from.read(&mut bytes));
-        assert_eq!(parse(&bytes), Some((Piece::Rest, 3, 2, Nanos::new(-7), &b"/abody"[..])));
+        assert_eq!(
+            parse(&bytes),
+            Some((Piece::Rest, 3, 2, Nanos::new(-7), &b"/abody"[..]))
+        );
         assert!(!taped.put(Piece::Frame, 0, Nanos::ZERO, &[0; 64]));
         assert!(!taped.is_on());
         assert!(taped.put(Piece::Frame, 0, Nanos::ZERO, b"x"), "said once");

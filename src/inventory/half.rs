@@ -1,9 +1,10 @@
 //! One holder's half of the inventory: class planes, far bins, the inert pool, the hot plane.
 //!
-//! A cell keeps *raw* quantity; its mass is `g · raw`, g one lazy scalar per class, so a close touches fifteen numbers
-//! and no cell. The mass of a class is `floor(g · sum)` with `sum` the running total of raw, far bin included; every
-//! verb here measures what it did as a difference of that mass and gives the rounding to `inert`. So conservation is
-//! exact by construction, unit by unit:
+//! A cell keeps *raw* quantity; its mass is `g · raw`, g one lazy scalar per class, so a close
+//! touches fifteen numbers and no cell. The mass of a class is `floor(g · sum)` with `sum` the
+//! running total of raw, far bin included; every verb here measures what it did as a difference of
+//! that mass and gives the rounding to `inert`. So conservation is exact by construction, unit by
+//! unit:
 //!
 //! | verb | Σ mass + inert | pending |
 //! |---|---|---|
@@ -12,14 +13,15 @@
 //! | `take` (sweep) | − x | + x |
 //! | `recentre`, renormalise | 0 | |
 //!
-//! Cells lie bucket by bucket, the classes of a bucket side by side: a sweep and a hot cell read two cache lines. The
-//! sixteenth lane of a cell is the mass-weighted mean time of its deposits. The hot plane is `Σ θ g raw` per bucket,
-//! exact in a cell when it is touched, otherwise as old as the last pass of [`Half::aggregate`].
+//! Cells lie bucket by bucket, the classes of a bucket side by side: a sweep and a hot cell read
+//! two cache lines. The sixteenth lane of a cell is the mean time of its deposits, weighted as the
+//! hot plane. The hot plane is `Σ θ g raw` per bucket, exact in a cell when it is touched,
+//! otherwise as old as the last pass of [`Half::aggregate`].
 //!
-//! PRIOR mass is a raw total per class: closes shrink it with everything else, sweeps take it in proportion to its
-//! share of the class, deposits dilute it. That share is exact over closes and deposits, and an assumption (prior and
-//! learned mass mixed evenly) over sweeps. Of a class it never grows; of all classes it can, by a hair, when young mass
-//! dies first.
+//! PRIOR mass is a raw total per class: closes shrink it with everything else, sweeps take it in
+//! proportion to its share of the class, deposits dilute it. That share is exact over closes and
+//! deposits, and an assumption (prior and learned mass mixed evenly) over sweeps. Of a class it
+//! never grows; of all classes it can, by a hair, when young mass dies first.
 
 use super::BUCKETS;
 use super::params::{CLASSES, Params};
@@ -55,7 +57,8 @@ pub(super) struct Half {
     inverse: [i64; CLASSES],
     /// θ g, 2^60 = 1.
     weight: [i64; CLASSES],
-    /// Mass that sweeps met, before removal, since the beginning: exposure for the calibration of θ. Wraps.
+    /// Mass that sweeps met, before removal, since the beginning: exposure for the calibration of
+    /// θ. Wraps.
     pub(super) exposure: [i64; CLASSES],
     /// Mass without a price.
     pub(super) inert: i64,
@@ -86,7 +89,8 @@ impl Half {
         self.weigh(theta);
     }
 
-    /// Takes new θ or g into the weights of the hot plane; cells follow when they are touched or aggregated.
+    /// Takes new θ or g into the weights of the hot plane; cells follow when they are touched or
+    /// aggregated.
     pub(super) fn weigh(&mut self, theta: &[i64; CLASSES]) {
         for (k, weight) in self.weight.iter_mut().enumerate() {
             let theta = theta[k].clamp(0, THETA_MAX);
@@ -170,7 +174,8 @@ impl Half {
         ((i128::from(qty) * i128::from(self.inverse[k])) >> 58) as i64
     }
 
-    /// Adds raw for `qty` to a cell (or the far bin) of class `k`; answers the mass it became, at most `qty`.
+    /// Adds raw for `qty` to a cell (or the far bin) of class `k`; answers the mass it became, at
+    /// most `qty`.
     pub(super) fn put(&mut self, k: usize, bucket: Option<i64>, qty: i64, now: Nanos) -> i64 {
         let raw = self.raw_of(k, qty);
         let before = self.class_mass(k);
@@ -180,20 +185,18 @@ impl Half {
             Some(bucket) => {
                 let at = slot(bucket);
                 self.cells[at][k] += raw;
-                let fresh = self.mass_of(k, raw);
-                let all = self.cell_mass(at).max(1);
+                let fresh = ((i128::from(raw) * i128::from(self.weight[k])) >> 60) as i64;
+                let all = self.heat(at).max(1);
+                // A share of 2^16 parts by a plain division, because this runs once a cell; large
+                // ones lose twelve bits that a mean time does not need.
+                let less = if all >> 46 == 0 { 0 } else { 12 };
+                let share = ((fresh.min(all) >> less) << 16) / (all >> less);
                 let born = self.cells[at][BORN];
-                let later = now.get().saturating_sub(born);
-                self.cells[at][BORN] = born.saturating_add(mul_div(later, fresh.min(all), all));
-                self.heat(at);
+                let later = now.get().saturating_sub(born) >> 16;
+                self.cells[at][BORN] = born.saturating_add(later.saturating_mul(share.min(ONE)));
             }
         }
         self.class_mass(k) - before
-    }
-
-    fn cell_mass(&self, at: usize) -> i64 {
-        let cell = &self.cells[at];
-        (0..CLASSES).fold(0, |sum, k| sum + self.mass_of(k, cell[k]))
     }
 
     /// Says that everything now held in classes is PRIOR.
@@ -201,8 +204,9 @@ impl Half {
         self.prior = self.sum;
     }
 
-    /// Books `mass` of class `k` as met by the mark: θ of it is liquidated, the rest survives as inert; θ above one
-    /// draws from inert. The mass must have left the planes (or never entered). Answers what was liquidated.
+    /// Books `mass` of class `k` as met by the mark: θ of it is liquidated, the rest survives as
+    /// inert; θ above one draws from inert. The mass must have left the planes (or never entered).
+    /// Answers what was liquidated.
     pub(super) fn die(&mut self, k: usize, mass: i64, theta: &[i64; CLASSES]) -> i64 {
         self.exposure[k] = self.exposure[k].wrapping_add(mass);
         let theta = theta[k].clamp(0, THETA_MAX);
@@ -211,7 +215,8 @@ impl Half {
         dead
     }
 
-    /// Takes `part`/`whole` of every class of a bucket, as a sweep; the dead go to `pending`. Answers the mass met.
+    /// Takes `part`/`whole` of every class of a bucket, as a sweep; the dead go to `pending`.
+    /// Answers the mass met.
     pub(super) fn take(
         &mut self,
         bucket: i64,
@@ -222,7 +227,7 @@ impl Half {
         let at = slot(bucket);
         let mut found = [0; CLASSES];
         let mut any = 0;
-        for k in 0..CLASSES {
+        for (k, met) in found.iter_mut().enumerate() {
             let raw = self.cells[at][k];
             if raw == 0 {
                 continue;
@@ -242,7 +247,7 @@ impl Half {
             let dead = self.die(k, mass, theta);
             self.pending += dead;
             self.removed += dead;
-            found[k] = mass;
+            *met = mass;
             any |= mass;
         }
         if part >= whole {
@@ -252,7 +257,8 @@ impl Half {
         (any != 0).then_some(found)
     }
 
-    /// Closes `qty` voluntarily, by hazard, through g alone; answers what could not be closed because nothing is left.
+    /// Closes `qty` voluntarily, by hazard, through g alone; answers what could not be closed
+    /// because nothing is left.
     pub(super) fn close(&mut self, qty: i64, params: &Params) -> i64 {
         let mut mass = [0i64; CLASSES + 1];
         let mut rate = [params.hazard_inert.max(1); CLASSES + 1];
@@ -302,7 +308,8 @@ impl Half {
         (self.g[k], self.inverse[k]) = (ONE_G, 1 << 58);
     }
 
-    /// Multiplies g into the cells and sets it to one. Mass lost to rounding is settled by the caller.
+    /// Multiplies g into the cells and sets it to one. Mass lost to rounding is settled by the
+    /// caller.
     fn renormalise(&mut self, k: usize) {
         let g = i128::from(self.g[k]);
         let scale = |raw: i64| ((i128::from(raw) * g) >> 60) as i64;
@@ -337,7 +344,8 @@ impl Half {
         })
     }
 
-    /// Where the mark now stands for this holder: (bucket, passed Q32), longs being passed from above.
+    /// Where the mark now stands for this holder: (bucket, passed Q32), longs being passed from
+    /// above.
     pub(super) fn place(holder: Holder, bucket: i64, fraction: i64) -> (i64, i64) {
         match holder {
             Holder::Long => (bucket, ONE32 - fraction),
@@ -346,7 +354,8 @@ impl Half {
     }
 }
 
-/// Draws `qty` from pools in proportion to mass times rate, none below zero; what is left is more than all of them.
+/// Draws `qty` from pools in proportion to mass times rate, none below zero; what is left is more
+/// than all of them.
 fn draw(
     mass: &[i64; CLASSES + 1],
     rate: &[i64; CLASSES + 1],
@@ -354,7 +363,8 @@ fn draw(
 ) -> ([i64; CLASSES + 1], i64) {
     let mut takes = [0i64; CLASSES + 1];
     let mut left = qty;
-    // A pool that runs dry leaves its share to the others: at most one round a pool, and in practice two.
+    // A pool that runs dry leaves its share to the others: at most one round a pool, and in
+    // practice two.
     for _ in 0..=CLASSES {
         // Mass below 2^57 and rates below 2^24 keep the sum of weights within i128.
         let pull = |d: usize, takes: &[i64; CLASSES + 1]| {

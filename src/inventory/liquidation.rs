@@ -1,20 +1,23 @@
 //! Liquidation and bankruptcy prices: the one authority, exact in integers.
 //!
-//! Equity of a linear position at price P is `M + s Q (P − E)`, the requirement `Q P (m + f) − c`; where they meet is
+//! Equity of a linear position at price P is `M + s Q (P − E)`, the requirement `Q P (m + f) − c`;
+//! where they meet is
 //!
 //! ```text
 //! LP = (s Q E − M − c) / (Q (s − m − f))        s = +1 long, −1 short
 //! ```
-//! Venues differ in three things, so each is a row ([`Rule`]), not code: whether maintenance is taken on the *entry*
-//! value or at mark, whether the tier's deduction `c` counts, and the closing fee `f`. The tier is the one that
-//! applies *at the liquidation price*, so it is searched, not chosen by entry; flat-rate venues (no deduction) are
-//! discontinuous and choose by present value.
+//! Venues differ in three things, so each is a row ([`Rule`]), not code: whether maintenance is
+//! taken on the *entry* value or at mark, whether the tier's deduction `c` counts, and the closing
+//! fee `f`. The tier is the one that applies *at the liquidation price*, so it is searched, not
+//! chosen by entry; flat-rate venues (no deduction) are discontinuous and choose by present value.
 //!
-//! Units: prices `Px`; linear margin in [`Money`], 1e-16 quote (a price step times a quantity step, so nothing is
-//! lost); inverse size in `Usd`, inverse margin in [`Coin`], 1e-12 coin. Rates are 1e-6. Quotients are rounded half
-//! to even. `None` means "never": the price would be zero, negative or beyond the type.
+//! Units: prices `Px`; linear margin in [`Money`], 1e-16 quote (a price step times a quantity step,
+//! so nothing is lost); inverse size in `Usd`, inverse margin in [`Coin`], 1e-12 coin. Rates are
+//! 1e-6. Quotients are rounded half to even. `None` means "never": the price would be zero,
+//! negative or beyond the type.
 //!
-//! Not here: cross margin of a whole account. A cross position is given the margin that is left for it.
+//! Not here: cross margin of a whole account. A cross position is given the margin that is left for
+//! it.
 
 use crate::event::Tier;
 use crate::market::Holder;
@@ -123,7 +126,8 @@ pub const fn money(usd: Usd) -> Money {
 }
 
 impl Linear {
-    /// A position opened with `leverage_e2` hundredths of leverage (0 counts as 1x) and margin `Q E / L`.
+    /// A position opened with `leverage_e2` hundredths of leverage (0 counts as 1x) and margin `Q E
+    /// / L`.
     #[must_use]
     pub fn leveraged(holder: Holder, qty: Qty, entry: Px, leverage_e2: u32) -> Self {
         let value = i128::from(qty.get()) * i128::from(entry.get());
@@ -178,7 +182,8 @@ impl Linear {
             return quotient(num, s * q * ONE);
         }
         let rate = s * ONE - m - i128::from(rule.fee_e6);
-        // A requirement of the whole value or more leaves a long nothing that could grow into equity.
+        // A requirement of the whole value or more leaves a long nothing that could grow into
+        // equity.
         if rate.signum() != s {
             return None;
         }
@@ -211,7 +216,8 @@ impl Linear {
                 return Some((lp, row));
             }
         }
-        // No row holds its own price: either the position never dies, or it is larger than the table.
+        // No row holds its own price: either the position never dies, or it is larger than the
+        // table.
         let top = &tiers[last];
         let lp = self.at_rate(rule, top.maintenance_e6, top.deduction)?;
         let value = i128::from(self.qty.get()) * i128::from(lp.get());
@@ -219,7 +225,8 @@ impl Linear {
     }
 }
 
-/// The deductions that make a table of rates continuous: `c_1 = 0, c_n = c_(n−1) + floor_n (m_n − m_(n−1))`.
+/// The deductions that make a table of rates continuous: `c_1 = 0, c_n = c_(n−1) + floor_n (m_n −
+/// m_(n−1))`.
 pub fn fill_deductions(tiers: &mut [Tier]) {
     let mut before: Option<Tier> = None;
     for tier in tiers {
@@ -283,7 +290,8 @@ impl Inverse {
         self.meet(ONE + s * i128::from(maintenance_e6), coin)
     }
 
-    /// Maintenance on entry value plus the closing fee at the bankruptcy price: `S / (S/E ± (M − MM − fee))`.
+    /// Maintenance on entry value plus the closing fee at the bankruptcy price: `S / (S/E ± (M − MM
+    /// − fee))`.
     ///
     /// Isolated contracts reserve no fee here (`fee_e6` 0); the old cross form does.
     #[must_use]
@@ -312,7 +320,8 @@ impl Inverse {
 #[cfg(test)]
 #[allow(
     clippy::float_arithmetic,
-    reason = "published values are compared as reals"
+    clippy::type_complexity,
+    reason = "published values are compared as reals; a row of a table is a tuple"
 )]
 mod tests {
     use super::*;

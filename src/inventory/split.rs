@@ -1,12 +1,14 @@
 //! Flow split: who opened and who closed between two samples of open interest (heatmap.md 2.3).
 //!
-//! Every contract that changes hands opens or closes on each side. Of the volume V only T = ψV is economic, so
-//! `O_L + O_S = T + ΔOI` and `C_d = O_d − ΔOI − X_d ≥ 0`, X_d being what was liquidated of holder d. One degree of
-//! freedom stays: how the openings divide. It is taken as near to one half as the signs allow; in a cascade the
-//! forced sellers meet new longs, and assuming halves would invent phantom shorts.
+//! Every contract that changes hands opens or closes on each side. Of the volume V only T = ψV is
+//! economic, so `O_L + O_S = T + ΔOI` and `C_d = O_d − ΔOI − X_d ≥ 0`, X_d being what was
+//! liquidated of holder d. One degree of freedom stays: how the openings divide. It is taken as
+//! near to one half as the signs allow; in a cascade the forced sellers meet new longs, and
+//! assuming halves would invent phantom shorts.
 //!
-//! ψ is raised when nothing fits, up to 1; beyond that the change of interest that no volume explains is a
-//! `remainder`, and X_d is cut. Swapping the holders swaps the answer, up to one unit when V is odd and all of it.
+//! ψ is raised when nothing fits, up to 1; beyond that the change of interest that no volume
+//! explains is a `remainder`, and X_d is cut. Swapping the holders swaps the answer, up to one unit
+//! when V is odd and all of it.
 
 use crate::num::fixed::{ONE, mul_div};
 
@@ -90,7 +92,8 @@ mod tests {
 
     #[test]
     fn forced_sellers_meet_new_longs() {
-        // Longs died for 300 and interest fell by as much: nobody need have opened on the short side.
+        // Longs died for 300 and interest fell by as much: nobody need have opened on the short
+        // side.
         let split = solve(&known(1_000, -300, 300, 0), ONE * 3 / 10);
         assert_eq!(split.removed, [300, 0]);
         assert_eq!(split.opened, [0, 0]);
@@ -113,7 +116,8 @@ mod tests {
         #[test]
         fn every_split_balances_and_is_nearest_to_one_half(
             volume in 0i64..1 << 55, change in -(1i64 << 55)..1 << 55,
-            long in 0i64..1 << 54, short in 0i64..1 << 54, psi in -ONE..2 * ONE, small in any::<bool>(),
+            long in 0i64..1 << 54, short in 0i64..1 << 54,
+            psi in -ONE..2 * ONE, small in any::<bool>(),
         ) {
             let k = if small {
                 known(volume & 255, change % 300, long & 127, short & 127)

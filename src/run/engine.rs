@@ -107,15 +107,25 @@ impl<C: Clock> Engine<C> {
             idle_turns += 1;
             self.idle.idle(idle_turns);
         }
-        self.page.heartbeat(mono_now(), self.shard.input_seq(), self.shard.state_hash());
+        self.page
+            .heartbeat(mono_now(), self.shard.input_seq(), self.shard.state_hash());
         let tape_whole = pulse.taped
             && self.journal.is_on()
-            && self.tallies.iter().all(|tally| tally.get(count::TAPE_FULL) == 0);
-        Finished { shard: self.shard, latency: pulse.latency, tape_whole }
+            && self
+                .tallies
+                .iter()
+                .all(|tally| tally.get(count::TAPE_FULL) == 0);
+        Finished {
+            shard: self.shard,
+            latency: pulse.latency,
+            tape_whole,
+        }
     }
 
     fn ticks(&mut self, pulse: &mut Pulse) -> bool {
-        let Some((mut first, mut ticks)) = pulse.grid.due(self.clock.now()) else { return false };
+        let Some((mut first, mut ticks)) = pulse.grid.due(self.clock.now()) else {
+            return false;
+        };
         if ticks > TICKS_MAX {
             let skipped = i64::from(ticks - TICKS_MAX).saturating_mul(TICK.get());
             first = first.plus(Nanos::new(skipped));
@@ -140,7 +150,9 @@ impl<C: Clock> Engine<C> {
             if groups > 0 {
                 worked = true;
                 let number = u8::try_from(ring).unwrap_or(u8::MAX);
-                let _ = self.journal.put_for(number, Piece::Order, groups, Nanos::ZERO, &[]);
+                let _ = self
+                    .journal
+                    .put_for(number, Piece::Order, groups, Nanos::ZERO, &[]);
             }
         }
         worked
@@ -148,7 +160,9 @@ impl<C: Clock> Engine<C> {
 
     /// Steps one group of a ring; false when it is empty. Producers commit whole groups, so one that has begun ends.
     fn group(&mut self, ring: usize, pulse: &mut Pulse) -> bool {
-        let Some(mut event) = self.rings[ring].pop() else { return false };
+        let Some(mut event) = self.rings[ring].pop() else {
+            return false;
+        };
         self.page.stamp(mono_now());
         let recv = event.recv;
         loop {
@@ -172,12 +186,18 @@ impl<C: Clock> Engine<C> {
             return;
         }
         pulse.beat = mono;
-        self.page.heartbeat(mono, self.shard.input_seq(), self.shard.state_hash());
+        self.page
+            .heartbeat(mono, self.shard.input_seq(), self.shard.state_hash());
         if mono.since(pulse.count) < COUNT {
             return;
         }
         pulse.count = mono;
-        let sum = |place| self.tallies.iter().map(|tally| tally.get(place)).sum::<u64>();
+        let sum = |place| {
+            self.tallies
+                .iter()
+                .map(|tally| tally.get(place))
+                .sum::<u64>()
+        };
         let up = sum(count::UP);
         for (id, place) in [
             (counter::FRAMES, count::FRAMES),
@@ -193,8 +213,10 @@ impl<C: Clock> Engine<C> {
             self.page.counter(id, value);
         }
         self.page.counter(counter::EVENTS, self.shard.input_seq());
-        self.page.counter(counter::WIRE_NS_P50, pulse.latency.value_at_quantile(0.5));
-        self.page.counter(counter::WIRE_NS_P99, pulse.latency.value_at_quantile(0.99));
+        self.page
+            .counter(counter::WIRE_NS_P50, pulse.latency.value_at_quantile(0.5));
+        self.page
+            .counter(counter::WIRE_NS_P99, pulse.latency.value_at_quantile(0.99));
         self.page.counter(counter::WIRE_NS_MAX, pulse.latency.max());
         self.page.venues_up(u32::from(up > 0));
         let health = match up {
@@ -202,7 +224,11 @@ impl<C: Clock> Engine<C> {
             n if n < self.tallies.len() as u64 => status::DEGRADED,
             _ => 0,
         };
-        let warm = if self.shard.is_warm() { status::LIVE } else { status::WARMING };
+        let warm = if self.shard.is_warm() {
+            status::LIVE
+        } else {
+            status::WARMING
+        };
         self.page.status(warm | health);
     }
 }

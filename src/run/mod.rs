@@ -115,16 +115,24 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     say: impl FnMut(String) + Send + 'static,
 ) -> Result<Live, RunError> {
     let symbols = &plan.engine.symbols;
-    let lots: Vec<(&str, u32)> =
-        symbols.iter().map(|s| (s.as_str(), crate::market::lot_of(s))).collect();
+    let lots: Vec<(&str, u32)> = symbols
+        .iter()
+        .map(|s| (s.as_str(), crate::market::lot_of(s)))
+        .collect();
     let page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
     let writer = match &plan.engine.tape {
         Some(path) => Some(Writer::create(path, &header(plan, clock.now()))?),
         None => None,
     };
-    let mut tapes = Tapes { rings: Vec::new(), on: writer.is_some() };
-    let (stop_inputs, stop_shard, stop_tape) =
-        (Arc::new(Flag::default()), Arc::new(Flag::default()), Arc::new(Flag::default()));
+    let mut tapes = Tapes {
+        rings: Vec::new(),
+        on: writer.is_some(),
+    };
+    let (stop_inputs, stop_shard, stop_tape) = (
+        Arc::new(Flag::default()),
+        Arc::new(Flag::default()),
+        Arc::new(Flag::default()),
+    );
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 4);
     let (mut rings, mut tallies, mut lines, mut inputs) = (vec![], vec![], vec![], vec![]);
     for (number, feed) in plan.feeds.iter().enumerate() {
@@ -134,7 +142,11 @@ pub fn start<C: Clock + Copy + Send + 'static>(
         let thread = Feed {
             number,
             url: feed.url.clone(),
-            lane: Lane::new(feed.venue, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
+            lane: Lane::new(
+                feed.venue,
+                symbols,
+                u16::try_from(number).unwrap_or(u16::MAX),
+            )?,
             events: to_shard,
             taped: tapes.ring(number, TAPE_RING),
             script: script(row(feed)?, feed, symbols),
@@ -146,7 +158,9 @@ pub fn start<C: Clock + Copy + Send + 'static>(
             stop: Arc::clone(&stop_inputs),
         };
         let core = feed.core;
-        inputs.push(spawn(&format!("feed-{number}"), core, move || thread.run())?);
+        inputs.push(spawn(&format!("feed-{number}"), core, move || {
+            thread.run()
+        })?);
         lines.push(Line::new(feed.url.clone(), ready));
         rings.push(from_feed);
         tallies.push(tally);
@@ -154,7 +168,14 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     let (to_shard, from_rest) = channel::<Event>(RING);
     rings.push(from_rest);
     let rest = rest_ring(plan, symbols, to_shard, &mut tapes)?;
-    inputs.push(control_thread(lines, wishes, rest, clock, Arc::clone(&stop_inputs), say)?);
+    inputs.push(control_thread(
+        lines,
+        wishes,
+        rest,
+        clock,
+        Arc::clone(&stop_inputs),
+        say,
+    )?);
     let engine = Engine {
         shard,
         rings,
@@ -169,13 +190,23 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     let tape = match writer {
         Some(writer) => {
             let (rings, stop) = (tapes.rings, Arc::clone(&stop_tape));
-            Some(spawn("tape", None, move || taping::drain(writer, rings, &stop))?)
+            Some(spawn("tape", None, move || {
+                taping::drain(writer, rings, &stop)
+            })?)
         }
         None => None,
     };
     let shard = spawn("shard", plan.engine.core, move || engine.run())?;
     let page = plan.engine.page.clone();
-    Ok(Live { shard, inputs, tape, stop_inputs, stop_shard, stop_tape, page })
+    Ok(Live {
+        shard,
+        inputs,
+        tape,
+        stop_inputs,
+        stop_shard,
+        stop_tape,
+        page,
+    })
 }
 
 impl Live {
@@ -210,7 +241,10 @@ impl Live {
                 taping::close(writer, end)?;
             }
         }
-        Ok(Ended { finished, tape_whole })
+        Ok(Ended {
+            finished,
+            tape_whole,
+        })
     }
 }
 
@@ -234,13 +268,15 @@ fn spawn<T: Send + 'static>(
     core: Option<u32>,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, RunError> {
-    let thread = std::thread::Builder::new().name(name.to_string()).spawn(move || {
-        if let Some(id) = core {
-            // A core that is not there leaves the thread where it is; `tuning/` checks that.
-            let _ = core_affinity::set_for_current(core_affinity::CoreId { id: id as usize });
-        }
-        body()
-    })?;
+    let thread = std::thread::Builder::new()
+        .name(name.to_string())
+        .spawn(move || {
+            if let Some(id) = core {
+                // A core that is not there leaves the thread where it is; `tuning/` checks that.
+                let _ = core_affinity::set_for_current(core_affinity::CoreId { id: id as usize });
+            }
+            body()
+        })?;
     Ok(thread)
 }
 
@@ -278,7 +314,11 @@ fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
     let streams: Vec<Stream> = feed.channels.iter().map(|c| stream(*c)).collect();
     let has_book = streams.contains(&Stream::Book);
     let resync = |symbol: &String| {
-        if has_book { texts::resync(row, symbol) } else { Vec::new() }
+        if has_book {
+            texts::resync(row, symbol)
+        } else {
+            Vec::new()
+        }
     };
     Script {
         subscribe: texts::subscribe(row, symbols, &streams),
@@ -294,11 +334,17 @@ fn rest_ring(
     events: crate::ring::Producer<Event>,
     tapes: &mut Tapes,
 ) -> Result<Option<RestRing>, RunError> {
-    let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else { return Ok(None) };
+    let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else {
+        return Ok(None);
+    };
     let number = plan.feeds.len();
     Ok(Some(RestRing {
         base: feed.rest.clone(),
-        lane: Lane::new(feed.venue, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
+        lane: Lane::new(
+            feed.venue,
+            symbols,
+            u16::try_from(number).unwrap_or(u16::MAX),
+        )?,
         events,
         taped: tapes.ring(number, TAPE_RING),
         requests: texts::rest_requests(row(feed)?, symbols),

@@ -1,8 +1,8 @@
 //! The tape thread: takes pieces from every thread's byte ring and appends them to the file.
 //!
 //! Pieces of one ring stay in order; between rings the order in the file is whatever the thread met, which is why the
-//! journal is on the tape too. A piece that did not fit its ring, or a disk that says no, ends the tape there: the End
-//! record is not written, and a replay knows that the tape is not whole.
+//! journal is on the tape too. A piece that did not fit its ring, or a disk that says no, ends the tape there: the
+//! End record is not written, and a replay knows that the tape is not whole.
 
 use crate::feed::taped::{self, Piece};
 use crate::ring::ByteConsumer;
@@ -51,19 +51,48 @@ pub fn close<W: Write>(writer: Writer<W>, end: End) -> Result<(), Error> {
 }
 
 fn append<W: Write>(writer: &mut Writer<W>, piece: &[u8]) -> Result<(), Error> {
-    let Some((kind, ring, split, stamp, bytes)) = taped::parse(piece) else { return Ok(()) };
+    let Some((kind, ring, split, stamp, bytes)) = taped::parse(piece) else {
+        return Ok(());
+    };
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let record = match kind {
-        Piece::Frame => Record::Frame { ring, recv: stamp, bytes },
-        Piece::Sent => Record::Sent { ring, at: stamp, bytes },
-        Piece::Connect => Record::Connect { ring, recv: stamp, url: text(bytes) },
-        Piece::Disconnect => Record::Disconnect { ring, recv: stamp, reason: text(bytes) },
+        Piece::Frame => Record::Frame {
+            ring,
+            recv: stamp,
+            bytes,
+        },
+        Piece::Sent => Record::Sent {
+            ring,
+            at: stamp,
+            bytes,
+        },
+        Piece::Connect => Record::Connect {
+            ring,
+            recv: stamp,
+            url: text(bytes),
+        },
+        Piece::Disconnect => Record::Disconnect {
+            ring,
+            recv: stamp,
+            reason: text(bytes),
+        },
         Piece::Rest => {
             let (request, body) = bytes.split_at((split as usize).min(bytes.len()));
-            Record::Rest { ring, recv: stamp, request: text(request), body }
+            Record::Rest {
+                ring,
+                recv: stamp,
+                request: text(request),
+                body,
+            }
         }
-        Piece::Ticks => Record::Ticks { first: stamp, count: split },
-        Piece::Order => Record::Order { ring, groups: split },
+        Piece::Ticks => Record::Ticks {
+            first: stamp,
+            count: split,
+        },
+        Piece::Order => Record::Order {
+            ring,
+            groups: split,
+        },
     };
     writer.append(&record)
 }

@@ -34,7 +34,11 @@ impl Warm {
     ) -> Result<Self, VenueError> {
         let lane = |number| Lane::new(VenueId::BYBIT, symbols, number);
         let lanes = [lane(0)?, lane(1)?, lane(2)?];
-        let mut warm = Self { lanes, grid: Grid::default(), buffer: Vec::new() };
+        let mut warm = Self {
+            lanes,
+            grid: Grid::default(),
+            buffer: Vec::new(),
+        };
         let now = world.now();
         let row = venue::venue(VenueId::BYBIT).ok_or(VenueError::Unknown(0))?;
         for request in texts::rest_requests(row, symbols) {
@@ -45,7 +49,10 @@ impl Warm {
             step(shard, lane.connected(now));
         }
         // A subscription begins with the whole image.
-        let topics: Vec<_> = world.topics().filter(|t| t.kind != TopicKind::Kline).collect();
+        let topics: Vec<_> = world
+            .topics()
+            .filter(|t| t.kind != TopicKind::Kline)
+            .collect();
         for topic in topics {
             world.snapshot_frames(topic, &mut |frame| {
                 warm.frame(shard, frame.at, topic.kind, frame.text);
@@ -56,7 +63,9 @@ impl Warm {
 
     /// Goes on until `until` of virtual time.
     pub fn advance(&mut self, world: &mut World, shard: &mut Shard, until: Nanos) {
-        world.advance(until, &mut |frame| self.frame(shard, frame.at, frame.topic.kind, frame.text));
+        world.advance(until, &mut |frame| {
+            self.frame(shard, frame.at, frame.topic.kind, frame.text)
+        });
     }
 
     fn frame(&mut self, shard: &mut Shard, at: Nanos, kind: TopicKind, text: &str) {
@@ -71,7 +80,10 @@ impl Warm {
                 shard.step(&Event::tick(stamp), &mut Nowhere);
             }
         }
-        step(shard, self.lanes[lane].text(at, text.as_bytes(), &mut self.buffer));
+        step(
+            shard,
+            self.lanes[lane].text(at, text.as_bytes(), &mut self.buffer),
+        );
     }
 
     /// What the lanes have seen.

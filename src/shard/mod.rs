@@ -7,9 +7,10 @@
 //! The pure heart: no clock, no socket, no file, no allocation after `Shard::new`, no float, no randomness. Live,
 //! replay and simulation run the same events through this function and get the same bytes.
 //!
-//! State is one arena (`arena`): a `Head` and a `Room` per symbol, pointer-free, all zeros at the start. `step` answers
-//! nothing; what is worth knowing goes through `Publish`, hashed on the way (`state_hash`, rulings 4): the headline of
-//! the three modes after every frame of a symbol, the wide record every 100 ms of shard time that changed something.
+//! State is one arena (`arena`): a `Head` and a `Room` per symbol, pointer-free, all zeros at the start. `step`
+//! answers nothing; what is worth knowing goes through `Publish`, hashed on the way (`state_hash`, rulings 4): the
+//! headline of the three modes after every frame of a symbol, the wide record every 100 ms of shard time that changed
+//! something.
 
 mod reading;
 mod room;
@@ -98,7 +99,12 @@ impl Setup {
     /// The default model for these symbols at this venue.
     #[must_use]
     pub fn new(symbols: Vec<String>, venue: VenueId) -> Self {
-        Self { symbols, venue, choice: Choice::default(), memory_max: 0 }
+        Self {
+            symbols,
+            venue,
+            choice: Choice::default(),
+            memory_max: 0,
+        }
     }
 }
 
@@ -143,7 +149,11 @@ impl Shard {
             room.choice = setup.choice;
             room.params = Params::chosen(&setup.choice, rule(setup.venue), &[]);
         }
-        Ok(Self { arena, symbols, venue: setup.venue })
+        Ok(Self {
+            arena,
+            symbols,
+            venue: setup.venue,
+        })
     }
 
     /// Bytes of the whole state.
@@ -212,7 +222,9 @@ impl Shard {
     #[must_use]
     pub fn is_warm(&self) -> bool {
         let (_, rooms) = self.arena.view::<Head, Room>();
-        rooms[..self.symbols].iter().all(|room| room.wide.flags & flag::WARMING == 0)
+        rooms[..self.symbols]
+            .iter()
+            .all(|room| room.wide.flags & flag::WARMING == 0)
     }
 
     /// The record of a symbol as it would be published now (the clockless part of it).
@@ -229,7 +241,9 @@ impl Shard {
     #[must_use]
     pub fn inventory(&self, symbol: usize) -> Option<&crate::inventory::Inventory> {
         let (_, rooms) = self.arena.view::<Head, Room>();
-        rooms[..self.symbols].get(symbol).map(|room| &room.inventory[0])
+        rooms[..self.symbols]
+            .get(symbol)
+            .map(|room| &room.inventory[0])
     }
 
     fn head(&self) -> &Head {
@@ -251,7 +265,11 @@ impl Head {
 
     /// Flags that concern every symbol.
     fn flags(&self) -> u32 {
-        if self.down != 0 { flag::DISCONNECTED } else { 0 }
+        if self.down != 0 {
+            flag::DISCONNECTED
+        } else {
+            0
+        }
     }
 }
 

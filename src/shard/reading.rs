@@ -57,13 +57,21 @@ pub(super) fn heat(now: Nanos, map: &Heatmap, mark: Px, interest: Qty, out: &mut
 pub(super) fn zones(zones: &Zones, mark: Px, out: &mut ZoneReading) {
     let way = |edge: Px| return_q32(mark.get(), edge.get());
     out.valid = 1;
-    (out.above_q32, out.above_usd) =
-        zones.nearest(true).map_or((i64::MAX, 0), |z| (way(z.low).max(0), z.usd));
-    (out.below_q32, out.below_usd) =
-        zones.nearest(false).map_or((i64::MAX, 0), |z| (way(z.high).min(0).abs(), z.usd));
+    (out.above_q32, out.above_usd) = zones
+        .nearest(true)
+        .map_or((i64::MAX, 0), |z| (way(z.low).max(0), z.usd));
+    (out.below_q32, out.below_usd) = zones
+        .nearest(false)
+        .map_or((i64::MAX, 0), |z| (way(z.high).min(0).abs(), z.usd));
     let above = zones.hot_above().iter().map(|z| (way(z.low).max(0), z.usd));
-    let below = zones.hot_below().iter().map(|z| (way(z.high).min(0), z.usd));
-    out.zones = [ZoneMass { distance_q32: 0, usd: 0 }; 16];
+    let below = zones
+        .hot_below()
+        .iter()
+        .map(|z| (way(z.high).min(0), z.usd));
+    out.zones = [ZoneMass {
+        distance_q32: 0,
+        usd: 0,
+    }; 16];
     for (room, (distance_q32, usd)) in out.zones.iter_mut().zip(above.chain(below)) {
         *room = ZoneMass { distance_q32, usd };
     }
@@ -73,7 +81,11 @@ pub(super) fn zones(zones: &Zones, mark: Px, out: &mut ZoneReading) {
 fn away(mark: Px, zone: &Zone, above: bool) -> i64 {
     let edge = if above { zone.low } else { zone.high };
     let way = mark.centi_bps_to(edge).unwrap_or(0);
-    if above { way.max(0) } else { way.min(0).saturating_abs() }
+    if above {
+        way.max(0)
+    } else {
+        way.min(0).saturating_abs()
+    }
 }
 
 fn record(now: Nanos, mark: Px, zone: &Zone, above: bool) -> ZoneRecord {
@@ -96,9 +108,11 @@ fn record(now: Nanos, mark: Px, zone: &Zone, above: bool) -> ZoneRecord {
 
 fn fill(now: Nanos, mark: Px, from: &[Zone], above: bool, to: &mut [ZoneRecord]) {
     for (place, room) in to.iter_mut().enumerate() {
-        *room = from.get(place).map_or_else(bytemuck::Zeroable::zeroed, |zone| {
-            record(now, mark, zone, above)
-        });
+        *room = from
+            .get(place)
+            .map_or_else(bytemuck::Zeroable::zeroed, |zone| {
+                record(now, mark, zone, above)
+            });
     }
 }
 
@@ -114,9 +128,9 @@ impl Room {
     /// The three headlines after a frame.
     pub(super) fn headlines(&self, now: Nanos, input_seq: u64) -> [Headline; MODES] {
         let reach = |above: bool| {
-            self.zones
-                .nearest(above)
-                .map_or(i32::MAX, |z| away(self.mark, z, above).min(i32::MAX.into()) as i32)
+            self.zones.nearest(above).map_or(i32::MAX, |z| {
+                away(self.mark, z, above).min(i32::MAX.into()) as i32
+            })
         };
         let (above_bps_e2, below_bps_e2) = (reach(true), reach(false));
         core::array::from_fn(|mode| {

@@ -13,7 +13,7 @@ use crate::inventory::params::{Choice, Params};
 use crate::num::{Px, Qty, Usd};
 use crate::shm::record::Wide;
 use crate::signal::streams::Streams;
-use crate::signal::view::{HeatReading, View, ZoneReading, input};
+use crate::signal::view::{HeatReading, View, ZoneReading};
 use crate::time::Nanos;
 use crate::zone::{Heat, Zones};
 use bytemuck::{Pod, Zeroable};
@@ -32,6 +32,8 @@ const MARK_TTL_MS: u32 = 5_000;
 const INTEREST_TTL_MS: u32 = 30_000;
 /// Time to live of trades, at the slow end of scoring.md 6.
 const TRADE_TTL_MS: u32 = 60_000;
+/// The map is LIVE after this much open interest and trades (signals.md, cold starts).
+const LIVE_AFTER: Nanos = Nanos::new(2 * Nanos::HOUR.get());
 /// Above this share of prior mass the map has nothing of its own to say.
 const PRIOR_MAX_E6: i64 = 900_000;
 
@@ -71,6 +73,8 @@ pub(super) struct Room {
     pub(super) funding_next: Nanos,
     pub(super) exch: Nanos,
     recv: Nanos,
+    /// When the map was first seeded.
+    seeded: Nanos,
     /// A gap of trades, ticker or prints is shown until.
     gap_until: Nanos,
     /// 1 when something changed since the last wide record.
@@ -113,9 +117,9 @@ impl Room {
             Body::Instrument(terms) => self.tick = terms.tick,
             Body::Tier(tier) => self.on_tier(event, tier),
             Body::Gap(gap) => self.on_gap(now, gap),
+            Body::Bbo(_) => self.streams.confirm(now),
             // Heard and kept on the tape; their models come with their venues.
-            Body::Bbo(_)
-            | Body::Ratio(_)
+            Body::Ratio(_)
             | Body::Series(_)
             | Body::Bar(_)
             | Body::Account(_)
@@ -142,6 +146,9 @@ impl Room {
         // Seeding needs a mark to lie around.
         if self.mark.get() > 0 {
             self.inventory[0].interest(now, interest, &self.params);
+            if self.seeded == Nanos::ZERO && self.inventory[0].is_seeded() {
+                self.seeded = now;
+            }
             self.check(now);
         }
     }
@@ -185,20 +192,13 @@ impl Room {
     }
 
     fn on_gap(&mut self, now: Nanos, gap: &Gap) {
-        let lost = match gap.stream {
-            Stream::Book => 1 << input::BOOK,
-            Stream::Trades => 1 << input::TRADES,
-            Stream::Liquidations => 1 << input::PRINTS,
-            Stream::Ticker => TICKER,
-            Stream::All => u64::MAX,
-        };
         if matches!(gap.stream, Stream::Book | Stream::All) {
             self.book[0].distrust();
         }
         if gap.stream != Stream::Book {
             self.gap_until = now.plus(GAP_SHOWN);
         }
-        self.streams.lose(lost);
+        self.streams.lose(gap.stream);
     }
 
     /// After LAST of one of this symbol's frames.
@@ -225,7 +225,8 @@ impl Room {
     /// Readings of the map, and the zones that stand on them.
     fn remap(&mut self, now: Nanos) {
         self.changed = 1;
-        self.heatmap.refresh(now, &self.inventory, &[self.mark; VENUES]);
+        self.heatmap
+            .refresh(now, &self.inventory, &[self.mark; VENUES]);
         let heat = Heat {
             mark: self.mark,
             below_long: &self.heatmap.below_long,
@@ -233,9 +234,13 @@ impl Room {
         };
         let (hour, tau) = reading::sigmas(&self.streams);
         self.zones.refresh(now, &heat, hour, tau, self.tick);
+        // Timers of zones run on marks; a mark that stands still must not stop them.
+        self.zones.mark(now, self.mark);
+        self.zones.clear_changes();
         let prior = self.inventory[0].prior_share_e6();
         reading::heat(now, &self.heatmap, self.mark, self.interest, &mut self.heat);
-        self.heat.valid = u64::from(prior <= PRIOR_MAX_E6);
+        let lived = now.since(self.seeded) >= LIVE_AFTER;
+        self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
         reading::zones(&self.zones, self.mark, &mut self.zoned);
     }
 
@@ -268,7 +273,3 @@ impl Room {
         bits
     }
 }
-
-/// Inputs that the ticker stream carries.
-const TICKER: u64 =
-    1 << input::MARK | 1 << input::INDEX | 1 << input::FUNDING | 1 << input::INTEREST;

@@ -506,6 +506,11 @@ pub(super) fn text_of(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
 mod tests {
     use super::*;
 

@@ -2,15 +2,15 @@
 //!
 //! Maps the file read-only and only loads. Nothing in the page is believed: offsets, strides, counts and names are
 //! checked against the file once, at [`PageReader::open`], and kept; later changes of those bytes are not looked at.
-//! No call waits: a record that cannot be copied whole in some microseconds is [`ReadFault::WriterStalled`], a page that
-//! was torn down or replaced is [`ReadFault::Gone`] (open it again). After `open` no call allocates or enters the
-//! kernel, except [`PageReader::is_replaced`] and [`PageReader::counters`].
+//! No call waits: a record that cannot be copied whole in some microseconds is [`ReadFault::WriterStalled`], a page
+//! that was torn down or replaced is [`ReadFault::Gone`] (open it again). After `open` no call allocates or enters
+//! the kernel, except [`PageReader::is_replaced`] and [`PageReader::counters`].
 //!
-//! Age is the reader's business: [`freshness`] judges a headline against CLOCK_MONOTONIC. Old data and no data are told
-//! apart from "bias 0".
+//! Age is the reader's business: [`freshness`] judges a headline against CLOCK_MONOTONIC. Old data and no data are
+//! told apart from "bias 0".
 //!
-//! Not defended: somebody who may write the file and truncates it while it is mapped. The page belongs to its writer's
-//! user, mode 0640.
+//! Not defended: somebody who may write the file and truncates it while it is mapped. The page belongs to its
+//! writer's user, mode 0640.
 
 use super::page::{
     ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_MAX,
@@ -441,6 +441,11 @@ fn symbols_of(cells: &[AtomicU64], header: &Header) -> Result<Vec<Symbol>, ReadF
 }
 
 #[cfg(all(test, not(loom)))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
 mod tests {
     use super::*;
     use crate::shm::page::{Layout, SHAPES};

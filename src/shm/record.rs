@@ -1,8 +1,8 @@
 //! Records: what the shard publishes, as plain memory. The page is made of these; the C header mirrors them.
 //!
 //! No floats: prices are `_e10` (1e-10 quote units), money is cents, shares are 1e-4 (`_e4`) unless the name says
-//! otherwise. Every record is a whole number of 64-bit words, has no padding, and keeps its *model* fields (those that
-//! replay must reproduce bit for bit, hashed into `state_hash`) apart from its *stamps* (when it was published).
+//! otherwise. Every record is a whole number of 64-bit words, has no padding, and keeps its *model* fields (those
+//! that replay must reproduce bit for bit, hashed into `state_hash`) apart from its *stamps* (when it was published).
 //! "No data" is never 0: a reading that does not exist has its flag set or its `_e10` price 0, as each field says.
 
 use bytemuck::{Pod, Zeroable};

@@ -96,6 +96,11 @@ impl<'a, const N: usize> Slot<'a, N> {
 }
 
 #[cfg(all(test, not(loom)))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
 mod tests {
     use super::*;
 

@@ -2,9 +2,10 @@
 //!
 //! Birth: a file under a temporary name (created exclusively, mode 0640, every byte reserved and mapped), filled, its
 //! magic stored last, then given its real name in one step; nobody ever sees half a page. The writer holds an
-//! exclusive lock on the file for as long as it lives, and the system drops that lock when the process ends however it
-//! ends: so "is the old writer alive" has an exact answer that neither a reused pid nor a clock can spoil. A page whose
-//! writer lives is refused; a dead one's is replaced, its magic zeroed first so that readers who still map it notice.
+//! exclusive lock on the file for as long as it lives, and the system drops that lock when the process ends however
+//! it ends: so "is the old writer alive" has an exact answer that neither a reused pid nor a clock can spoil. A page
+//! whose writer lives is refused; a dead one's is replaced, its magic zeroed first so that readers who still map it
+//! notice.
 //!
 //! Death: the magic is zeroed first, then the name removed (only if it is still ours).
 //!
@@ -518,6 +519,11 @@ impl Drop for Newborn {
 }
 
 #[cfg(all(test, not(loom)))]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
 mod tests {
     use super::*;
     use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};

@@ -1,4 +1,5 @@
-//! Card: one signal's reading in one mode: three slots, their agreement, a state with memory, and how far to trust it.
+//! Card: one signal's reading in one mode: three slots, their agreement, a state with memory, and how far to trust
+//! it.
 //!
 //! Score, agreement, state, motion, strength and confidence are scoring.md 4 to 6. *Absent* is not 0: a card whose
 //! input is stale or gapped, or none of whose slots is warm, has `known` 0 and quality 0, and nobody may read its

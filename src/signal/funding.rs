@@ -1,5 +1,5 @@
-//! Funding: what holding costs, and the premium it is made of. The sign of both is disputed (signals.md 1.3): the rows
-//! carry the prior sign and wait for the learner.
+//! Funding: what holding costs, and the premium it is made of. The sign of both is disputed (signals.md 1.3): the
+//! rows carry the prior sign and wait for the learner.
 
 use super::normaliser::Kind;
 use super::streams::channel::PREMIUM;

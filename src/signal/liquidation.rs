@@ -11,7 +11,7 @@ use crate::num::fixed::{ONE, clip, div32, divq, hit, imbalance32, mul_div};
 use crate::num::narrow;
 
 const MAP: u64 = needs(&[input::HEATMAP]);
-const MAP_AND_PRICE: u64 = needs(&[input::HEATMAP, input::BOOK]);
+const MAP_AND_PRICE: u64 = needs(&[input::HEATMAP, input::MARK]);
 /// Zones farther than this many hourly sigmas count as this far, Q16.
 const FAR: i64 = 6 * ONE;
 const SAMPLED: Cold = Cold {

@@ -1,8 +1,8 @@
 //! Signals: one row each, pure functions from a [`View`] and a [`Window`] to a raw reading.
 //!
-//! A row says what it claims, what it needs, when it is warm and how its raw reading becomes a score. Rows live in one
-//! file per category and never import each other. [`Cards`] keeps the normalisers (one per signal and window, shared
-//! by the modes) and the cards (one per signal and mode) of one symbol. Raw readings are Q32; + is bullish.
+//! A row says what it claims, what it needs, when it is warm and how its raw reading becomes a score. Rows live in
+//! one file per category and never import each other. [`Cards`] keeps the normalisers (one per signal and window,
+//! shared by the modes) and the cards (one per signal and mode) of one symbol. Raw readings are Q32; + is bullish.
 //!
 //! "None" is an answer: no data or a division by zero gives no sample and leaves the slot out; it is not 0.
 

@@ -1,4 +1,5 @@
-//! Windows: the ladder of horizons every stream and every signal shares, and which three of them a mode looks through.
+//! Windows: the ladder of horizons every stream and every signal shares, and which three of them a mode looks
+//! through.
 //!
 //! All rungs are whole multiples of the first, so all their steps nest on one grid of shard time: a *fold* is 1/256
 //! of a window (decayed sums are brought forward), a *sample* is 1/16 (normalisers take at most one reading). Grids

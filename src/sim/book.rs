@@ -1,12 +1,14 @@
 //! Book: resting orders of one contract, and what a taker finds in them.
 //!
-//! Price is cut into cells of a few ticks; each cell can hold one resting level, at a tick that belongs to the cell for
-//! good. Size follows the cell's character (a hash that changes every quarter of an hour), so walls stay where they
-//! are while price moves past them. In front of the cells of each side stands one touch quote at the makers' price.
-//! Levels that are eaten come back slowly near the touch; a few elsewhere change by themselves every beat.
+//! Price is cut into cells of a few ticks; each cell can hold one resting level, at a tick that
+//! belongs to the cell for good. Size follows the cell's character (a hash that changes every
+//! quarter of an hour), so walls stay where they are while price moves past them. In front of the
+//! cells of each side stands one touch quote at the makers' price. Levels that are eaten come back
+//! slowly near the touch; a few elsewhere change by themselves every beat.
 //!
-//! Never crossed: cells of a side lie strictly beyond its touch, and the touches never meet. Ticks and lots are whole.
-//! A place in a side is counted by *rank*: cell number times the side's way, so smaller is always better.
+//! Never crossed: cells of a side lie strictly beyond its touch, and the touches never meet. Ticks
+//! and lots are whole. A place in a side is counted by *rank*: cell number times the side's way, so
+//! smaller is always better.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"
@@ -295,7 +297,8 @@ impl Book {
     }
 }
 
-/// Walks two views of one side (best first) and tells every level that differs; gone levels have size 0.
+/// Walks two views of one side (best first) and tells every level that differs; gone levels have
+/// size 0.
 pub(crate) fn differences(side: Side, old: &[Level], new: &[Level], tell: &mut impl FnMut(Level)) {
     let way = if side == Side::Buy { -1 } else { 1 };
     let (mut i, mut j) = (0, 0);

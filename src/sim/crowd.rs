@@ -1,11 +1,12 @@
 //! Crowd: who holds what in one contract, and the prices and times at which each of them will act.
 //!
-//! A position is armed with rungs: its liquidation price (asked with the mark), a plan below and one above (asked with
-//! the traded price), and a time. Rungs sit in heaps, nearest first; a position that changed or went gets a new stamp,
-//! and rungs with an old stamp are passed over (and swept out when they outnumber the living).
+//! A position is armed with rungs: its liquidation price (asked with the mark), a plan below and
+//! one above (asked with the traded price), and a time. Rungs sit in heaps, nearest first; a
+//! position that changed or went gets a new stamp, and rungs with an old stamp are passed over (and
+//! swept out when they outnumber the living).
 //!
-//! Prices here are *keys*: thousandths of the contract's price unit, so that "the mark has crossed" is an integer
-//! question whose answer anyone can repeat from the printed mark.
+//! Prices here are *keys*: thousandths of the contract's price unit, so that "the mark has crossed"
+//! is an integer question whose answer anyone can repeat from the printed mark.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"

@@ -1,11 +1,13 @@
 //! Frames: one contract's market in the words of the Bybit v5 linear socket.
 //!
-//! A `Desk` remembers what the public has been told (the shown book, the ticker's fields) and writes what has changed
-//! since: book deltas whose `u` rises by one, tickers in which a missing field is unchanged, trades and liquidations as
-//! they fell. A snapshot tells what has been told so far, so the next delta fits behind it whenever one subscribes.
+//! A `Desk` remembers what the public has been told (the shown book, the ticker's fields) and
+//! writes what has changed since: book deltas whose `u` rises by one, tickers in which a missing
+//! field is unchanged, trades and liquidations as they fell. A snapshot tells what has been told so
+//! far, so the next delta fits behind it whenever one subscribes.
 //!
-//! Field order and number forms are the exchange's: prices with all decimals of the contract, quantities with all of the
-//! lot, funding without zeros at the end; `openInterest` is both sides, `singleOpenInterest` one.
+//! Field order and number forms are the exchange's: prices with all decimals of the contract,
+//! quantities with all of the lot, funding without zeros at the end; `openInterest` is both sides,
+//! `singleOpenInterest` one.
 
 use super::book::{Level, differences};
 use super::history::Bar;

@@ -1,6 +1,8 @@
-//! History: what the exchange remembers of one contract: rolling day, minute bars, open interest every five minutes.
+//! History: what the exchange remembers of one contract: rolling day, minute bars, open interest
+//! every five minutes.
 //!
-//! Whole units and lots; the day is kept as 24 hour cells, so "24 h ago" is the opening of the oldest cell.
+//! Whole units and lots; the day is kept as 24 hour cells, so "24 h ago" is the opening of the
+//! oldest cell.
 
 use std::collections::VecDeque;
 
@@ -8,8 +10,8 @@ const HOURS: usize = 24;
 const BARS: usize = 1_500;
 const SAMPLES: usize = 600;
 
-/// A bar: an hour of the rolling day, or a minute of the chart. Prices in units, volume in lots, turnover in
-/// units x lots.
+/// A bar: an hour of the rolling day, or a minute of the chart. Prices in units, volume in lots,
+/// turnover in units x lots.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Bar {
     pub(crate) ms: i64,

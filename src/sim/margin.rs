@@ -1,8 +1,8 @@
 //! Margin: where a position is forced out, by the venue's tiers.
 //!
-//! The mark-based isolated formula of the linear contracts: with way `s` (+1 long), size `Q`, entry `E`, margin `M` and
-//! the tier (rate `m`, deduction `c`) that holds at the answer itself,
-//! `price = (s Q E - M - c) / (Q (s - m))`. Bankruptcy is where nothing is left: `E - s M / Q`.
+//! The mark-based isolated formula of the linear contracts: with way `s` (+1 long), size `Q`, entry
+//! `E`, margin `M` and the tier (rate `m`, deduction `c`) that holds at the answer itself, `price =
+//! (s Q E - M - c) / (Q (s - m))`. Bankruptcy is where nothing is left: `E - s M / Q`.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"
@@ -88,7 +88,8 @@ pub(crate) fn liquidation(
         .find(|(tier, price)| (tier.floor..=tier.cap).contains(&(size * price)))
         .map(|(_, price)| price)
         .or_else(|| {
-            // Worth less than nothing at the answer (a long with too much margin), or beyond the last row.
+            // Worth less than nothing at the answer (a long with too much margin), or beyond the
+            // last row.
             table.last().map(at)
         })?;
     (price > 0.0).then_some(price)

@@ -7,8 +7,8 @@
 //!                   |  frames: what the public is told of it
 //!                   +- truth(symbol): every liquidation price, which no exchange tells
 //! ```
-//! The world trades, liquidates and cascades by its own rules and shares no code with anything that estimates it.
-//! Virtual time only: the same seed gives the same bytes, however it is called.
+//! The world trades, liquidates and cascades by its own rules and shares no code with anything that
+//! estimates it. Virtual time only: the same seed gives the same bytes, however it is called.
 
 mod book;
 mod crowd;

@@ -1,11 +1,12 @@
 //! Params: every number the built-in exchange is generated from, in one place.
 //!
-//! The world is made before anything that reads it, and on purpose without a look at how it will be read: what people
-//! hold, how they leave, how deep the book is and how the price wanders are stated here once. Change code, not these,
-//! when a reader of the world disappoints.
+//! The world is made before anything that reads it, and on purpose without a look at how it will be
+//! read: what people hold, how they leave, how deep the book is and how the price wanders are
+//! stated here once. Change code, not these, when a reader of the world disappoints.
 //!
-//! Units are in the field docs: prices and money in quote units (USDT), rates per second of virtual time, volatilities
-//! per square root of a day, shares in 0..1. Floats are fine here: nothing of this reaches a scoring path.
+//! Units are in the field docs: prices and money in quote units (USDT), rates per second of virtual
+//! time, volatilities per square root of a day, shares in 0..1. Floats are fine here: nothing of
+//! this reaches a scoring path.
 #![expect(
     clippy::float_arithmetic,
     reason = "the numbers of the simulated market are floats"

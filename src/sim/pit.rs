@@ -1,16 +1,19 @@
 //! Pit: one contract's market, one beat of 100 ms at a time.
 //!
-//! In a beat, in this order: the price elsewhere moves and arbitrage pulls; makers quote; the mark is taken; whoever the
-//! mark has crossed is doomed and doomed positions are sold (bought) into the book clip by clip; plans and times that
-//! are reached close positions; newcomers open; makers trade among themselves. Every taker leaves a part of his way in
-//! the price, so forced orders move the mark that forces the next.
+//! In a beat, in this order: the price elsewhere moves and arbitrage pulls; makers quote; the mark
+//! is taken; whoever the mark has crossed is doomed and doomed positions are sold (bought) into the
+//! book clip by clip; plans and times that are reached close positions; newcomers open; makers
+//! trade among themselves. Every taker leaves a part of his way in the price, so forced orders move
+//! the mark that forces the next.
 //!
-//! Mark = index x exp(premium), the premium being our distance to the index smoothed over seconds. Beside the premium
-//! the part of it that forced orders of the last minutes made is carried along (the dynamics are linear in the
-//! logarithm), so a liquidation that would not have happened without them is counted as induced.
+//! Mark = index x exp(premium), the premium being our distance to the index smoothed over seconds.
+//! Beside the premium the part of it that forced orders of the last minutes made is carried along
+//! (the dynamics are linear in the logarithm), so a liquidation that would not have happened
+//! without them is counted as induced.
 //!
-//! Every trade has two owners; the other side of a person's trade is a makers' account, netted. So the longs' sum and
-//! the shorts' sum are one number, open interest, at all times. Funding is paid from wallets, never from margin.
+//! Every trade has two owners; the other side of a person's trade is a makers' account, netted. So
+//! the longs' sum and the shorts' sum are one number, open interest, at all times. Funding is paid
+//! from wallets, never from margin.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"
@@ -184,8 +187,8 @@ impl Pit {
         self.unit * self.contract.tick_units as f64
     }
 
-    /// The first population: who came in the past two days, at the prices of a walk that ends at the start, and is
-    /// still there.
+    /// The first population: who came in the past two days, at the prices of a walk that ends at
+    /// the start, and is still there.
     fn populate(&mut self, weather: &params::Weather) {
         let minutes = (self.people.past_seconds / 60.0) as usize;
         let vol = (weather.vol * self.contract.beta).hypot(self.contract.own_vol) * 1.2;
@@ -223,7 +226,8 @@ impl Pit {
                 self.crowd.admit(position);
             }
         }
-        // Plans that the past has already met fire in the first beats; that is a few, and it is life.
+        // Plans that the past has already met fire in the first beats; that is a few, and it is
+        // life.
     }
 
     fn set_depth(&mut self) {
@@ -261,7 +265,8 @@ impl Pit {
         }
     }
 
-    /// One beat: `gust` is the common factor's log return, `rough` its volatility as a multiple of calm.
+    /// One beat: `gust` is the common factor's log return, `rough` its volatility as a multiple of
+    /// calm.
     pub(crate) fn step(&mut self, beat: u64, ms: i64, gust: f64, rough: f64) {
         self.beat = beat;
         self.ms = ms;
@@ -520,7 +525,8 @@ impl Pit {
         self.give(seller, -done);
     }
 
-    /// Positions alive that are not hedges: liquidation price and size in base; and the rest by holder.
+    /// Positions alive that are not hedges: liquidation price and size in base; and the rest by
+    /// holder.
     pub(crate) fn holdings(&self) -> ([Vec<(f64, f64)>; 2], [f64; 2]) {
         let mut at = [Vec::new(), Vec::new()];
         let mut inert = self.account_lots.map(|lots| lots as f64 * self.lot);
@@ -617,9 +623,9 @@ mod tests {
                     (Some(key), Holder::Short) => mark >= key,
                 });
             }
-            for h in 0..2 {
+            for (h, crossed) in crossed.into_iter().enumerate() {
                 let forced = after.stats.forced[h] - before.stats.forced[h];
-                assert_eq!(forced, crossed[h]);
+                assert_eq!(forced, crossed);
                 total += forced;
             }
         });

@@ -1,7 +1,7 @@
 //! Quill: writes frame text into one reused buffer, numbers by hand.
 //!
-//! Every number of the exchange is a whole count of some decimal step, so text is digits and one point; no float is
-//! ever printed. Text is ASCII throughout.
+//! Every number of the exchange is a whole count of some decimal step, so text is digits and one
+//! point; no float is ever printed. Text is ASCII throughout.
 
 /// The reused buffer.
 #[derive(Debug, Clone, Default)]
@@ -118,7 +118,8 @@ mod tests {
         for value in [0, 1, 9, 10, 123, 6_511_430, -5, -123_456, i64::MAX] {
             for places in 0..9 {
                 let want = crate::num::decimal_text(value, places, places);
-                // The twin drops the sign of a value that shows as zero; ours never meets one but zero itself.
+                // The twin drops the sign of a value that shows as zero; ours never meets one but
+                // zero itself.
                 assert_eq!(
                     wrote(|q| {
                         q.decimal(value, places);

@@ -1,8 +1,9 @@
 //! Rest: the few public REST answers of the exchange, as text from a path and a query.
 //!
-//! Known: `time`, `instruments-info` and `risk-limit` (both paged by a cursor), `tickers`, `open-interest` (5 min, newest
-//! first), `kline` (1 min, newest first), `orderbook` (what is shown, with the `u` of the stream). Everything else
-//! is the exchange's own "not found", as JSON. No socket here: the server asks, this answers.
+//! Known: `time`, `instruments-info` and `risk-limit` (both paged by a cursor), `tickers`,
+//! `open-interest` (5 min, newest first), `kline` (1 min, newest first), `orderbook` (what is
+//! shown, with the `u` of the stream). Everything else is the exchange's own "not found", as JSON.
+//! No socket here: the server asks, this answers.
 
 use super::margin::deductions;
 use super::quill::Quill;
@@ -43,11 +44,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> (u16, String) {
         Some((code, message)) => (200, fault_text(world, code, message)),
         None => {
             let now = world.now().get() / 1_000_000;
-            let text = format!(
-                "{{\"retCode\":0,\"retMsg\":\"OK\",\"result\":{},\"retExtInfo\":{{}},\"time\":{now}}}",
-                quill.text()
-            );
-            (200, text)
+            (200, envelope(0, "OK", quill.text(), now))
         }
     }
 }
@@ -58,9 +55,13 @@ const BAD_CURSOR: Fault = Some((10_001, "params error: cursor invalid"));
 
 fn fault_text(world: &World, code: u32, message: &str) -> String {
     let now = world.now().get() / 1_000_000;
-    format!(
-        "{{\"retCode\":{code},\"retMsg\":\"{message}\",\"result\":{{}},\"retExtInfo\":{{}},\"time\":{now}}}"
-    )
+    envelope(code, message, "{}", now)
+}
+
+/// What every answer is wrapped in.
+fn envelope(code: u32, message: &str, result: &str, now: i64) -> String {
+    let head = format!("{{\"retCode\":{code},\"retMsg\":\"{message}\",");
+    format!("{head}\"result\":{result},\"retExtInfo\":{{}},\"time\":{now}}}")
 }
 
 fn time(world: &World, quill: &mut Quill) {
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn strangers_are_told_so_in_json() {
-        let mut world = World::new(5, Params::default()).unwrap();
+        let world = World::new(5, Params::default()).unwrap();
         let (status, v) = ask(&world, "/v5/market/nothing", "");
         assert_eq!((status, &v["retCode"]), (404, &Value::from(404)));
         let (status, _) = ask(&world, "/", "");

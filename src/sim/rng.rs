@@ -1,6 +1,7 @@
 //! Rng: the one source of chance in the built-in exchange, xoshiro256++ seeded through splitmix64.
 //!
-//! Same seed, same draws, on every run of one build; no other source (no hash order, no clock) may be used in `sim`.
+//! Same seed, same draws, on every run of one build; no other source (no hash order, no clock) may
+//! be used in `sim`.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"

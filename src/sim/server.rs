@@ -1,12 +1,13 @@
 //! Server: the world behind a socket, as the exchange would be, on this machine only.
 //!
-//! One thread owns the world and every websocket connection (nonblocking; it sleeps between rounds and never spins);
-//! a second one answers REST by asking the first over a channel. Virtual time runs `speed` times as fast as the
-//! machine's from where the world was handed over. A connection gets only what it subscribed to; a consumer that lets
-//! [`BACKLOG`] bytes pile up is cut off.
+//! One thread owns the world and every websocket connection (nonblocking; it sleeps between rounds
+//! and never spins); a second one answers REST by asking the first over a channel. Virtual time
+//! runs `speed` times as fast as the machine's from where the world was handed over. A connection
+//! gets only what it subscribed to; a consumer that lets [`BACKLOG`] bytes pile up is cut off.
 //!
-//! The fault dial is turned per connection and drawn from the world's seed: a book delta is left out without a word
-//! (so `u` jumps), or the connection is dropped without a close frame. What was done is counted.
+//! The fault dial is turned per connection and drawn from the world's seed: a book delta is left
+//! out without a word (so `u` jumps), or the connection is dropped without a close frame. What was
+//! done is counted.
 
 use super::SimError;
 use super::rest;
@@ -31,7 +32,8 @@ pub const PATH: &str = "/v5/public/linear";
 pub const BACKLOG: usize = 8 << 20;
 /// Sleep between rounds.
 const ROUND: Duration = Duration::from_micros(500);
-/// Virtual time advanced in one round at most: sockets are served in between even when the world cannot keep up.
+/// Virtual time advanced in one round at most: sockets are served in between even when the world
+/// cannot keep up.
 const STRIDE: Nanos = Nanos::seconds(20);
 
 /// What goes wrong on purpose; 0 is never.
@@ -357,7 +359,8 @@ impl Floor {
                     // Protocol pings are answered by the socket itself, with the next flush.
                     Ok(Message::Ping(_)) => client.unsent = true,
                     Ok(Message::Close(_)) => {
-                        // The echo of the close is in the socket's buffer; a client that is gone does not need it.
+                        // The echo of the close is in the socket's buffer; a client that is gone
+                        // does not need it.
                         let _ = client.socket.flush();
                         client.gone = true;
                     }

@@ -1,8 +1,9 @@
 //! Weather: the price elsewhere, the part of the world that does not listen to us.
 //!
-//! One common factor for all contracts: a log price whose volatility wanders (Ornstein-Uhlenbeck in its logarithm),
-//! with a slow trend, and now and then news: an impulse of one sign over seconds to minutes that also leaves the
-//! volatility higher. Advanced once per beat of 100 ms; the slow states once per second.
+//! One common factor for all contracts: a log price whose volatility wanders (Ornstein-Uhlenbeck in
+//! its logarithm), with a slow trend, and now and then news: an impulse of one sign over seconds to
+//! minutes that also leaves the volatility higher. Advanced once per beat of 100 ms; the slow
+//! states once per second.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"

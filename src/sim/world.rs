@@ -1,11 +1,13 @@
 //! World: the whole built-in exchange in virtual time, from a seed.
 //!
-//! Time goes in beats of 100 ms; in each beat the contracts take turns, evenly spread over it, so that receive times
-//! rise strictly through the whole stream of frames. The world is a pure function of (params, seed): how far each call
-//! of `advance` reaches changes nothing. It holds no clock and no socket.
+//! Time goes in beats of 100 ms; in each beat the contracts take turns, evenly spread over it, so
+//! that receive times rise strictly through the whole stream of frames. The world is a pure
+//! function of (params, seed): how far each call of `advance` reaches changes nothing. It holds no
+//! clock and no socket.
 //!
-//! Exchange stamps are virtual milliseconds; a frame is received a fraction of a millisecond to some milliseconds
-//! later. [`World::truth`] tells what no exchange tells: every position's liquidation price.
+//! Exchange stamps are virtual milliseconds; a frame is received a fraction of a millisecond to
+//! some milliseconds later. [`World::truth`] tells what no exchange tells: every position's
+//! liquidation price.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"
@@ -139,6 +141,9 @@ impl World {
         {
             return Err(SimError::Params("cadences and funding hours start at 1"));
         }
+        if !(1..=200).contains(&params.depth.levels) || params.crowd.leverages.is_empty() {
+            return Err(SimError::Params("1 to 200 levels, and some leverage"));
+        }
         let ms = params.start.get() / 1_000_000;
         let pits = (0..params.contracts.len())
             .filter_map(|slot| Pit::new(&params, slot, seed))
@@ -246,7 +251,8 @@ impl World {
         Some(pit.mark_units as f64 * pit.scales().1)
     }
 
-    /// Lots held by longs and by shorts (equal, or the world is broken), each summed from its positions anew.
+    /// Lots held by longs and by shorts (equal, or the world is broken), each summed from its
+    /// positions anew.
     #[must_use]
     pub fn interest_lots(&self, symbol: &str) -> Option<[i64; 2]> {
         let (pit, _) = self.find(symbol)?;
@@ -266,7 +272,8 @@ impl World {
         Some(stats)
     }
 
-    /// What a subscription made now is told first: book and ticker begin with the whole; other streams with nothing.
+    /// What a subscription made now is told first: book and ticker begin with the whole; other
+    /// streams with nothing.
     pub fn snapshot_frames(&mut self, topic: Topic, out: &mut dyn FnMut(&Frame<'_>)) {
         let Some((pit, desk)) = self.pits.get(usize::from(topic.symbol)) else {
             return;
@@ -286,7 +293,8 @@ impl World {
         });
     }
 
-    /// Lets time go on to `until` and tells every frame that is received by then, in order of receipt.
+    /// Lets time go on to `until` and tells every frame that is received by then, in order of
+    /// receipt.
     pub fn advance(&mut self, until: Nanos, out: &mut dyn FnMut(&Frame<'_>)) {
         let space = BEAT_MS / self.pits.len().max(1) as i64;
         loop {

@@ -58,7 +58,12 @@ pub struct Lane {
 }
 
 /// Streams a gap can be of, one at a time.
-const STREAMS: [Stream; 4] = [Stream::Book, Stream::Trades, Stream::Ticker, Stream::Liquidations];
+const STREAMS: [Stream; 4] = [
+    Stream::Book,
+    Stream::Trades,
+    Stream::Ticker,
+    Stream::Liquidations,
+];
 
 impl Lane {
     /// A lane for a connection of `venue`; `SymbolId` is the place in `assets`.
@@ -170,11 +175,18 @@ impl Lane {
     /// Decimals the venue prints for a symbol's price and quantity.
     #[must_use]
     pub fn places(&self, symbol: usize) -> (u8, u8) {
-        self.decoder.places(SymbolId(u16::try_from(symbol).unwrap_or(u16::MAX)))
+        self.decoder
+            .places(SymbolId(u16::try_from(symbol).unwrap_or(u16::MAX)))
     }
 
     const fn head(&self, recv: Nanos) -> Head {
-        Head { recv, exch: Nanos::ZERO, venue: self.venue, symbol: SymbolId(0), bits: 0 }
+        Head {
+            recv,
+            exch: Nanos::ZERO,
+            venue: self.venue,
+            symbol: SymbolId(0),
+            bits: 0,
+        }
     }
 }
 
@@ -190,9 +202,22 @@ fn lost(out: &mut Vec<Event>, head: Head, symbols: u16, first: Option<Body>, car
         out.push(Event::new(head, body));
     }
     for symbol in 0..symbols {
-        let head = Head { symbol: SymbolId(symbol), ..head };
-        for stream in STREAMS.into_iter().filter(|s| carried & (1 << *s as u8) != 0) {
-            out.push(Event::new(head, Body::Gap(Gap { stream, expected: 0, got: 0 })));
+        let head = Head {
+            symbol: SymbolId(symbol),
+            ..head
+        };
+        for stream in STREAMS
+            .into_iter()
+            .filter(|s| carried & (1 << *s as u8) != 0)
+        {
+            out.push(Event::new(
+                head,
+                Body::Gap(Gap {
+                    stream,
+                    expected: 0,
+                    got: 0,
+                }),
+            ));
         }
     }
     if let Some(event) = out.first_mut() {

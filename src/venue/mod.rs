@@ -1,10 +1,11 @@
 //! Venue: what each exchange says and how it says it, as one table and one decoder per venue.
 //!
 //! A row of [`VENUES`] describes a venue: paths, ping rule, subscription texts. A [`Decoder`] turns its bytes into
-//! events, one per connection, with everything it needs allocated at start. Decoders do no I/O and read no clock: bytes
-//! and a receive stamp come in, events go out. A frame is all or nothing. Each frame takes the *fast road* (field order
-//! as the venue writes it today) or, when anything differs, the *tolerant road* (any order, unknown fields); both give
-//! the same events, and which was taken is told so that a venue's change is seen as a counter and not as silence.
+//! events, one per connection, with everything it needs allocated at start. Decoders do no I/O and read no clock:
+//! bytes and a receive stamp come in, events go out. A frame is all or nothing. Each frame takes the *fast road*
+//! (field order as the venue writes it today) or, when anything differs, the *tolerant road* (any order, unknown
+//! fields); both give the same events, and which was taken is told so that a venue's change is seen as a counter and
+//! not as silence.
 //!
 //! Quantities leave in canonical lots and prices per canonical lot (`market::lot_of`), whatever multiple the venue
 //! trades in. Symbols are places in the list the decoder was made with; a symbol that is not in it is ignored.
@@ -73,8 +74,9 @@ pub fn by_name(name: &str) -> Option<&'static Venue> {
     VENUES.iter().find(|v| v.name == name)
 }
 
-/// The asset of a venue's instrument and the power of ten that turns its quantities into canonical lots (and, negated,
-/// its prices into prices of a lot): `1000PEPEUSDT` is (`PEPE`, 0) because the canonical lot is 1,000 as well,
+/// The asset of a venue's instrument and the power of ten that turns its quantities into canonical lots (and,
+/// negated, its prices into prices of a lot): `1000PEPEUSDT` is (`PEPE`, 0) because the canonical lot is 1,000 as
+/// well,
 /// `10000LADYSUSDT` is (`LADYS`, -2). `None` when the quote coin is another or the ratio is no power of ten.
 #[must_use]
 pub fn canonical(id: VenueId, instrument: &str) -> Option<(&str, i32)> {

@@ -8,13 +8,19 @@ use crate::market::VenueId;
 #[must_use]
 pub fn topic_start(id: VenueId, stream: Stream) -> &'static str {
     let starts = venue(id).map_or(&[][..], |row| row.streams);
-    starts.iter().find(|(of, _)| *of == stream).map_or("", |(_, start)| start)
+    starts
+        .iter()
+        .find(|(of, _)| *of == stream)
+        .map_or("", |(_, start)| start)
 }
 
 /// The texts that subscribe `assets` to `streams`, each within the venue's limits.
 #[must_use]
 pub fn subscribe(row: &Venue, assets: &[String], streams: &[Stream]) -> Vec<String> {
-    let starts: Vec<_> = streams.iter().map(|stream| topic_start(row.id, *stream)).collect();
+    let starts: Vec<_> = streams
+        .iter()
+        .map(|stream| topic_start(row.id, *stream))
+        .collect();
     let wanted = |topic: &String| starts.iter().any(|s| !s.is_empty() && topic.starts_with(s));
     let topics: Vec<String> = assets
         .iter()
@@ -40,7 +46,9 @@ pub fn rest_requests(row: &Venue, assets: &[String]) -> Vec<String> {
         .iter()
         .filter_map(|asset| instrument_name(row.id, asset))
         .map(|instrument| format!("{}&symbol={instrument}", row.tiers));
-    core::iter::once(row.instruments.to_string()).chain(tiers).collect()
+    core::iter::once(row.instruments.to_string())
+        .chain(tiers)
+        .collect()
 }
 
 /// Canonical assets of raw topics (`tickers.BTCUSDT`), in order of appearance, each once.
@@ -66,7 +74,12 @@ mod tests {
     #[test]
     fn assets_come_from_topics_once_and_in_order() {
         let row = by_name("bybit").unwrap();
-        let topics = ["tickers.ETHUSDT", "orderbook.200.1000PEPEUSDT", "kline.1.ETHUSDT", "x.y"];
+        let topics = [
+            "tickers.ETHUSDT",
+            "orderbook.200.1000PEPEUSDT",
+            "kline.1.ETHUSDT",
+            "x.y",
+        ];
         let assets = assets_of(row, &topics.map(String::from));
         assert_eq!(assets, ["ETH", "PEPE"]);
     }
@@ -78,7 +91,11 @@ mod tests {
         assert_eq!(texts.len(), 1);
         assert!(texts[0].contains("tickers.BTCUSDT") && texts[0].contains("tickers.1000PEPEUSDT"));
         assert!(!texts[0].contains("orderbook"));
-        assert!(resync(row, "BTC").iter().all(|text| text.contains("orderbook.200.BTCUSDT")));
+        assert!(
+            resync(row, "BTC")
+                .iter()
+                .all(|text| text.contains("orderbook.200.BTCUSDT"))
+        );
         assert_eq!(rest_requests(row, &["BTC".into()]).len(), 2);
     }
 }

@@ -1,6 +1,7 @@
 //! Viewer: records as people and programs read them. Sees records only; never the engine.
 //!
-//! `json` is the object that `replay --json` and `cat --json` share, decimals as strings so that no reader rounds them;
+//! `json` is the object that `replay --json` and `cat --json` share, decimals as strings so that no reader rounds
+//! them;
 //! `text` is the terminal's picture of the same records.
 
 pub mod json;

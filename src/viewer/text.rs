@@ -108,7 +108,11 @@ pub fn line(show: &Show, wide: &Wide) -> String {
     let _ = write!(out, "{:<4} mark {mark:>10} ", show.symbol);
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
         let verdict = named(&verdict::NAMES, mode.verdict);
-        let _ = write!(out, " {name} {:>+4}/{:<2} {verdict:<10}", mode.bias, mode.confidence);
+        let _ = write!(
+            out,
+            " {name} {:>+4}/{:<2} {verdict:<10}",
+            mode.bias, mode.confidence
+        );
     }
     for (side, zones) in [("above", &wide.hot_above), ("below", &wide.hot_below)] {
         match zones.iter().find(|zone| zone.high_e10 != 0) {
@@ -116,7 +120,12 @@ pub fn line(show: &Show, wide: &Wide) -> String {
                 let way = zone.distance_bps_e2;
                 let money = short_usd(zone.usd);
                 let state = named(&ZONE_STATES, zone.state);
-                let _ = write!(out, " {side} {}.{:02}bp {money} {state}", way / 100, way % 100);
+                let _ = write!(
+                    out,
+                    " {side} {}.{:02}bp {money} {state}",
+                    way / 100,
+                    way % 100
+                );
             }
             None => {
                 let _ = write!(out, " {side} none");

@@ -1,14 +1,14 @@
 //! Decimal: text to fixed point, exactly or not at all.
 //!
 //! A decimal is its digits as one integer (the *mantissa*) and how many of them stand behind the dot (the *places*).
-//! [`fix`] brings it to a step of `10^-target`: a multiplication when the text has fewer places than the step, an exact
-//! division when it has more. Digits that would be lost and values beyond `num::HEADROOM` are errors: never a number
-//! that is silently another one.
+//! [`fix`] brings it to a step of `10^-target`: a multiplication when the text has fewer places than the step, an
+//! exact division when it has more. Digits that would be lost and values beyond `num::HEADROOM` are errors: never a
+//! number that is silently another one.
 //!
 //! The digits are taken sixteen at a time: a table shuffle drops the dot and right-aligns them, three multiply-adds
 //! turn sixteen digits into two halves of eight ([`super::scan`] has the loops). A [`Shape`] is the table row set for
-//! one number of places: within a symbol a venue pads prices to the same places, so the dot need not be searched, only
-//! confirmed. Grammar: an optional `-`, digits, optionally a dot and digits; no exponent, no blank, no `+`.
+//! one number of places: within a symbol a venue pads prices to the same places, so the dot need not be searched,
+//! only confirmed. Grammar: an optional `-`, digits, optionally a dot and digits; no exponent, no blank, no `+`.
 //!
 //! The plain twin is `num::parse_decimal`.
 
@@ -244,8 +244,9 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of texts with `places` digits behind the dot, read into steps of `10^-target`, at least `floor` steps of
-    /// the text; `None` when no row set fits (more than [`PLACES_MAX`] places, or more than the target holds).
+    /// The shape of texts with `places` digits behind the dot, read into steps of `10^-target`, at least `floor`
+    /// steps of the text; `None` when no row set fits (more than [`PLACES_MAX`] places, or more than the target
+    /// holds).
     #[must_use]
     pub fn new(places: u32, target: u32, floor: i64) -> Option<Self> {
         let rows = ROWS.get(places as usize)?;

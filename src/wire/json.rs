@@ -2,9 +2,9 @@
 //!
 //! simd-json builds its tape over the frame in place; tape and buffers are kept and reused, so after the first large
 //! frame nothing is allocated (the constructor parses one of the promised size). Field order does not matter, unknown
-//! fields are normal. Numbers may be strings or JSON numbers. A JSON number with a fraction passes through a double: it
-//! is taken at the shortest text that reads back to the same double, which is what the venue wrote up to 15 significant
-//! digits; with more digits it is refused rather than rounded.
+//! fields are normal. Numbers may be strings or JSON numbers. A JSON number with a fraction passes through a double:
+//! it is taken at the shortest text that reads back to the same double, which is what the venue wrote up to 15
+//! significant digits; with more digits it is refused rather than rounded.
 
 use super::Frame;
 use super::decimal::{self, Decimal};

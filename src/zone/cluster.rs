@@ -7,8 +7,8 @@
 //! never join.
 //!
 //! The flood needs a sort; this does not. One walk meets peaks in order and keeps those without a higher one to their
-//! right on a falling stack, each with its left saddle; a peak that is overtaken knows both saddles, and the higher of
-//! the two is where the flood would have joined it. Linear in the cells. The flood is the twin in the tests.
+//! right on a falling stack, each with its left saddle; a peak that is overtaken knows both saddles, and the higher
+//! of the two is where the flood would have joined it. Linear in the cells. The flood is the twin in the tests.
 
 use super::density::SPAN;
 
@@ -167,8 +167,8 @@ fn extent(cells: &[i64], peak: usize, first: usize, last: usize) -> (usize, usiz
     (lo, hi)
 }
 
-/// Gives each run of cells up to `to` that no cluster of `hot` (nearest first) covers, as first and last cell, nearest
-/// first. Runs end at the last non-empty cell: behind it the map says nothing, which is not the same as thin.
+/// Gives each run of cells up to `to` that no cluster of `hot` (nearest first) covers, as first and last cell,
+/// nearest first. Runs end at the last non-empty cell: behind it the map says nothing, which is not the same as thin.
 pub(super) fn corridors(
     cells: &[i64],
     to: i64,
@@ -204,7 +204,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    /// The reference flood: descending, union-find; (peak, lo, hi, prominence) with shared saddles.
+    /// The published flood: descending, union-find; (peak, lo, hi, prominence) with shared saddles.
     fn flood(h: &[i64]) -> Vec<(usize, usize, usize, i64)> {
         fn root(parent: &[Option<usize>], mut i: usize) -> usize {
             while let Some(up) = parent[i]
@@ -340,6 +340,20 @@ mod tests {
         out.clear();
         corridors(&[0; 9], 9, &[], |lo, hi| out.push((lo, hi)));
         assert_eq!(out, []);
+    }
+
+    #[test]
+    fn the_walk_equals_the_flood_on_a_whole_side() {
+        let mut seed = 7u64;
+        for spread in [3, 40, 1 << 40] {
+            let h: Vec<i64> = (0..SPAN)
+                .map(|_| {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (seed >> 20) as i64 % spread
+                })
+                .collect();
+            assert_eq!(found(&h, 0), parted(&h));
+        }
     }
 
     proptest! {

@@ -5,11 +5,11 @@
 //! survives refreshes while it overlaps itself by half, and a life driven by the mark (`life`).
 //!
 //! Cells are 2 bp of log price, counted from the bucket that holds the mark (cell 0 on both sides). Everything is a
-//! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the cells,
-//! a mark a few compares per zone.
+//! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the
+//! cells, a mark a few compares per zone.
 //!
-//! Invariants: live zones of a side never overlap; a side holds at most eight hot zones (live ones by notional, and of
-//! those swept the newest four) and four cold ones; ids grow from 1 and are not reused.
+//! Invariants: live zones of a side never overlap; a side holds at most eight hot zones (live ones by notional, and
+//! of those swept the newest four) and four cold ones; ids grow from 1 and are not reused.
 //!
 //! What it is not: structure, reach and the hold-or-run label (scoring.md 11, steps 4 to 6) need inputs that are not
 //! here; and nothing here says that price is drawn to a zone.

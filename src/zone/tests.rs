@@ -223,6 +223,68 @@ fn a_touched_zone_keeps_its_near_edge_and_waits_for_its_outcome() {
     assert_eq!(causes(&mut zones), [cause::MASS]);
 }
 
+/// The shorts' cells and the longs' reflection of them, refreshed alike; both sides must answer alike.
+fn both(
+    seen: impl Fn(bool) -> (Box<Zones>, Vec<(i32, i32, u8)>),
+) -> (Box<Zones>, Vec<(i32, i32, u8)>) {
+    let (above, shapes) = seen(true);
+    assert_eq!(shapes, seen(false).1);
+    (above, shapes)
+}
+
+/// Refreshes with the map `cells` as seen `gone` cells later, on one side; (near, far, state) from cell 0.
+fn walk(steps: &[(usize, &[i64])], above: bool) -> (Box<Zones>, Vec<(i32, i32, u8)>) {
+    let mut zones = empty();
+    let origin = i32::try_from(bucket_of(price(0))).unwrap();
+    for (turn, &(gone, cells)) in steps.iter().enumerate() {
+        let (now, way) = (at(turn as i64), gone as i64);
+        let left = &cells[gone..];
+        match above {
+            true => refresh(&mut zones, now, price(way), &[], left),
+            false => refresh(&mut zones, now, price(-way), left, &[]),
+        }
+    }
+    let list = if above {
+        zones.hot_above()
+    } else {
+        zones.hot_below()
+    };
+    let shapes = list.iter().map(|zone| match above {
+        true => (zone.bottom - origin, zone.top - origin, zone.state),
+        false => (origin - zone.top, origin - zone.bottom, zone.state),
+    });
+    let shapes = shapes.collect();
+    (zones, shapes)
+}
+
+#[test]
+fn a_held_zone_leaves_its_far_part_to_the_cluster_that_took_it() {
+    let plain = plain();
+    let mut other = vec![1; 400];
+    hill(&mut other, 115, 150, 1_000);
+    let (zones, shapes) = both(|above| walk(&[(0, &plain), (105, &plain), (105, &other)], above));
+    let (held, new) = (zones.hot_above()[0], zones.hot_above()[1]);
+    assert_eq!((held.id, new.id > 1), (1, true));
+    assert_eq!(
+        shapes,
+        [(99, 113, state::TOUCHED), (114, 151, state::APPROACHED)]
+    );
+    assert_eq!(held.usd, 9);
+}
+
+#[test]
+fn a_touched_zone_that_merges_goes_on_as_the_other() {
+    let mut two = vec![1; 400];
+    hill(&mut two, 100, 109, 1_000);
+    hill(&mut two, 130, 159, 1_000);
+    let mut one = vec![1; 400];
+    hill(&mut one, 100, 159, 1_000);
+    let (mut zones, shapes) = both(|above| walk(&[(0, &two), (102, &two), (102, &one)], above));
+    assert_eq!(shapes, [(102, 160, state::TOUCHED)]);
+    assert_eq!(zones.hot_above()[0].id, 1, "the heavier was born first");
+    assert!(causes(&mut zones).contains(&cause::LOST));
+}
+
 #[test]
 fn the_newest_four_of_those_swept_keep_their_places() {
     let mut zones = empty();
@@ -277,9 +339,15 @@ fn cold_corridors_lie_between_the_price_and_what_is_beyond() {
         below_long: &[],
         above_short: &cells,
     };
-    // 21 buckets are 42 bp: not half of a sigma of 2 %.
-    zones.refresh(at(10), &heat, 2 * PERCENT, PERCENT, Px::ZERO);
-    assert!(zones.cold_above().is_empty());
+    // The sigma (in whole Q32) of which the gap is just half.
+    let width = zones.cold_above()[0].width();
+    assert!((17..=23).contains(&width));
+    let sigma = (2 * width * BUCKET) >> 16;
+    let gap = |zones: &Zones| zones.cold_above().iter().any(|zone| zone.id == id);
+    for (sigma, seen) in [(1, true), (sigma, true), (sigma + 1, false)] {
+        zones.refresh(at(11), &heat, sigma, PERCENT, Px::ZERO);
+        assert_eq!(gap(&zones), seen, "{sigma}");
+    }
 }
 
 #[test]

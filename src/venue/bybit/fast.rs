@@ -1,9 +1,9 @@
 //! The fast road: each channel in the order its fields stand today, numbers and literals straight from the bytes.
 //!
-//! Every byte that is not a skipped value is compared, and a skipped value (`L`, unknown ticker fields) is checked to be
-//! plain ASCII without escapes, so what is accepted here is what the tolerant road accepts, with the same events.
-//! Anything else is `None`, never a guess: the caller takes the tolerant road with the same bytes. Windows start where
-//! the previous field ended; a frame is only believed when its last field ends where the frame does.
+//! Every byte that is not a skipped value is compared, and a skipped value (`L`, unknown ticker fields) is checked to
+//! be plain ASCII without escapes, so what is accepted here is what the tolerant road accepts, with the same events.
+//! Anything else is `None`, never a guess: the caller takes the tolerant road with the same bytes. Windows start
+//! where the previous field ended; a frame is only believed when its last field ends where the frame does.
 
 use super::super::{Scratch, text_id};
 use super::{FIELDS, Field, Index, Line, Parsed, Patch, What, image_bits};
@@ -45,7 +45,8 @@ fn long_key(window: &Window, at: usize, len: usize) -> [u64; 3] {
     [a, b, c]
 }
 
-/// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the frame (`Some(true)`).
+/// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the frame
+/// (`Some(true)`).
 #[inline(always)]
 fn row_end(window: &Window, at: usize, frame: &Frame<'_>, base: usize) -> Option<bool> {
     let tail = word(window, at);

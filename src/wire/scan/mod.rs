@@ -1,20 +1,21 @@
 //! Scan: the loops that look at many bytes at once, on whatever the processor has.
 //!
 //! One trait, [`Scan`], names the dozen primitives; `scalar` is the plain twin that runs anywhere and is the oracle,
-//! `avx2` the fast one. A decoder is written once, generic over `S: Scan`, as a [`Job`]; [`Isa::run`] compiles it once
-//! per instruction set *as a whole*, so the primitives are inlined into the decoder and no call is left between them.
-//! The instruction set is asked for once, at start: a value of [`Isa`] that names AVX2 proves the processor has it,
-//! and that is all the `unsafe` of this folder rests on.
+//! `avx2` the fast one. A decoder is written once, generic over `S: Scan`, as a [`Job`]; [`Isa::run`] compiles it
+//! once per instruction set *as a whole*, so the primitives are inlined into the decoder and no call is left between
+//! them. The instruction set is asked for once, at start: a value of [`Isa`] that names AVX2 proves the processor has
+//! it, and that is all the `unsafe` of this folder rests on.
 //!
 //! # Why the level loop looks the way it does
 //!
 //! A level is `["65095.30","0.005"]`: two numbers between four quotes. Its cost is not arithmetic but the *address
-//! chain*: where the next level starts is only known when this one's quotes have been found, and a load, a compare and
-//! a mask take some 15 cycles before the first bit can be counted. So one search covers 64 bytes, two levels, and the
-//! chain is walked once for both; everything else (confirming dots and brackets, turning digits into numbers) hangs
-//! off the chain and overlaps with the next search. Nothing is tested on the way but the end of the list: whatever is
-//! wrong is OR-ed into one accumulator that is asked once, at the end of the frame. Writing the positions into an array
-//! first (two passes, as a general parser must) was measured slower: at these sizes the array costs more than the scan.
+//! chain*: where the next level starts is only known when this one's quotes have been found, and a load, a compare
+//! and a mask take some 15 cycles before the first bit can be counted. So one search covers 64 bytes, two levels, and
+//! the chain is walked once for both; everything else (confirming dots and brackets, turning digits into numbers)
+//! hangs off the chain and overlaps with the next search. Nothing is tested on the way but the end of the list:
+//! whatever is wrong is OR-ed into one accumulator that is asked once, at the end of the frame. Writing the positions
+//! into an array first (two passes, as a general parser must) was measured slower: at these sizes the array costs
+//! more than the scan.
 //!
 //! The numbers of one level are converted together, by the [`Shape`] learned for the symbol; see `decimal`.
 
@@ -39,7 +40,8 @@ pub trait Scan: Copy {
     fn find(self, window: &Window, byte: u8) -> u64;
     /// True when the window holds the literal at `at` (at most 95).
     fn holds(self, window: &Window, at: usize, literal: &Literal) -> bool;
-    /// Bit i is set where `window[i]` is not what stands unescaped in an ASCII string: control, backslash, above 0x7f.
+    /// Bit i is set where `window[i]` is not what stands unescaped in an ASCII string: control, backslash, above
+    /// 0x7f.
     fn odd(self, window: &Window) -> u64;
     /// Two numbers in known shapes, starting at `a` and `b` (below 64), in steps of their results.
     fn pair(
@@ -111,9 +113,9 @@ pub fn millis<S: Scan>(scan: S, window: &Window, at: usize) -> Option<i64> {
     }
 }
 
-/// Reads `["price","quantity"],…` from `at`, the byte behind the opening bracket of the list, and gives each to `sink`;
-/// the answer is the place behind the closing bracket. `None` when anything is not as expected: what `sink` was given
-/// until then means nothing.
+/// Reads `["price","quantity"],…` from `at`, the byte behind the opening bracket of the list, and gives each to
+/// `sink`; the answer is the place behind the closing bracket. `None` when anything is not as expected: what `sink`
+/// was given until then means nothing.
 #[inline(always)]
 pub fn levels<S: Scan>(
     scan: S,

@@ -6,13 +6,13 @@
 //! ```
 //! The socket is read straight into the free part; a message that came in one frame is handed out where it lies, as a
 //! [`Frame`]. Fragments are moved together in the buffer. When everything was read the buffer starts again at its
-//! beginning, so a quiet connection lives in the first pages (and in the cache); the unread rest is moved down only when
-//! the free part runs short. Control frames are surfaced between messages, also between fragments.
+//! beginning, so a quiet connection lives in the first pages (and in the cache); the unread rest is moved down only
+//! when the free part runs short. Control frames are surfaced between messages, also between fragments.
 //!
-//! Strict where the other side could be broken or hostile: a masked frame, a reserved bit, a reserved opcode, a control
-//! frame that is long or fragmented, a continuation of nothing or a message inside a message is `BadFrame`; a message
-//! beyond the limit is `TooLong`. After a fault the receiver gives only that fault: the stream has lost its framing.
-//! Text is not checked for UTF-8 here; the readers behind do (the fast road admits ASCII only).
+//! Strict where the other side could be broken or hostile: a masked frame, a reserved bit, a reserved opcode, a
+//! control frame that is long or fragmented, a continuation of nothing or a message inside a message is `BadFrame`; a
+//! message beyond the limit is `TooLong`. After a fault the receiver gives only that fault: the stream has lost its
+//! framing. Text is not checked for UTF-8 here; the readers behind do (the fast road admits ASCII only).
 //!
 //! No extension is ever offered, so compression cannot appear. RFC 6455.
 

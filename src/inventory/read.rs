@@ -1,0 +1,155 @@
+//! Readings of the inventory: what is where, how much of it, and how far to believe it. None of
+//! them changes anything.
+
+use super::half::Half;
+use super::{BUCKETS, CLASSES, Inventory, PRINTS, Print, SWEPT, Swept};
+use crate::market::Holder;
+use crate::num::Qty;
+use crate::num::fixed::mul_div;
+use crate::time::Nanos;
+
+impl Inventory {
+    /// True once an open interest has been laid out.
+    #[must_use]
+    pub const fn is_seeded(&self) -> bool {
+        self.seeded != 0
+    }
+    /// The open interest that the inventory conserves; a report that still waits for its volume is
+    /// not in it.
+    #[must_use]
+    pub const fn interest_now(&self) -> Qty {
+        Qty::new(self.interest)
+    }
+    /// Log of the mark, Q48; `None` before the first.
+    #[must_use]
+    pub fn mark_ln(&self) -> Option<i64> {
+        (self.marked != 0).then_some(self.mark_ln)
+    }
+    /// Lowest and highest bucket of the window, both inside.
+    #[must_use]
+    pub const fn window(&self) -> (i64, i64) {
+        (self.low, self.low + BUCKETS as i64 - 1)
+    }
+    fn inside(&self, bucket: i64) -> bool {
+        let (low, high) = self.window();
+        bucket >= low && bucket <= high
+    }
+    /// Mass of an absolute bucket over all classes, before θ; 0 outside the window.
+    #[must_use]
+    pub fn mass(&self, holder: Holder, bucket: i64) -> Qty {
+        let half = &self.halves[holder as usize];
+        Qty::new(if self.inside(bucket) {
+            half.bucket_mass(bucket)
+        } else {
+            0
+        })
+    }
+    /// Expected liquidation of an absolute bucket, θ included; 0 outside the window.
+    #[must_use]
+    pub fn hot(&self, holder: Holder, bucket: i64) -> Qty {
+        let half = &self.halves[holder as usize];
+        Qty::new(if self.inside(bucket) {
+            half.hot(bucket)
+        } else {
+            0
+        })
+    }
+    /// The hot plane itself, by bucket modulo [`BUCKETS`]: for whoever reads all of it.
+    #[must_use]
+    pub fn hot_plane(&self, holder: Holder) -> &[i64; BUCKETS] {
+        self.halves[holder as usize].hot_plane()
+    }
+    /// The class that weighs most in a bucket and the mean time of the bucket's deposits; `None`
+    /// where nothing is.
+    #[must_use]
+    pub fn face(&self, holder: Holder, bucket: i64) -> Option<(usize, Nanos)> {
+        let half = &self.halves[holder as usize];
+        (self.inside(bucket) && half.hot(bucket) > 0).then(|| half.bucket_face(bucket))
+    }
+    /// Mass of a class, far bin included, before θ; 0 for a class that is not.
+    #[must_use]
+    pub fn class_mass(&self, holder: Holder, class: usize) -> Qty {
+        let half = &self.halves[holder as usize];
+        Qty::new(if class < CLASSES {
+            half.class_mass(class)
+        } else {
+            0
+        })
+    }
+    /// Mass of a class that lies outside the window.
+    #[must_use]
+    pub fn far_mass(&self, holder: Holder, class: usize) -> Qty {
+        let half = &self.halves[holder as usize];
+        Qty::new(if class < CLASSES {
+            half.far_mass(class)
+        } else {
+            0
+        })
+    }
+    /// Mass without a price.
+    #[must_use]
+    pub fn inert(&self, holder: Holder) -> Qty {
+        Qty::new(self.halves[holder as usize].inert)
+    }
+    /// Liquidated and not yet explained by a flush.
+    #[must_use]
+    pub fn pending(&self, holder: Holder) -> Qty {
+        Qty::new(self.halves[holder as usize].pending)
+    }
+    /// Mass that sweeps have met per class since the beginning, before θ; wraps.
+    #[must_use]
+    pub fn exposure(&self, holder: Holder) -> &[i64; CLASSES] {
+        &self.halves[holder as usize].exposure
+    }
+    /// θ per class, Q16.
+    #[must_use]
+    pub const fn theta(&self) -> &[i64; CLASSES] {
+        &self.theta
+    }
+    fn of_interest_e6(&self, qty: i64) -> i64 {
+        mul_div(qty, 1_000_000, self.interest)
+    }
+    /// Inert share of a holder's open interest, 1e-6.
+    #[must_use]
+    pub fn inert_share_e6(&self, holder: Holder) -> i64 {
+        self.of_interest_e6(self.halves[holder as usize].inert)
+    }
+    /// Share of the priced mass that is still the seeding prior, 1e-6; a million before seeding.
+    #[must_use]
+    pub fn prior_share_e6(&self) -> i64 {
+        if self.seeded == 0 {
+            return 1_000_000;
+        }
+        let [long, short] = self.halves.each_ref().map(Half::prior);
+        mul_div(long.0 + short.0, 1_000_000, long.1 + short.1)
+    }
+    /// Change of interest that no volume explained, decayed with its half-life as of the last
+    /// interest, as a share of open interest, 1e-6.
+    #[must_use]
+    pub fn residual_e6(&self) -> i64 {
+        self.of_interest_e6(self.residual)
+    }
+    /// The last swept buckets, in no order; a room of time zero is unused.
+    #[must_use]
+    pub const fn swept(&self) -> &[Swept; SWEPT] {
+        &self.swept
+    }
+    /// The last prints, in no order, and how many there have been.
+    #[must_use]
+    pub const fn prints(&self) -> (&[Print; PRINTS], u64) {
+        (&self.prints, self.print_count)
+    }
+    /// True when both holders hold exactly the open interest, and no pool is negative.
+    #[must_use]
+    pub fn conserved(&self) -> bool {
+        self.seeded == 0
+            || self.halves.iter().all(|half| {
+                half.held() + half.pending == self.interest && half.inert >= 0 && half.pending >= 0
+            })
+    }
+    /// Sums every cell again and compares with the running sums: for tests, it reads 2 MB.
+    #[must_use]
+    pub fn resum(&self) -> bool {
+        self.halves.iter().all(Half::resum)
+    }
+}
