@@ -72,7 +72,8 @@ fn shows(page: &PageReader) -> impl Iterator<Item = (usize, Show)> {
             at,
             Show {
                 symbol: symbol.name.clone(),
-                venue: "bybit".to_string(),
+                // Version 0 of the page has one venue a symbol: the table's first.
+            venue: crate::venue::VENUES[0].name.to_string(),
                 price_places: None,
                 qty_places: None,
             },

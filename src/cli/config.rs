@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         What::Check { file } => {
             let plan = load(file)?;
             println!(
-                "{}: good: instance {}, {} symbols, {} feeds",
+                "{}: good: instance {}, {} symbol(s), {} feed(s)",
                 file.display(),
                 plan.engine.instance,
                 plan.engine.symbols.len(),

@@ -190,9 +190,9 @@ fn shows(page: &PageReader) -> Vec<Show> {
         .iter()
         .map(|symbol| Show {
             symbol: symbol.name.clone(),
-            venue: "bybit".to_string(),
-            price_places: Some(2),
-            qty_places: Some(0),
+            venue: crate::venue::VENUES[0].name.to_string(),
+            price_places: None,
+            qty_places: None,
         })
         .collect()
 }

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let setup = run::setup(&plan)?;
     let mib = (Shard::bytes_per_symbol() * setup.symbols.len()).div_ceil(1 << 20);
     eprintln!(
-        "isotherm {}: {} symbols, {} feeds, state {mib} MiB of {} MiB, page {}",
+        "isotherm {}: {} symbol(s), {} feed(s), state {mib} MiB of {} MiB, page {}",
         env!("CARGO_PKG_VERSION"),
         setup.symbols.len(),
         plan.feeds.len(),

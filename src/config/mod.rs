@@ -170,7 +170,7 @@ impl Default for Feed {
         Self {
             venue: VenueId::BYBIT,
             url: "ws://127.0.0.1:9001/v5/public/linear".to_owned(),
-            rest: "http://127.0.0.1:9001".to_owned(),
+            rest: "http://127.0.0.1:9002".to_owned(),
             channels: Channel::NAMES.map(|(_, channel)| channel).to_vec(),
             core: None,
         }

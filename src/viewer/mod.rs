@@ -37,8 +37,15 @@ impl Show {
     /// A computed price (zone edge) with one decimal more than the venue prints, at least two.
     #[must_use]
     pub fn level(&self, e10: i64) -> String {
-        let places = self.price_places.map_or(6, |p| u32::from(p).max(1) + 1);
-        Px::new(e10).text(places)
+        let px = Px::new(e10);
+        let places = match (self.price_places, px.get() / Px::ONE) {
+            (Some(places), _) => u32::from(places).max(1) + 1,
+            (None, 1_000..) => 2,
+            (None, 10..) => 3,
+            (None, 1..) => 4,
+            (None, _) => 7,
+        };
+        px.text(places)
     }
 
     /// A quantity as text.
