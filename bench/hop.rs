@@ -1,4 +1,5 @@
-//! hop: one cache line from core to core: the floor, our ring, crossbeam's ArrayQueue, in turns, one run.
+//! hop: one cache line from core to core: the floor, our ring, crossbeam's ArrayQueue, in turns,
+//! one run.
 //!
 //!     cargo bench --bench hop
 //!

@@ -1,8 +1,10 @@
-//! slot: what a headline costs: put and get alone, thread to thread, process to process through a page, and the floor.
+//! slot: what a headline costs: put and get alone, thread to thread, process to process through a
+//! page, and the floor.
 //!
 //!     cargo bench --bench slot
 //!
-//! The second process is this same program, started again with a variable that names the pages' folder.
+//! The second process is this same program, started again with a variable that names the pages'
+//! folder.
 
 #![allow(clippy::print_stdout, reason = "a bench prints")]
 #![allow(missing_docs, reason = "a bench")]

@@ -1,14 +1,15 @@
 //! Ring: one producer, one consumer, no lock: rtrb behind a narrow face.
 //!
-//! Two kinds. [`channel`] carries records of one size (events: one cache line each); [`byte_channel`] carries frames
-//! of any length as `[u32 length][header][payload]`. Both are all-or-nothing: a run of events or a frame becomes
-//! visible by one commit, or `false` comes back and nothing happened. "Full" is an answer; who gets it counts it.
+//! Two kinds. [`channel`] carries records of one size (events: one cache line each);
+//! [`byte_channel`] carries frames of any length as `[u32 length][header][payload]`. Both are
+//! all-or-nothing: a run of events or a frame becomes visible by one commit, or `false` comes back
+//! and nothing happened. "Full" is an answer; who gets it counts it.
 //!
-//! All memory is asked for and touched at construction, so the first lap faults no page. Neither side ever waits:
-//! whoever finds nothing decides whether to spin, yield or do other work.
+//! All memory is asked for and touched at construction, so the first lap faults no page. Neither
+//! side ever waits: whoever finds nothing decides whether to spin, yield or do other work.
 //!
-//! Invariants: items leave in the order they entered; one thread per end (the ends are not `Clone`). Checked by
-//! `tests/ring_stress.rs`, because a model checker cannot see inside rtrb.
+//! Invariants: items leave in the order they entered; one thread per end (the ends are not
+//! `Clone`). Checked by `tests/ring_stress.rs`, because a model checker cannot see inside rtrb.
 
 use bytemuck::Pod;
 use rtrb::CopyToUninit;
@@ -105,7 +106,8 @@ pub fn byte_channel(capacity: usize) -> (ByteProducer, ByteConsumer) {
 }
 
 impl ByteProducer {
-    /// Adds one frame, `header` and `payload` behind each other; `false` when it does not fit, and nothing changed.
+    /// Adds one frame, `header` and `payload` behind each other; `false` when it does not fit, and
+    /// nothing changed.
     ///
     /// A frame longer than the ring never fits: `false` for ever.
     #[must_use]
@@ -129,8 +131,8 @@ impl ByteProducer {
             second = rest;
         }
         debug_assert!(first.is_empty() && second.is_empty());
-        // SAFETY: the three parts are together exactly as long as the chunk, and each was copied behind the one
-        // before it, so every byte of the chunk is initialised.
+        // SAFETY: the three parts are together exactly as long as the chunk, and each was copied
+        // behind the one before it, so every byte of the chunk is initialised.
         unsafe { chunk.commit_all() };
         true
     }
@@ -149,8 +151,8 @@ impl ByteProducer {
 }
 
 impl ByteConsumer {
-    /// Takes the oldest frame: `into` becomes its header and payload behind each other. `false` when empty, and
-    /// `into` is as it was. Allocates only when `into` is too small for the frame.
+    /// Takes the oldest frame: `into` becomes its header and payload behind each other. `false`
+    /// when empty, and `into` is as it was. Allocates only when `into` is too small for the frame.
     #[must_use]
     pub fn read(&mut self, into: &mut Vec<u8>) -> bool {
         let mut length = [0u8; LENGTH];

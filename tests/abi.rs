@@ -299,7 +299,8 @@ fn both_executors_say_the_same() {
         lines.collect()
     };
     let beat = |writer: &mut PageWriter| writer.heartbeat(mono_now(), 78, 1);
-    // A slow machine may take longer than a heartbeat may, so the pair is compared until both say LIVE.
+    // A slow machine may take longer than a heartbeat may, so the pair is compared until both say
+    // LIVE.
     let mut c = Vec::new();
     for _ in 0..50 {
         beat(&mut writer);

@@ -1,4 +1,5 @@
-//! The slot under a model checker: every interleaving and every reordering the memory model admits, at small sizes.
+//! The slot under a model checker: every interleaving and every reordering the memory model admits,
+//! at small sizes.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test --release --test loom --target-dir target/loom

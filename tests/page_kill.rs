@@ -1,5 +1,6 @@
-//! A writer is killed (kill -9) at random moments while it writes at full speed: readers neither hang nor accept half
-//! a record, the next writer takes the page over, and old readers learn that theirs is gone.
+//! A writer is killed (kill -9) at random moments while it writes at full speed: readers neither
+//! hang nor accept half a record, the next writer takes the page over, and old readers learn that
+//! theirs is gone.
 //!
 //! The child is this same test binary, started again with a variable that names the page.
 

@@ -1,5 +1,5 @@
-//! The rings under load: two threads, about two seconds in all, every item checked (rulings 21: a model checker cannot
-//! see inside rtrb).
+//! The rings under load: two threads, about two seconds in all, every item checked (rulings 21: a
+//! model checker cannot see inside rtrb).
 
 #![cfg(not(loom))]
 #![allow(

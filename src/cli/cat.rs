@@ -73,7 +73,7 @@ fn shows(page: &PageReader) -> impl Iterator<Item = (usize, Show)> {
             Show {
                 symbol: symbol.name.clone(),
                 // Version 0 of the page has one venue a symbol: the table's first.
-            venue: crate::venue::VENUES[0].name.to_string(),
+                venue: crate::venue::VENUES[0].name.to_string(),
                 price_places: None,
                 qty_places: None,
             },

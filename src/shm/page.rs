@@ -2,26 +2,27 @@
 //!
 //! ```text
 //!   byte
-//!      0 ┌───────────────────────────────────────────────────────────────────────────┐
-//!        │ magic  abi  header_len  layout_hash  epoch  pid  start  page_len          │ who
-//!     64 │ four regions: offset, stride, count, per_symbol                           │ where
-//!    128 │ build[32]  config_hash  model_hash                                        │ what
-//!    192 │ heartbeat_turn │ heartbeat_mono_ns  input_seq  state_hash  (a slot)       │ alive?
-//!    256 │ status  kill  kill_reason  venues_up                                      │ usable?
-//!    320 ├───────────────────────────────────────────────────────────────────────────┤
-//!        │ counters    64 B each   value  id  name[24]                               │
-//!        ├───────────────────────────────────────────────────────────────────────────┤
-//!        │ directory   32 B each   name[16]  index  lot                              │ one per symbol
-//!        ├───────────────────────────────────────────────────────────────────────────┤
-//!        │ headlines   64 B each   turn │ Headline                                   │ three per symbol
-//!        ├───────────────────────────────────────────────────────────────────────────┤
-//!        │ wides     1728 B each   turn │ Wide │ room                                │ one per symbol
-//!        └───────────────────────────────────────────────────────────────────────────┘
+//!      0 ┌─────────────────────────────────────────────────────────────────┐
+//!        │ magic  abi  header_len  layout_hash  epoch  pid  start  length  │ who
+//!     64 │ four regions: offset, stride, count, per_symbol                 │ where
+//!    128 │ build[32]  config_hash  model_hash                              │ what
+//!    192 │ heartbeat_turn │ heartbeat_mono_ns  input_seq  state_hash       │ alive?
+//!    256 │ status  kill  kill_reason  venues_up                            │ usable?
+//!    320 ├─────────────────────────────────────────────────────────────────┤
+//!        │ counters    64 B each   value  id  name[24]                     │
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ directory   32 B each   name[16]  index  lot                    │ one per symbol
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ headlines   64 B each   turn │ Headline                         │ three per symbol
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ wides     1728 B each   turn │ Wide │ room                      │ one per symbol
+//!        └─────────────────────────────────────────────────────────────────┘
 //! ```
-//! A reader finds every region by the offset, stride and count in the header, never by its own `sizeof`, so records
-//! can grow at their end: readers that know less read the part they know. Fields and counters are appended, never
-//! moved or reused. [`LAYOUT_HASH`] names the exact layout; the C header and the document carry the same number.
-//! Lines that change at different rates do not share a cache line.
+//! A reader finds every region by the offset, stride and count in the header, never by its own
+//! `sizeof`, so records can grow at their end: readers that know less read the part they know.
+//! Fields and counters are appended, never moved or reused. [`LAYOUT_HASH`] names the exact layout;
+//! the C header and the document carry the same number. Lines that change at different rates do not
+//! share a cache line.
 
 #[cfg(target_endian = "big")]
 compile_error!("the page is little-endian");
@@ -33,7 +34,8 @@ use bytemuck::{Pod, Zeroable};
 use core::mem::offset_of;
 use memmap2::MmapRaw;
 
-/// "ISOTHRM0" read as a little-endian word. Stored last when a page is made, zeroed first when it is torn down.
+/// "ISOTHRM0" read as a little-endian word. Stored last when a page is made, zeroed first when it
+/// is torn down.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
@@ -51,8 +53,8 @@ pub const COUNTER_NAME_LEN: usize = 24;
 pub const BUILD_LEN: usize = 32;
 /// A heartbeat older than this means that the engine is dead or stuck; it beats every millisecond.
 pub const HEARTBEAT_MAX: Nanos = Nanos::new(100_000_000);
-/// A stamp may lie this far ahead of the reader's clock (the engine derives its own from the cycle counter); one
-/// further ahead is from another boot or another machine.
+/// A stamp may lie this far ahead of the reader's clock (the engine derives its own from the cycle
+/// counter); one further ahead is from another boot or another machine.
 pub const AHEAD_MAX: Nanos = Nanos::new(1_000_000);
 
 /// Words of a headline.
@@ -353,8 +355,8 @@ macro_rules! shape {
     };
 }
 
-/// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's test and the
-/// document's test are made from.
+/// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's
+/// test and the document's test are made from.
 pub const SHAPES: [Shape; 9] = [
     shape!("region", Region, offset stride count per_symbol),
     shape!("header", Header, magic abi_major abi_minor header_len layout_hash epoch pid start_ns
@@ -470,9 +472,9 @@ impl Mapped {
     }
     /// The whole words of the mapping. A read-only mapping is only loaded from, relaxed.
     pub(super) fn cells(&self) -> &[AtomicU64] {
-        // SAFETY: a mapping starts at a memory page, so it is 8-aligned; `len / 8` words lie in it; it lives as
-        // long as `self`; every process touches the page by atomic words (the C header too), and `reader` only
-        // loads, relaxed.
+        // SAFETY: a mapping starts at a memory page, so it is 8-aligned; `len / 8` words lie in it;
+        // it lives as long as `self`; every process touches the page by atomic words (the C header
+        // too), and `reader` only loads, relaxed.
         unsafe { sync::cells(self.0.as_ptr(), self.0.len() / 8) }
     }
     /// Keeps the page in memory; `false` when the system does not allow it.

@@ -1,16 +1,17 @@
 //! Reader: everybody's end of the page but the engine's.
 //!
-//! Maps the file read-only and only loads. Nothing in the page is believed: offsets, strides, counts and names are
-//! checked against the file once, at [`PageReader::open`], and kept; later changes of those bytes are not looked at.
-//! No call waits: a record that cannot be copied whole in some microseconds is [`ReadFault::WriterStalled`], a page
-//! that was torn down or replaced is [`ReadFault::Gone`] (open it again). After `open` no call allocates or enters
-//! the kernel, except [`PageReader::is_replaced`] and [`PageReader::counters`].
+//! Maps the file read-only and only loads. Nothing in the page is believed: offsets, strides,
+//! counts and names are checked against the file once, at [`PageReader::open`], and kept; later
+//! changes of those bytes are not looked at. No call waits: a record that cannot be copied whole in
+//! some microseconds is [`ReadFault::WriterStalled`], a page that was torn down or replaced is
+//! [`ReadFault::Gone`] (open it again). After `open` no call allocates or enters the kernel, except
+//! [`PageReader::is_replaced`] and [`PageReader::counters`].
 //!
-//! Age is the reader's business: [`freshness`] judges a headline against CLOCK_MONOTONIC. Old data and no data are
-//! told apart from "bias 0".
+//! Age is the reader's business: [`freshness`] judges a headline against CLOCK_MONOTONIC. Old data
+//! and no data are told apart from "bias 0".
 //!
-//! Not defended: somebody who may write the file and truncates it while it is mapped. The page belongs to its
-//! writer's user, mode 0640.
+//! Not defended: somebody who may write the file and truncates it while it is mapped. The page
+//! belongs to its writer's user, mode 0640.
 
 use super::page::{
     ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_MAX,
@@ -58,7 +59,8 @@ pub enum ReadFault {
     /// Torn down or replaced: open it again.
     #[error("the page is gone; open it again")]
     Gone,
-    /// No whole record could be copied: the writer died in the middle, or is much faster than this reader.
+    /// No whole record could be copied: the writer died in the middle, or is much faster than this
+    /// reader.
     #[error("the writer is in the middle of a record")]
     WriterStalled,
     /// No such symbol or mode.
@@ -107,8 +109,8 @@ pub const fn age(stamp_mono_ns: i64, now: Nanos) -> Nanos {
     now.since(Nanos::new(stamp_mono_ns))
 }
 
-/// Judges a headline: the engine first, then the record. `now` is CLOCK_MONOTONIC, taken after both were read. The C
-/// header has the same rules in the same order.
+/// Judges a headline: the engine first, then the record. `now` is CLOCK_MONOTONIC, taken after both
+/// were read. The C header has the same rules in the same order.
 #[must_use]
 pub fn freshness(header: &Header, headline: &Headline, now: Nanos) -> Freshness {
     let beat = header.heartbeat_age(now);
@@ -213,7 +215,8 @@ impl PageReader {
         self.symbols.iter().position(|symbol| symbol.name == name)
     }
 
-    /// The number of this start of the engine; another number after opening again means: forget what you knew.
+    /// The number of this start of the engine; another number after opening again means: forget
+    /// what you knew.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
         self.epoch
@@ -275,7 +278,8 @@ impl PageReader {
         all.collect()
     }
 
-    /// True when the name leads to another page by now (or to none): asks the system, so not for the hot loop.
+    /// True when the name leads to another page by now (or to none): asks the system, so not for
+    /// the hot loop.
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         fs::metadata(&self.path).map_or(true, |about| (about.dev(), about.ino()) != self.file_id)
@@ -335,7 +339,8 @@ fn load<const N: usize>(cells: &[AtomicU64], word: usize) -> Option<[u64; N]> {
     let cells = cells.get(word..)?.first_chunk::<N>()?;
     let mut words = [0; N];
     for (word, cell) in words.iter_mut().zip(cells) {
-        // ORDER: relaxed: what may change on its own is one word; what belongs together is read through a slot.
+        // ORDER: relaxed: what may change on its own is one word; what belongs together is read
+        // through a slot.
         *word = cell.load(Ordering::Relaxed);
     }
     Some(words)
@@ -371,7 +376,8 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
         let (major, minor) = (header.abi_major, header.abi_minor);
         return Err(ReadFault::Abi { major, minor });
     }
-    // A newer minor has appended something, so its hash is another one; what we know lies where it lay.
+    // A newer minor has appended something, so its hash is another one; what we know lies where it
+    // lay.
     if header.abi_minor == ABI_MINOR && header.layout_hash != LAYOUT_HASH {
         return Err(ReadFault::Layout(header.layout_hash));
     }
@@ -568,7 +574,8 @@ mod tests {
 
     #[test]
     fn records_that_grew_are_found_by_the_pages_own_strides() {
-        // A page of a later version: counters moved behind a longer header, wide records two lines longer.
+        // A page of a later version: counters moved behind a longer header, wide records two lines
+        // longer.
         let old = sample();
         let layout = Layout::of(3);
         let mut bytes = old.clone();

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!   word 0    words 1 … N
-//!  [ turn  ][ record      ]     turn odd: being written; turn even: turn / 2 records were put so far
+//!  [ turn  ][ record      ]     turn odd: being written; even: turn / 2 records put so far
 //! ```
-//! The writer never waits. A reader only loads (a read-modify-write would pull the writer's cache line away) and
-//! tries at most [`RETRIES`] times: a writer that was killed in the middle of a record leaves the turn odd for ever,
-//! and its readers get [`WriterStalled`], not a hang. The record is copied word by word through relaxed atomics.
-//! With N = 7 the slot is one cache line and a read costs what moving one line costs.
+//! The writer never waits. A reader only loads (a read-modify-write would pull the writer's cache
+//! line away) and tries at most [`RETRIES`] times: a writer that was killed in the middle of a
+//! record leaves the turn odd for ever, and its readers get [`WriterStalled`], not a hang. The
+//! record is copied word by word through relaxed atomics. With N = 7 the slot is one cache line and
+//! a read costs what moving one line costs.
 //!
-//! Invariants: one writer per slot; an accepted copy is exactly one `put`. Proven by `tests/loom.rs` (all
-//! interleavings, small N) and `tests/page_kill.rs` (kill -9 at random moments).
+//! Invariants: one writer per slot; an accepted copy is exactly one `put`. Proven by
+//! `tests/loom.rs` (all interleavings, small N) and `tests/page_kill.rs` (kill -9 at random
+//! moments).
 
 use crate::sync::{AtomicU64, Ordering, fence, spin};
 
@@ -45,8 +47,8 @@ impl<'a, const N: usize> Slot<'a, N> {
         let turn = self.turn.load(Ordering::Relaxed);
         // ORDER: relaxed: held ahead of the words by the fence below.
         self.turn.store(turn.wrapping_add(1), Ordering::Relaxed);
-        // ORDER: release fence: whoever sees one of the words below sees the odd turn too; pairs with the second
-        // fence of `get`.
+        // ORDER: release fence: whoever sees one of the words below sees the odd turn too; pairs
+        // with the second fence of `get`.
         fence(Ordering::Release);
         for (cell, word) in self.words.iter().zip(record) {
             // ORDER: relaxed: fenced before, published after.
@@ -64,8 +66,9 @@ impl<'a, const N: usize> Slot<'a, N> {
     pub fn get(self) -> Result<[u64; N], WriterStalled> {
         let mut copy = [0u64; N];
         for _ in 0..RETRIES {
-            // ORDER: relaxed and a fence instead of an acquire load, because readers map the page read-only and
-            // only relaxed loads are defined there; together they pair with the last store of `put`.
+            // ORDER: relaxed and a fence instead of an acquire load, because readers map the page
+            // read-only and only relaxed loads are defined there; together they pair with the last
+            // store of `put`.
             let before = self.turn.load(Ordering::Relaxed);
             fence(Ordering::Acquire);
             if before & 1 == 0 {
@@ -73,8 +76,8 @@ impl<'a, const N: usize> Slot<'a, N> {
                     // ORDER: relaxed: judged by the turn, read again below.
                     *word = cell.load(Ordering::Relaxed);
                 }
-                // ORDER: acquire fence: keeps the words ahead of the second look at the turn; pairs with the
-                // fence of `put`, so a word of a newer record shows the newer turn.
+                // ORDER: acquire fence: keeps the words ahead of the second look at the turn; pairs
+                // with the fence of `put`, so a word of a newer record shows the newer turn.
                 fence(Ordering::Acquire);
                 // ORDER: relaxed: ordered by the fence above.
                 if self.turn.load(Ordering::Relaxed) == before {

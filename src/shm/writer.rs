@@ -1,16 +1,17 @@
 //! Writer: the engine's end of the page. One process writes one page.
 //!
-//! Birth: a file under a temporary name (created exclusively, mode 0640, every byte reserved and mapped), filled, its
-//! magic stored last, then given its real name in one step; nobody ever sees half a page. The writer holds an
-//! exclusive lock on the file for as long as it lives, and the system drops that lock when the process ends however
-//! it ends: so "is the old writer alive" has an exact answer that neither a reused pid nor a clock can spoil. A page
-//! whose writer lives is refused; a dead one's is replaced, its magic zeroed first so that readers who still map it
+//! Birth: a file under a temporary name (created exclusively, mode 0640, every byte reserved and
+//! mapped), filled, its magic stored last, then given its real name in one step; nobody ever sees
+//! half a page. The writer holds an exclusive lock on the file for as long as it lives, and the
+//! system drops that lock when the process ends however it ends: so "is the old writer alive" has
+//! an exact answer that neither a reused pid nor a clock can spoil. A page whose writer lives is
+//! refused; a dead one's is replaced, its magic zeroed first so that readers who still map it
 //! notice.
 //!
 //! Death: the magic is zeroed first, then the name removed (only if it is still ours).
 //!
-//! The calls of the hot loop (`headline`, `wide`, `heartbeat`, `stamp`, `counter`, `status`) store words: no system
-//! call, no allocation, no wait, and they cannot fail.
+//! The calls of the hot loop (`headline`, `wide`, `heartbeat`, `stamp`, `counter`, `status`) store
+//! words: no system call, no allocation, no wait, and they cannot fail.
 
 use super::page::{
     ABI_MAJOR, ABI_MINOR, BUILD_LEN, CONFIG_WORD, COUNTERS, CounterRecord, HEADER_WORDS,
@@ -98,7 +99,8 @@ impl PageWriter {
         Self::create_with_lots(path, &all, build)
     }
 
-    /// Makes the page at `path` for symbols with their canonical lots (units of coin that count as one).
+    /// Makes the page at `path` for symbols with their canonical lots (units of coin that count as
+    /// one).
     ///
     /// # Errors
     /// See [`PageError`]; nothing is left behind.
@@ -207,7 +209,8 @@ impl PageWriter {
     #[inline]
     fn store(&self, word: usize, value: u64) {
         if let Some(cell) = self.map.cells().get(word) {
-            // ORDER: relaxed: each word stands for itself; readers combine none of them with another.
+            // ORDER: relaxed: each word stands for itself; readers combine none of them with
+            // another.
             cell.store(value, Ordering::Relaxed);
         }
     }
@@ -247,7 +250,8 @@ impl Publish for PageWriter {
 impl Drop for PageWriter {
     fn drop(&mut self) {
         if let Some(magic) = self.map.cells().get(MAGIC_WORD) {
-            // ORDER: release: what was published before stays before it; readers look at the magic on every read.
+            // ORDER: release: what was published before stays before it; readers look at the magic
+            // on every read.
             magic.store(0, Ordering::Release);
         }
         // Only our own file loses its name: a successor may have taken it.
@@ -350,7 +354,8 @@ fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &s
         put_words(cells, record_word(&layout.directory, index), &words);
     }
     if let Some(magic) = cells.get(MAGIC_WORD) {
-        // ORDER: release: publishes all of the above; pairs with the fence after the header is read in `reader`.
+        // ORDER: release: publishes all of the above; pairs with the fence after the header is read
+        // in `reader`.
         magic.store(MAGIC, Ordering::Release);
     }
 }
@@ -381,7 +386,8 @@ fn is_same(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A dead writer's page at `path`, locked so that nobody else replaces it too; `None` when the name is free.
+/// A dead writer's page at `path`, locked so that nobody else replaces it too; `None` when the name
+/// is free.
 fn claim(path: &Path) -> Result<Option<File>, PageError> {
     // The name may change hands between open and lock; a few rounds settle it.
     for _ in 0..8 {
@@ -477,7 +483,8 @@ impl Newborn {
     }
 
     fn map(&self, len: usize) -> Result<Mapped, PageError> {
-        // Reserves the memory now: on a full /dev/shm a sparse file would kill the process at the first store.
+        // Reserves the memory now: on a full /dev/shm a sparse file would kill the process at the
+        // first store.
         let none = rustix::fs::FallocateFlags::empty();
         rustix::fs::fallocate(&self.file, none, 0, len as u64)
             .map_err(|e| self.error("reserving memory")(e.into()))?;
@@ -498,7 +505,8 @@ impl Newborn {
             fs::rename(&self.temporary, path).map_err(io_error(path, "naming the page"))?;
             self.temporary = PathBuf::new();
         } else {
-            // A link, not a rename: it fails when somebody was faster, instead of replacing his page.
+            // A link, not a rename: it fails when somebody was faster, instead of replacing his
+            // page.
             fs::hard_link(&self.temporary, path).map_err(|e| match e.kind() {
                 io::ErrorKind::AlreadyExists => live(path),
                 _ => io_error(path, "naming the page")(e),
