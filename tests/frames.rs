@@ -1,7 +1,7 @@
 //! Frames: recorded and synthetic bytes of each venue, by both roads, to the events they mean.
 //!
-//! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or `../shared`, and a test
-//! that cannot find them says so loudly and passes.
+//! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or
+//! `../shared`, and a test that cannot find them says so loudly and passes.
 
 use isotherm::event::{Body, Event, FIRST, LAST, SNAPSHOT, Stream};
 use isotherm::health::FaultKind;
@@ -673,8 +673,8 @@ fn a_flipped_bit_means_the_same_on_every_road() {
                 let Ok(got) = three.decode(&bytes) else {
                     continue;
                 };
-                // A flipped digit may be another number, but never another kind of thing; a flipped key or
-                // update id may leave something out or break the chain.
+                // A flipped digit may be another number, but never another kind of thing; a flipped
+                // key or update id may leave something out or break the chain.
                 let got = shape(&got);
                 let known = got.iter().all(|e| shape(&want).contains(e));
                 let gap = got.len() == 1 && frame.contains("orderbook");

@@ -1,14 +1,15 @@
 //! Venue: what each exchange says and how it says it, as one table and one decoder per venue.
 //!
-//! A row of [`VENUES`] describes a venue: paths, ping rule, subscription texts. A [`Decoder`] turns its bytes into
-//! events, one per connection, with everything it needs allocated at start. Decoders do no I/O and read no clock:
-//! bytes and a receive stamp come in, events go out. A frame is all or nothing. Each frame takes the *fast road*
-//! (field order as the venue writes it today) or, when anything differs, the *tolerant road* (any order, unknown
-//! fields); both give the same events, and which was taken is told so that a venue's change is seen as a counter and
-//! not as silence.
+//! A row of [`VENUES`] describes a venue: paths, ping rule, subscription texts. A [`Decoder`] turns
+//! its bytes into events, one per connection, with everything it needs allocated at start. Decoders
+//! do no I/O and read no clock: bytes and a receive stamp come in, events go out. A frame is all or
+//! nothing. Each frame takes the *fast road* (field order as the venue writes it today) or, when
+//! anything differs, the *tolerant road* (any order, unknown fields); both give the same events,
+//! and which was taken is told so that a venue's change is seen as a counter and not as silence.
 //!
-//! Quantities leave in canonical lots and prices per canonical lot (`market::lot_of`), whatever multiple the venue
-//! trades in. Symbols are places in the list the decoder was made with; a symbol that is not in it is ignored.
+//! Quantities leave in canonical lots and prices per canonical lot (`market::lot_of`), whatever
+//! multiple the venue trades in. Symbols are places in the list the decoder was made with; a symbol
+//! that is not in it is ignored.
 
 pub mod bybit;
 pub mod lane;
@@ -43,7 +44,8 @@ pub struct Venue {
     pub ping_every: Nanos,
     /// How instruments are named: quote coin behind the base coin.
     pub quote: &'static str,
-    /// Assets whose instrument is not plain `ASSET` + quote: (asset, base coin as the venue writes it).
+    /// Assets whose instrument is not plain `ASSET` + quote: (asset, base coin as the venue writes
+    /// it).
     pub bases: &'static [(&'static str, &'static str)],
     /// How the topics of each stream begin.
     pub streams: &'static [(Stream, &'static str)],
@@ -74,10 +76,10 @@ pub fn by_name(name: &str) -> Option<&'static Venue> {
     VENUES.iter().find(|v| v.name == name)
 }
 
-/// The asset of a venue's instrument and the power of ten that turns its quantities into canonical lots (and,
-/// negated, its prices into prices of a lot): `1000PEPEUSDT` is (`PEPE`, 0) because the canonical lot is 1,000 as
-/// well,
-/// `10000LADYSUSDT` is (`LADYS`, -2). `None` when the quote coin is another or the ratio is no power of ten.
+/// The asset of a venue's instrument and the power of ten that turns its quantities into canonical
+/// lots (and, negated, its prices into prices of a lot): `1000PEPEUSDT` is (`PEPE`, 0) because the
+/// canonical lot is 1,000 as well, `10000LADYSUSDT` is (`LADYS`, -2). `None` when the quote coin is
+/// another or the ratio is no power of ten.
 #[must_use]
 pub fn canonical(id: VenueId, instrument: &str) -> Option<(&str, i32)> {
     let base = instrument.strip_suffix(venue(id)?.quote)?;
@@ -132,7 +134,8 @@ pub enum Road {
     Fast,
     /// In another form, understood all the same.
     Tolerant,
-    /// Well-formed, but nothing for us: acknowledgements, other channels, other symbols, what waits for a snapshot.
+    /// Well-formed, but nothing for us: acknowledgements, other channels, other symbols, what waits
+    /// for a snapshot.
     Ignored,
 }
 
@@ -248,11 +251,13 @@ impl Decoder {
     pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> Result<Decoded<'_>, Fault> {
         self.venue.rest(recv, request, body)
     }
-    /// Forgets what belongs to the connection (books' chains, merged tickers); learned precision stays.
+    /// Forgets what belongs to the connection (books' chains, merged tickers); learned precision
+    /// stays.
     pub fn reset(&mut self) {
         self.venue.reset();
     }
-    /// Decimals the venue prints for a symbol's prices and quantities, in canonical lots; what was learned so far.
+    /// Decimals the venue prints for a symbol's prices and quantities, in canonical lots; what was
+    /// learned so far.
     #[must_use]
     pub fn places(&self, symbol: SymbolId) -> (u8, u8) {
         self.venue.places(symbol)

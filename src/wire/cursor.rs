@@ -1,11 +1,12 @@
 //! Cursor: literals in the order a venue writes its fields.
 //!
-//! A literal of up to eight bytes is compared as one word, a longer one as two that overlap; the answer is a word
-//! that is zero when they are equal, so that a run of comparisons is OR-ed and tested once. A [`Literal`] is one that
-//! is only known at start (it holds a symbol's name); it is compared 32 bytes at once under a mask.
+//! A literal of up to eight bytes is compared as one word, a longer one as two that overlap; the
+//! answer is a word that is zero when they are equal, so that a run of comparisons is OR-ed and
+//! tested once. A [`Literal`] is one that is only known at start (it holds a symbol's name); it is
+//! compared 32 bytes at once under a mask.
 //!
-//! A position outside the window reads as all ones: it never touches foreign memory, and the caller refuses such
-//! positions before it believes the answer.
+//! A position outside the window reads as all ones: it never touches foreign memory, and the caller
+//! refuses such positions before it believes the answer.
 
 use super::Window;
 
@@ -66,7 +67,8 @@ impl Literal {
     }
 }
 
-/// Eight bytes of the window from `at` as a little-endian word; all ones when they are not all inside.
+/// Eight bytes of the window from `at` as a little-endian word; all ones when they are not all
+/// inside.
 #[inline(always)]
 #[must_use]
 pub fn word(window: &Window, at: usize) -> u64 {

@@ -1,14 +1,15 @@
 //! Decimal: text to fixed point, exactly or not at all.
 //!
-//! A decimal is its digits as one integer (the *mantissa*) and how many of them stand behind the dot (the *places*).
-//! [`fix`] brings it to a step of `10^-target`: a multiplication when the text has fewer places than the step, an
-//! exact division when it has more. Digits that would be lost and values beyond `num::HEADROOM` are errors: never a
-//! number that is silently another one.
+//! A decimal is its digits as one integer (the *mantissa*) and how many of them stand behind the
+//! dot (the *places*). [`fix`] brings it to a step of `10^-target`: a multiplication when the text
+//! has fewer places than the step, an exact division when it has more. Digits that would be lost
+//! and values beyond `num::HEADROOM` are errors: never a number that is silently another one.
 //!
-//! The digits are taken sixteen at a time: a table shuffle drops the dot and right-aligns them, three multiply-adds
-//! turn sixteen digits into two halves of eight ([`super::scan`] has the loops). A [`Shape`] is the table row set for
-//! one number of places: within a symbol a venue pads prices to the same places, so the dot need not be searched,
-//! only confirmed. Grammar: an optional `-`, digits, optionally a dot and digits; no exponent, no blank, no `+`.
+//! The digits are taken sixteen at a time: a table shuffle drops the dot and right-aligns them,
+//! three multiply-adds turn sixteen digits into two halves of eight ([`super::scan`] has the
+//! loops). A [`Shape`] is the table row set for one number of places: within a symbol a venue pads
+//! prices to the same places, so the dot need not be searched, only confirmed. Grammar: an optional
+//! `-`, digits, optionally a dot and digits; no exponent, no blank, no `+`.
 //!
 //! The plain twin is `num::parse_decimal`.
 
@@ -76,11 +77,12 @@ pub fn fix(decimal: Decimal, target: u32) -> Result<i64, FaultKind> {
     Ok(if negative { -size } else { size })
 }
 
-/// Reads decimal text of any length, byte by byte: the tolerant road and the slow twin of the scanners.
+/// Reads decimal text of any length, byte by byte: the tolerant road and the slow twin of the
+/// scanners.
 ///
 /// # Errors
-/// `BadNumber` when it is not a decimal, `OutOfRange` when its digits do not fit 64 bits (zeros at the end of the
-/// fraction do not count).
+/// `BadNumber` when it is not a decimal, `OutOfRange` when its digits do not fit 64 bits (zeros at
+/// the end of the fraction do not count).
 pub fn read(text: &[u8]) -> Result<Decimal, FaultKind> {
     let (negative, body) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
@@ -98,7 +100,8 @@ pub fn read(text: &[u8]) -> Result<Decimal, FaultKind> {
         return Err(FaultKind::BadNumber);
     }
     let mut places = frac.len();
-    // Zeros at the end are kept (they tell the venue's places) unless the number is too long to keep them.
+    // Zeros at the end are kept (they tell the venue's places) unless the number is too long to
+    // keep them.
     if int.len() + places > 19 {
         while places > 0 && frac[places - 1] == b'0' {
             places -= 1;
@@ -140,8 +143,9 @@ pub fn parse_uint(text: &[u8]) -> Result<u64, FaultKind> {
 
 /// How sixteen loaded bytes of text become sixteen digits: one row per length of the text.
 ///
-/// After `text - '0'` the shuffle moves the digits to the end and the dot to lane 0, where the exclusive-or with
-/// `expect` makes a dot zero and everything else not. A length that has no row expects what no byte can be.
+/// After `text - '0'` the shuffle moves the digits to the end and the dot to lane 0, where the
+/// exclusive-or with `expect` makes a dot zero and everything else not. A length that has no row
+/// expects what no byte can be.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(32))]
 pub struct Row {
@@ -179,8 +183,8 @@ static ROWS: [[Row; 32]; PLACES_MAX + 1] = {
     all
 };
 
-/// The row of one length. A text too short to hold the dot and `places` digits is a whole number (`0` for a level
-/// that is gone): its digits are placed `places` lanes higher.
+/// The row of one length. A text too short to hold the dot and `places` digits is a whole number
+/// (`0` for a level that is gone): its digits are placed `places` lanes higher.
 const fn row(places: usize, len: usize) -> Row {
     let dotted = places > 0 && len >= places + 2;
     let digits = if dotted { len - 1 } else { len + places };
@@ -206,7 +210,8 @@ const fn row(places: usize, len: usize) -> Row {
     row
 }
 
-/// Shuffles for a text of known length whose dot was searched: `[length][dot]`, `dot == length` when it has none.
+/// Shuffles for a text of known length whose dot was searched: `[length][dot]`, `dot == length`
+/// when it has none.
 pub static SPREAD: [[[u8; 16]; 17]; 17] = {
     let mut all = [[[0x80u8; 16]; 17]; 17];
     let mut len = 1;
@@ -244,9 +249,9 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of texts with `places` digits behind the dot, read into steps of `10^-target`, at least `floor`
-    /// steps of the text; `None` when no row set fits (more than [`PLACES_MAX`] places, or more than the target
-    /// holds).
+    /// The shape of texts with `places` digits behind the dot, read into steps of `10^-target`, at
+    /// least `floor` steps of the text; `None` when no row set fits (more than [`PLACES_MAX`]
+    /// places, or more than the target holds).
     #[must_use]
     pub fn new(places: u32, target: u32, floor: i64) -> Option<Self> {
         let rows = ROWS.get(places as usize)?;

@@ -4,10 +4,11 @@
 //! socket -> websocket -> Frame -> scan/cursor (fast, in the venue's field order)
 //!                              -> json        (tolerant, any order)      -> decimal
 //! ```
-//! A [`Frame`] is a message together with readable slack behind it. That one fact, checked once when the frame is
-//! made, lets the scanners look at [`SLACK`] bytes from any place of the message without asking again; what lies in
-//! the slack is the next message or anything at all, so every scanner ends by comparing where it stopped with the
-//! length. Nothing here allocates after construction, except the handshake in `socket`.
+//! A [`Frame`] is a message together with readable slack behind it. That one fact, checked once
+//! when the frame is made, lets the scanners look at [`SLACK`] bytes from any place of the message
+//! without asking again; what lies in the slack is the next message or anything at all, so every
+//! scanner ends by comparing where it stopped with the length. Nothing here allocates after
+//! construction, except the handshake in `socket`.
 
 pub mod cursor;
 pub mod decimal;
@@ -18,7 +19,8 @@ pub mod websocket;
 
 /// Readable bytes that lie behind every [`Frame`], and the width of a [`Window`].
 ///
-/// 64 bytes are searched at once and a number that starts there is loaded 16 wide, which is 80; simd-json asks 64.
+/// 64 bytes are searched at once and a number that starts there is loaded 16 wide, which is 80;
+/// simd-json asks 64.
 pub const SLACK: usize = 128;
 
 /// What a scanner sees from one place of a frame.
@@ -35,7 +37,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// A frame of the first `len` bytes of `room`; `None` when less than [`SLACK`] bytes follow them.
+    /// A frame of the first `len` bytes of `room`; `None` when less than [`SLACK`] bytes follow
+    /// them.
     #[must_use]
     #[inline]
     pub fn new(room: &'a mut [u8], len: usize) -> Option<Self> {

@@ -1,12 +1,12 @@
 //! Socket: connects, shakes hands, and from then on only reads and writes.
 //!
-//! The handshake is the tungstenite library's, step by step through its `HandshakeMachine`, because the first frames
-//! often arrive in the same packet as the answer: what was read behind the answer is given back and belongs at the
-//! front of the receiver. Afterwards the socket is non-blocking with Nagle off, and [`read`] and [`write`] make one
-//! system call each and nothing else.
+//! The handshake is the tungstenite library's, step by step through its `HandshakeMachine`, because
+//! the first frames often arrive in the same packet as the answer: what was read behind the answer
+//! is given back and belongs at the front of the receiver. Afterwards the socket is non-blocking
+//! with Nagle off, and [`read`] and [`write`] make one system call each and nothing else.
 //!
-//! Only `ws://` for now: a venue is reached through a local TLS proxy (`wss://` is refused with a sentence that says
-//! so).
+//! Only `ws://` for now: a venue is reached through a local TLS proxy (`wss://` is refused with a
+//! sentence that says so).
 
 use mio::net::TcpStream;
 use std::io::{self, Read, Write};
@@ -142,7 +142,8 @@ fn shake(
             return Err(SocketFault::Late(host.to_owned()));
         };
         let stream = machine.get_ref();
-        // A blocking call that runs out of time comes back as "would block", and the loop looks at the clock.
+        // A blocking call that runs out of time comes back as "would block", and the loop looks at
+        // the clock.
         for set in [
             stream.set_read_timeout(Some(left)),
             stream.set_write_timeout(Some(left)),

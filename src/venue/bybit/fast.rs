@@ -1,19 +1,21 @@
-//! The fast road: each channel in the order its fields stand today, numbers and literals straight from the bytes.
+//! The fast road: each channel in the order its fields stand today, numbers and literals straight
+//! from the bytes.
 //!
-//! Every byte that is not a skipped value is compared, and a skipped value (`L`, unknown ticker fields) is checked to
-//! be plain ASCII without escapes, so what is accepted here is what the tolerant road accepts, with the same events.
-//! Anything else is `None`, never a guess: the caller takes the tolerant road with the same bytes. Windows start
-//! where the previous field ended; a frame is only believed when its last field ends where the frame does.
+//! Every byte that is not a skipped value is compared, and a skipped value (`L`, unknown ticker
+//! fields) is checked to be plain ASCII without escapes, so what is accepted here is what the
+//! tolerant road accepts, with the same events. Anything else is `None`, never a guess: the caller
+//! takes the tolerant road with the same bytes. Windows start where the previous field ended; a
+//! frame is only believed when its last field ends where the frame does.
 
 use super::super::{Scratch, text_id};
-use super::{FIELDS, Field, Index, Line, Parsed, Patch, What, image_bits};
+use super::{Field, Index, Line, Parsed, Patch, What, image_bits};
 use crate::event::{Body, Event, Head, Level, Liquidation, Trade};
 use crate::market::{Holder, Side, SymbolId, VenueId};
-use crate::num::{HEADROOM, Px, Qty};
+use crate::num::{Px, Qty};
 use crate::time::Nanos;
 use crate::wire::cursor::{differs, key, word};
-use crate::wire::decimal::{Decimal, fix};
-use crate::wire::scan::{Job, Scan, levels, levels_any, millis};
+use crate::wire::decimal::{Decimal, Shape, fix};
+use crate::wire::scan::{Job, Scan, Sink, levels, levels_any, millis};
 use crate::wire::{Frame, Window};
 
 /// One frame to read.
@@ -45,8 +47,8 @@ fn long_key(window: &Window, at: usize, len: usize) -> [u64; 3] {
     [a, b, c]
 }
 
-/// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the frame
-/// (`Some(true)`).
+/// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the
+/// frame (`Some(true)`).
 #[inline(always)]
 fn row_end(window: &Window, at: usize, frame: &Frame<'_>, base: usize) -> Option<bool> {
     let tail = word(window, at);
@@ -120,7 +122,8 @@ impl Fast<'_> {
         }
     }
 
-    /// `","type":"snapshot","ts":1786310819681,"data":[`: gives the stamp and the place of the first row.
+    /// `","type":"snapshot","ts":1786310819681,"data":[`: gives the stamp and the place of the
+    /// first row.
     #[inline(always)]
     fn rows<S: Scan>(&self, scan: S, topic: &Topic<'_>) -> Option<(i64, usize)> {
         let window = self.frame.window(topic.end)?;
@@ -152,35 +155,36 @@ impl Fast<'_> {
     }
 
     #[inline(always)]
-    fn trades<S: Scan>(self, scan: S, topic: &Topic<'_>) -> Option<Parsed> {
+    fn trades<S: Scan>(mut self, scan: S, topic: &Topic<'_>) -> Option<Parsed> {
+        if let Some(shapes) = topic.line.shapes.as_ref()
+            && let Some(parsed) = self.trades_as(scan, topic, Some(shapes))
+        {
+            return Some(parsed);
+        }
+        self.scratch.clear();
+        self.trades_as(scan, topic, None)
+    }
+
+    #[inline(always)]
+    fn trades_as<S: Scan>(
+        &mut self,
+        scan: S,
+        topic: &Topic<'_>,
+        shapes: Option<&(Shape, Shape)>,
+    ) -> Option<Parsed> {
         let (sent, mut at) = self.rows(scan, topic)?;
-        let mut seen = (0, 0);
+        let mut numbers = Numbers::new(scan, topic.line, shapes);
+        let mut unlike = 0;
         loop {
             let (stamp, side_at) = self.row(scan, topic, at)?;
             let window = self.frame.window(side_at)?;
-            let (sell, v) = side(window)?;
-            let quotes = scan.find(window, b'"');
-            let v_end = (quotes >> v).trailing_zeros() as usize + v;
-            let p = v_end + 7;
-            if p >= 64 {
-                return None;
-            }
-            let p_end = (quotes >> p).trailing_zeros() as usize + p;
-            if p_end >= 64 {
-                return None;
-            }
-            let qty = scan.decimal(window, v, v_end - v)?;
-            let price = scan.decimal(window, p, p_end - p)?;
-            let mut unlike = differs(window, v_end, b"\",\"p\":\"");
+            let (side, v) = side(window)?;
+            let p_end = numbers.ends(scan, window, v)?;
             let (id, next) = self.tail(scan, side_at + p_end, &mut unlike)?;
-            if unlike != 0 {
-                return None;
-            }
-            seen = (seen.0.max(price.places), seen.1.max(qty.places));
             let trade = Trade {
-                price: Self::price(price, topic.line)?,
-                qty: Self::qty(qty, topic.line)?,
-                side: sell,
+                price: Px::new(numbers.price),
+                qty: Qty::new(numbers.qty),
+                side,
                 id,
                 accounts: [0; 2],
             };
@@ -191,15 +195,16 @@ impl Fast<'_> {
                 Next::End => break,
             }
         }
-        Some(Parsed {
+        (unlike == 0 && numbers.fine(scan)).then_some(Parsed {
             symbol: topic.symbol,
             exch: Nanos::millis(sent),
             what: What::Prints,
-            learned: Some(seen),
+            learned: numbers.learned(),
         })
     }
 
-    /// `","L":"MinusTick","i":"<36>","BT":false,"RPI":false,"seq":753843954913}`: gives the id and what follows.
+    /// `","L":"MinusTick","i":"<36>","BT":false,"RPI":false,"seq":753843954913}`: gives the id and
+    /// what follows.
     #[inline(always)]
     fn tail<S: Scan>(&self, scan: S, at: usize, unlike: &mut u64) -> Option<(u64, Next)> {
         let window = self.frame.window(at)?;
@@ -236,29 +241,33 @@ impl Fast<'_> {
     }
 
     #[inline(always)]
-    fn liquidations<S: Scan>(self, scan: S, topic: &Topic<'_>) -> Option<Parsed> {
+    fn liquidations<S: Scan>(mut self, scan: S, topic: &Topic<'_>) -> Option<Parsed> {
+        if let Some(shapes) = topic.line.shapes.as_ref()
+            && let Some(parsed) = self.liquidations_as(scan, topic, Some(shapes))
+        {
+            return Some(parsed);
+        }
+        self.scratch.clear();
+        self.liquidations_as(scan, topic, None)
+    }
+
+    #[inline(always)]
+    fn liquidations_as<S: Scan>(
+        &mut self,
+        scan: S,
+        topic: &Topic<'_>,
+        shapes: Option<&(Shape, Shape)>,
+    ) -> Option<Parsed> {
         let (sent, mut at) = self.rows(scan, topic)?;
-        let mut seen = (0, 0);
+        let mut numbers = Numbers::new(scan, topic.line, shapes);
         loop {
             let (stamp, side_at) = self.row(scan, topic, at)?;
             let window = self.frame.window(side_at)?;
             let (position, v) = side(window)?;
-            let quotes = scan.find(window, b'"');
-            let v_end = (quotes >> v).trailing_zeros() as usize + v;
-            let p = v_end + 7;
-            if p >= 64 {
-                return None;
-            }
-            let p_end = (quotes >> p).trailing_zeros() as usize + p;
-            if p_end >= 64 || differs(window, v_end, b"\",\"p\":\"") != 0 || window[p_end] != b'"' {
-                return None;
-            }
-            let qty = scan.decimal(window, v, v_end - v)?;
-            let price = scan.decimal(window, p, p_end - p)?;
-            seen = (seen.0.max(price.places), seen.1.max(qty.places));
+            let p_end = numbers.ends(scan, window, v)?;
             let liquidation = Liquidation {
-                price: Self::price(price, topic.line)?,
-                qty: Self::qty(qty, topic.line)?,
+                price: Px::new(numbers.price),
+                qty: Qty::new(numbers.qty),
                 // The side of the position that died.
                 holder: match position {
                     Side::Buy => Holder::Long,
@@ -273,11 +282,11 @@ impl Fast<'_> {
             }
             at = side_at + p_end + 3;
         }
-        Some(Parsed {
+        numbers.fine(scan).then_some(Parsed {
             symbol: topic.symbol,
             exch: Nanos::millis(sent),
             what: What::Prints,
-            learned: Some(seen),
+            learned: numbers.learned(),
         })
     }
 
@@ -304,38 +313,33 @@ impl Fast<'_> {
         let start = topic.end + list;
         let image = snapshot || tail.update == 1;
         let head = self.head(topic, tail.stamp, image_bits(image));
-        let sides = |side| Sides {
-            head,
-            side,
-            update: tail.update,
-        };
-        let (buy, sell) = (sides(Side::Buy), sides(Side::Sell));
         let mut learned = None;
         let frame = self.frame;
-        let scratch = self.scratch;
-        let known = topic.line.shapes.as_ref().and_then(|(px, qty)| {
-            let middle = levels(scan, frame, start, (px, qty), |p, q| {
-                buy.push(scratch, p, q)
-            })?;
-            let asks = asks(frame, middle)?;
-            levels(scan, frame, asks, (px, qty), |p, q| {
-                sell.push(scratch, p, q)
-            })
-        });
+        let mut sides = Sides {
+            head,
+            side: Side::Buy,
+            update: tail.update,
+            line: topic.line,
+            seen: (0, 0),
+            scratch: self.scratch,
+        };
+        // No closures around `levels`: one that is not inlined is compiled without the instruction
+        // set.
+        let known = match topic.line.shapes.as_ref() {
+            Some((px, qty)) => sides.known(scan, frame, start, (px, qty)),
+            None => None,
+        };
         let end = match known {
             Some(end) => end,
             None => {
                 // The places are not known yet or have changed: search the dots, and learn.
-                scratch.clear();
-                let mut seen = (0, 0);
-                let middle = levels_any(scan, frame, start, |p, q| {
-                    buy.learn(scratch, topic.line, &mut seen, p, q)
-                })?;
-                let asks = asks(frame, middle)?;
-                let end = levels_any(scan, frame, asks, |p, q| {
-                    sell.learn(scratch, topic.line, &mut seen, p, q)
-                })?;
-                learned = Some(seen);
+                sides.scratch.clear();
+                sides.side = Side::Buy;
+                let middle = levels_any(scan, frame, start, |p, q| sides.learn(p, q))?;
+                sides.side = Side::Sell;
+                let at = asks(frame, middle)?;
+                let end = levels_any(scan, frame, at, |p, q| sides.learn(p, q))?;
+                learned = Some(sides.seen);
                 end
             }
         };
@@ -350,7 +354,8 @@ impl Fast<'_> {
         })
     }
 
-    /// Reads a book's end backwards: its stamp and update id belong to every level, so they are wanted first.
+    /// Reads a book's end backwards: its stamp and update id belong to every level, so they are
+    /// wanted first.
     /// `,"u":15076953,"seq":753843913870},"cts":1786310818129}`
     #[inline(always)]
     fn book_tail<S: Scan>(&self, scan: S) -> Option<Tail> {
@@ -469,8 +474,73 @@ impl Fast<'_> {
             None if scan.odd(window) & ((1 << end) - 1) == 0 => {}
             None => return None,
         }
-        const { assert!(FIELDS <= 32 && HEADROOM > 0) };
         Some(at + end + 1)
+    }
+}
+
+/// The quantity and price of a row, in known shapes or with their dots searched.
+struct Numbers<'a, S: Scan> {
+    line: &'a Line,
+    shapes: Option<&'a (Shape, Shape)>,
+    bad: S::Bad,
+    unlike: u64,
+    seen: (u32, u32),
+    price: i64,
+    qty: i64,
+}
+
+impl<'a, S: Scan> Numbers<'a, S> {
+    #[inline(always)]
+    fn new(scan: S, line: &'a Line, shapes: Option<&'a (Shape, Shape)>) -> Self {
+        Self {
+            line,
+            shapes,
+            bad: scan.clean(),
+            unlike: 0,
+            seen: (0, 0),
+            price: 0,
+            qty: 0,
+        }
+    }
+
+    /// Reads `<qty>","p":"<price>"` at `v`; the answer is the place of the last quote.
+    #[inline(always)]
+    fn ends(&mut self, scan: S, window: &Window, v: usize) -> Option<usize> {
+        let quotes = scan.find(window, b'"');
+        let v_end = (quotes >> v).trailing_zeros() as usize + v;
+        let p = v_end + 7;
+        if p >= 64 {
+            return None;
+        }
+        let p_end = (quotes >> p).trailing_zeros() as usize + p;
+        if p_end >= 64 {
+            return None;
+        }
+        self.unlike |= differs(window, v_end, b"\",\"p\":\"");
+        let (price, qty) = ((p, p_end - p), (v, v_end - v));
+        match self.shapes {
+            Some((px, sz)) => {
+                (self.price, self.qty) = scan.pair(window, price, qty, (px, sz), &mut self.bad);
+            }
+            None => {
+                let price = scan.decimal(window, price.0, price.1)?;
+                let qty = scan.decimal(window, qty.0, qty.1)?;
+                self.seen = (self.seen.0.max(price.places), self.seen.1.max(qty.places));
+                self.price = Fast::price(price, self.line)?.get();
+                self.qty = Fast::qty(qty, self.line)?.get();
+            }
+        }
+        Some(p_end)
+    }
+
+    #[inline(always)]
+    fn fine(&self, scan: S) -> bool {
+        self.unlike == 0 && !scan.spoiled(self.bad)
+    }
+
+    #[inline(always)]
+    fn learned(&self) -> Option<(u32, u32)> {
+        self.shapes.is_none().then_some(self.seen)
     }
 }
 
@@ -518,38 +588,50 @@ fn asks(frame: &Frame<'_>, at: usize) -> Option<usize> {
     (differs(frame.window(at)?, 0, b",\"a\":[") == 0).then_some(at + 6)
 }
 
-/// One side of a book.
-struct Sides {
+/// Writes a book's sides.
+struct Sides<'a> {
     head: Head,
     side: Side,
     update: u64,
+    line: &'a Line,
+    /// Most places, when dots are searched.
+    seen: (u32, u32),
+    scratch: &'a mut Scratch,
 }
 
-impl Sides {
+impl Sink for Sides<'_> {
     #[inline(always)]
-    fn push(&self, scratch: &mut Scratch, price: i64, qty: i64) {
+    fn level(&mut self, price: i64, qty: i64) {
         let level = Level {
             price: Px::new(price),
             qty: Qty::new(qty),
             side: self.side,
             update: self.update,
         };
-        scratch.push(Event::new(self.head, Body::Level(level)));
+        self.scratch.push(Event::new(self.head, Body::Level(level)));
+    }
+}
+
+impl Sides<'_> {
+    /// Both sides from `start` in known shapes.
+    #[inline(always)]
+    fn known<S: Scan>(
+        &mut self,
+        scan: S,
+        frame: &Frame<'_>,
+        start: usize,
+        shapes: (&Shape, &Shape),
+    ) -> Option<usize> {
+        let middle = levels(scan, frame, start, shapes, self)?;
+        self.side = Side::Sell;
+        levels(scan, frame, asks(frame, middle)?, shapes, self)
     }
 
-    #[inline(always)]
-    fn learn(
-        &self,
-        scratch: &mut Scratch,
-        line: &Line,
-        seen: &mut (u32, u32),
-        price: Decimal,
-        qty: Decimal,
-    ) -> Option<()> {
-        *seen = (seen.0.max(price.places), seen.1.max(qty.places));
-        let price = Fast::price(price, line)?;
-        let qty = Fast::qty(qty, line)?;
-        self.push(scratch, price.get(), qty.get());
+    fn learn(&mut self, price: Decimal, qty: Decimal) -> Option<()> {
+        self.seen = (self.seen.0.max(price.places), self.seen.1.max(qty.places));
+        let price = Fast::price(price, self.line)?;
+        let qty = Fast::qty(qty, self.line)?;
+        self.level(price.get(), qty.get());
         Some(())
     }
 }

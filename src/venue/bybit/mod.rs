@@ -1,22 +1,23 @@
 //! Bybit v5 linear (USDT perpetuals): `orderbook`, `publicTrade`, `tickers`, `allLiquidation`.
 //!
 //! What things mean there:
-//! - `orderbook.N`: a snapshot, then deltas of absolute sizes (0 = gone). `u` rises by exactly one per delta; a
-//! snapshot or   `u == 1` (their service restarted) begins anew. `cts` is the matching engine's time, `ts` the
-//! gateway's.
-//! - `publicTrade`: `S` is the taker's side, `T` the time of the match, `i` a uuid. After a resubscription the first
-//!   message may repeat history: equal ids are the same trade.
-//! - `tickers`: a snapshot, then deltas in which a missing field is unchanged. `openInterest` counts both sides,
-//!   `singleOpenInterest` one; the second is used once it was seen, else half of the first. `""` means absent.
-//! - `allLiquidation`: every liquidation, in batches of 500 ms. `S` is the side of the *position* (`Buy`: a long
-//! died),   `p` the bankruptcy price, `v` the executed size.
-//! - One side's book empty, index before listing: the field is `""` or missing. Nothing is ever zero that is not.
+//! - `orderbook.N`: a snapshot, then deltas of absolute sizes (0 = gone). `u` rises by exactly one
+//!   per delta; a snapshot or `u == 1` (their service restarted) begins anew. `cts` is the matching
+//!   engine's time, `ts` the gateway's.
+//! - `publicTrade`: `S` is the taker's side, `T` the time of the match, `i` a uuid. After a
+//!   resubscription the first message may repeat history: equal ids are the same trade.
+//! - `tickers`: a snapshot, then deltas in which a missing field is unchanged. `openInterest`
+//!   counts both sides, `singleOpenInterest` one; the second is used once it was seen, else half of
+//!   the first. `""` means absent.
+//! - `allLiquidation`: every liquidation, in batches of 500 ms. `S` is the side of the *position*
+//!   (`Buy`: a long died), `p` the bankruptcy price, `v` the executed size.
+//! - One side's book empty, index before listing: the field is `""` or missing. Nothing is ever
+//!   zero that is not.
 //!
-//! The server cuts a connection that sends nothing for ten minutes; a text ping every 20 s is asked for. One
-//! connection admits 21,000 characters of topics. A frame in which every field is where it stands today takes `fast`,
-//! any other
-//! `tolerant`; both only read, and [`Bybit::settle`] alone changes what is remembered, once per frame and only when
-//! the whole frame was good.
+//! The server cuts a connection that sends nothing for ten minutes; a text ping every 20 s is asked
+//! for. One connection admits 21,000 characters of topics. A frame in which every field is where it
+//! stands today takes `fast`, any other `tolerant`; both only read, and [`Bybit::settle`] alone
+//! changes what is remembered, once per frame and only when the whole frame was good.
 
 mod fast;
 mod rest;
@@ -212,7 +213,8 @@ impl Patch {
 #[derive(Debug)]
 struct Line {
     name: String,
-    /// Decimal places of a price and of a quantity as they leave here, counted in the venue's numbers.
+    /// Decimal places of a price and of a quantity as they leave here, counted in the venue's
+    /// numbers.
     px_target: u32,
     qty_target: u32,
     /// Decimals to take off (add) to show a canonical price (quantity) as the venue writes it.
@@ -594,7 +596,8 @@ impl Line {
     #[cold]
     fn shape(&mut self, px: u32, qty: u32, most: (u32, u32), ticker: bool) {
         self.places = most;
-        // The shapes follow the newest frame, not the most places ever: one odd frame must not spoil the fast loop.
+        // The shapes follow the newest frame, not the most places ever: one odd frame must not
+        // spoil the fast loop.
         if !ticker {
             let px = Shape::new(px, self.px_target, 1);
             self.shapes = px.zip(Shape::new(qty, self.qty_target, 0));

@@ -1,4 +1,5 @@
-//! REST answers: contracts' terms and margin tables. Cold: allocates, reads strings as they are documented.
+//! REST answers: contracts' terms and margin tables. Cold: allocates, reads strings as they are
+//! documented.
 
 use super::super::{Scratch, canonical};
 use super::{Line, VENUE};

@@ -1,23 +1,26 @@
 //! Scan: the loops that look at many bytes at once, on whatever the processor has.
 //!
-//! One trait, [`Scan`], names the dozen primitives; `scalar` is the plain twin that runs anywhere and is the oracle,
-//! `avx2` the fast one. A decoder is written once, generic over `S: Scan`, as a [`Job`]; [`Isa::run`] compiles it
-//! once per instruction set *as a whole*, so the primitives are inlined into the decoder and no call is left between
-//! them. The instruction set is asked for once, at start: a value of [`Isa`] that names AVX2 proves the processor has
-//! it, and that is all the `unsafe` of this folder rests on.
+//! One trait, [`Scan`], names the dozen primitives; `scalar` is the plain twin that runs anywhere
+//! and is the oracle, `avx2` the fast one. A decoder is written once, generic over `S: Scan`, as a
+//! [`Job`]; [`Isa::run`] compiles it once per instruction set *as a whole*, so the primitives are
+//! inlined into the decoder and no call is left between them. The instruction set is asked for
+//! once, at start: a value of [`Isa`] that names AVX2 proves the processor has it, and that is all
+//! the `unsafe` of this folder rests on.
 //!
 //! # Why the level loop looks the way it does
 //!
-//! A level is `["65095.30","0.005"]`: two numbers between four quotes. Its cost is not arithmetic but the *address
-//! chain*: where the next level starts is only known when this one's quotes have been found, and a load, a compare
-//! and a mask take some 15 cycles before the first bit can be counted. So one search covers 64 bytes, two levels, and
-//! the chain is walked once for both; everything else (confirming dots and brackets, turning digits into numbers)
-//! hangs off the chain and overlaps with the next search. Nothing is tested on the way but the end of the list:
-//! whatever is wrong is OR-ed into one accumulator that is asked once, at the end of the frame. Writing the positions
-//! into an array first (two passes, as a general parser must) was measured slower: at these sizes the array costs
-//! more than the scan.
+//! A level is `["65095.30","0.005"]`: two numbers between four quotes. Its cost is not arithmetic
+//! but the *address chain*: where the next level starts is only known when this one's quotes have
+//! been found, and a load, a compare and a mask take some 15 cycles before the first bit can be
+//! counted. So one search covers 64 bytes, two levels, and the chain is walked once for both;
+//! everything else (confirming dots and brackets, turning digits into numbers) hangs off the chain
+//! and overlaps with the next search. Nothing is tested on the way but the end of the list:
+//! whatever is wrong is OR-ed into one accumulator that is asked once, at the end of the frame.
+//! Writing the positions into an array first (two passes, as a general parser must) was measured
+//! slower: at these sizes the array costs more than the scan.
 //!
-//! The numbers of one level are converted together, by the [`Shape`] learned for the symbol; see `decimal`.
+//! The numbers of one level are converted together, by the [`Shape`] learned for the symbol; see
+//! `decimal`.
 
 mod avx2;
 mod scalar;
@@ -28,7 +31,8 @@ use super::{Frame, Window};
 pub use avx2::Avx2;
 pub use scalar::Scalar;
 
-/// The primitives. Positions are into the window; what lies outside is answered by "no" or by zero with `Bad` set.
+/// The primitives. Positions are into the window; what lies outside is answered by "no" or by zero
+/// with `Bad` set.
 pub trait Scan: Copy {
     /// Collects what was wrong; asked once.
     type Bad: Copy;
@@ -40,8 +44,8 @@ pub trait Scan: Copy {
     fn find(self, window: &Window, byte: u8) -> u64;
     /// True when the window holds the literal at `at` (at most 95).
     fn holds(self, window: &Window, at: usize, literal: &Literal) -> bool;
-    /// Bit i is set where `window[i]` is not what stands unescaped in an ASCII string: control, backslash, above
-    /// 0x7f.
+    /// Bit i is set where `window[i]` is not what stands unescaped in an ASCII string: control,
+    /// backslash, above 0x7f.
     fn odd(self, window: &Window) -> u64;
     /// Two numbers in known shapes, starting at `a` and `b` (below 64), in steps of their results.
     fn pair(
@@ -54,8 +58,16 @@ pub trait Scan: Copy {
     ) -> (i64, i64);
     /// A decimal of `len` bytes at `at` (below 112), dot anywhere, no sign; at most 16 bytes.
     fn decimal(self, window: &Window, at: usize, len: usize) -> Option<Decimal>;
-    /// An unsigned number of at most 15 digits at `at` (below 112) without leading zeros, and its length.
+    /// An unsigned number of at most 15 digits at `at` (below 112) without leading zeros, and its
+    /// length.
     fn uint(self, window: &Window, at: usize) -> Option<(u64, usize)>;
+}
+
+/// Takes the levels of a book's side as they are read.
+pub trait Sink {
+    /// One level, in steps of the shapes' results. Mark it `#[inline(always)]`: a call here costs
+    /// more than the number.
+    fn level(&mut self, price: i64, qty: i64);
 }
 
 /// A decoder that wants to be compiled for every instruction set.
@@ -104,7 +116,8 @@ impl Isa {
     }
 }
 
-/// A 13-digit stamp in milliseconds at `at`, first digit not zero: what every venue prints until the year 2286.
+/// A 13-digit stamp in milliseconds at `at`, first digit not zero: what every venue prints until
+/// the year 2286.
 #[inline(always)]
 pub fn millis<S: Scan>(scan: S, window: &Window, at: usize) -> Option<i64> {
     match scan.uint(window, at) {
@@ -113,16 +126,16 @@ pub fn millis<S: Scan>(scan: S, window: &Window, at: usize) -> Option<i64> {
     }
 }
 
-/// Reads `["price","quantity"],…` from `at`, the byte behind the opening bracket of the list, and gives each to
-/// `sink`; the answer is the place behind the closing bracket. `None` when anything is not as expected: what `sink`
-/// was given until then means nothing.
+/// Reads `["price","quantity"],…` from `at`, the byte behind the opening bracket of the list, and
+/// gives each to `sink`; the answer is the place behind the closing bracket. `None` when anything
+/// is not as expected: what `sink` was given until then means nothing.
 #[inline(always)]
 pub fn levels<S: Scan>(
     scan: S,
     frame: &Frame<'_>,
     mut at: usize,
     shapes: (&Shape, &Shape),
-    mut sink: impl FnMut(i64, i64),
+    sink: &mut impl Sink,
 ) -> Option<usize> {
     let window = frame.window(at)?;
     if window[0] == b']' {
@@ -151,7 +164,7 @@ pub fn levels<S: Scan>(
             let price = (start + 2, price_end.wrapping_sub(start + 2));
             let qty = (price_end + 3, qty_end.wrapping_sub(price_end + 3));
             let (price, qty) = scan.pair(window, price, qty, shapes, &mut bad);
-            sink(price, qty);
+            sink.level(price, qty);
             let next = word(window, qty_end + 1);
             start = qty_end + 3;
             if next & 0xffff != u64::from(u16::from_le_bytes(*b"],")) {

@@ -1,4 +1,5 @@
-//! One property suite, stamped on every instruction set: each primitive equals its scalar twin on any bytes.
+//! One property suite, stamped on every instruction set: each primitive equals its scalar twin on
+//! any bytes.
 
 use super::super::decimal::{self, Shape};
 use super::super::{FrameBuffer, SLACK, Window};
@@ -62,10 +63,15 @@ impl Job for Levels<'_> {
         let mut room = FrameBuffer::default();
         let frame = room.put(self.text);
         let mut all = Vec::new();
-        let end = levels(scan, &frame, 0, (&self.shapes.0, &self.shapes.1), |p, q| {
-            all.push((p, q));
-        })?;
+        let shapes = (&self.shapes.0, &self.shapes.1);
+        let end = levels(scan, &frame, 0, shapes, &mut all)?;
         Some((end, all))
+    }
+}
+
+impl Sink for Vec<(i64, i64)> {
+    fn level(&mut self, price: i64, qty: i64) {
+        self.push((price, qty));
     }
 }
 

@@ -4,15 +4,17 @@
 //!   0        assembled            start                end                       room
 //!   | ....... | fragments so far | .. | unread bytes .. | free: read the socket here | SLACK |
 //! ```
-//! The socket is read straight into the free part; a message that came in one frame is handed out where it lies, as a
-//! [`Frame`]. Fragments are moved together in the buffer. When everything was read the buffer starts again at its
-//! beginning, so a quiet connection lives in the first pages (and in the cache); the unread rest is moved down only
-//! when the free part runs short. Control frames are surfaced between messages, also between fragments.
+//! The socket is read straight into the free part; a message that came in one frame is handed out
+//! where it lies, as a [`Frame`]. Fragments are moved together in the buffer. When everything was
+//! read the buffer starts again at its beginning, so a quiet connection lives in the first pages
+//! (and in the cache); the unread rest is moved down only when the free part runs short. Control
+//! frames are surfaced between messages, also between fragments.
 //!
-//! Strict where the other side could be broken or hostile: a masked frame, a reserved bit, a reserved opcode, a
-//! control frame that is long or fragmented, a continuation of nothing or a message inside a message is `BadFrame`; a
-//! message beyond the limit is `TooLong`. After a fault the receiver gives only that fault: the stream has lost its
-//! framing. Text is not checked for UTF-8 here; the readers behind do (the fast road admits ASCII only).
+//! Strict where the other side could be broken or hostile: a masked frame, a reserved bit, a
+//! reserved opcode, a control frame that is long or fragmented, a continuation of nothing or a
+//! message inside a message is `BadFrame`; a message beyond the limit is `TooLong`. After a fault
+//! the receiver gives only that fault: the stream has lost its framing. Text is not checked for
+//! UTF-8 here; the readers behind do (the fast road admits ASCII only).
 //!
 //! No extension is ever offered, so compression cannot appear. RFC 6455.
 
@@ -159,7 +161,8 @@ impl Receiver {
     fn advance(&mut self) -> Result<Option<Found>, FaultKind> {
         loop {
             if self.start == self.end {
-                // Nothing unread: begin again at the front (behind the fragments, if there are any).
+                // Nothing unread: begin again at the front (behind the fragments, if there are
+                // any).
                 self.rewind();
                 return Ok(None);
             }
@@ -248,6 +251,15 @@ impl Receiver {
             },
             short => (2, u64::from(short)),
         };
+        // Lengths are written in the fewest bytes, or the frame is broken.
+        let fewest = match second {
+            126 => 126,
+            127 => 1 << 16,
+            _ => 0,
+        };
+        if len < fewest {
+            return Err(FaultKind::BadFrame);
+        }
         self.judge(last, opcode, len)?;
         let header = Header {
             last,
@@ -285,7 +297,8 @@ impl Receiver {
     fn give(&mut self, found: Found) -> Result<Option<Message<'_>>, Fault> {
         match found {
             Found::Message { opcode, from, len } => {
-                // The slack exists: `space` and `filled` never let a payload reach into the last SLACK bytes.
+                // The slack exists: `space` and `filled` never let a payload reach into the last
+                // SLACK bytes.
                 let fault = Fault::new(from, FaultKind::BadFrame);
                 let frame = Frame::new(&mut self.room[from..], len).ok_or(fault)?;
                 Ok(Some(if opcode == 1 {
@@ -316,7 +329,8 @@ impl Receiver {
     }
 }
 
-/// The sending half: frames are masked into a fixed buffer, from which the caller writes to the socket.
+/// The sending half: frames are masked into a fixed buffer, from which the caller writes to the
+/// socket.
 #[derive(Debug)]
 pub struct Sender {
     room: Box<[u8]>,

@@ -44,7 +44,8 @@ fn feed(receiver: &mut Receiver, bytes: &[u8], chunks: &[usize]) -> Result<Vec<S
     Ok(all)
 }
 
-/// Encodes by the library, cutting data messages into the given number of fragments with pings between them.
+/// Encodes by the library, cutting data messages into the given number of fragments with pings
+/// between them.
 fn encode(said: &Said, fragments: usize, pings: bool, out: &mut Vec<u8>) -> Vec<Said> {
     let mut heard = Vec::new();
     let (payload, opcode) = match said {
@@ -131,10 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn small_chunks_cut_anywhere(
-        all in proptest::collection::vec((said(), 1usize..4, any::<bool>()), 1..4),
-        chunk in 1usize..9,
-    ) {
+    fn small_chunks_cut_anywhere(all in proptest::collection::vec((said(), 1usize..4, any::<bool>()), 1..4), chunk in 1usize..9) {
         let mut wire = Vec::new();
         let mut want = Vec::new();
         for (said, fragments, pings) in &all {
@@ -158,10 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn what_we_send_the_library_reads(
-        payload in proptest::collection::vec(b' '..b'~', 0..70_000),
-        key in any::<u32>(),
-    ) {
+    fn what_we_send_the_library_reads(payload in proptest::collection::vec(b' '..b'~', 0..70_000), key in any::<u32>()) {
         let mut sender = Sender::new(80_000);
         let mut key = key;
         sender.text(&payload, &mut key).unwrap();
@@ -199,7 +194,17 @@ impl std::io::Write for Duplex {
 
 #[test]
 fn each_broken_frame_is_refused() {
-    let cases: [(&str, &[u8], FaultKind); 12] = [
+    let cases: [(&str, &[u8], FaultKind); 14] = [
+        (
+            "length in too many bytes",
+            &[0x81, 126, 0, 5],
+            FaultKind::BadFrame,
+        ),
+        (
+            "control length in too many bytes",
+            &[0x88, 126, 0, 2, 3, 4],
+            FaultKind::BadFrame,
+        ),
         ("masked", &[0x81, 0x80, 0, 0, 0, 0], FaultKind::BadFrame),
         ("rsv1", &[0xc1, 0], FaultKind::BadFrame),
         ("rsv2", &[0xa1, 0], FaultKind::BadFrame),
