@@ -447,7 +447,11 @@ fn prints() -> Vec<String> {
             let row = |k: u64| {
                 format!(
                     r#"{{"T":1790000000{:03},"s":"BTCUSDT","S":"{}","v":"0.{:03}","p":"8{:04}.{}0"}}"#,
-                    (i + k) % 1000, if (i + k) % 3 == 0 { "Sell" } else { "Buy" }, (i * 17 + k) % 1000, (i * 29) % 10_000, k
+                    (i + k) % 1000,
+                    if (i + k) % 3 == 0 { "Sell" } else { "Buy" },
+                    (i * 17 + k) % 1000,
+                    (i * 29) % 10_000,
+                    k
                 )
             };
             let rows = (0..1 + i % 3).map(row).collect::<Vec<_>>().join(",");

@@ -855,3 +855,44 @@ fn subscriptions_stay_within_the_venue_s_limits() {
         r#"{"op":"subscribe","args":["orderbook.200.BTCUSDT"]}"#
     );
 }
+
+/// Counts what this thread asks of the allocator.
+struct Counting;
+
+thread_local! {
+    static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+// SAFETY: every call is the system allocator's with the same arguments.
+unsafe impl std::alloc::GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
+        let _ = ASKED.try_with(|n| n.set(n.get() + 1));
+        // SAFETY: as the caller promises.
+        unsafe { std::alloc::System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: std::alloc::Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { std::alloc::System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn neither_road_allocates() {
+    let mut decoder = decoder(&["BTC"]);
+    let mut room = FrameBuffer::with_capacity(1 << 16);
+    let before = ASKED.get();
+    for _ in 0..3 {
+        for frame in CHANNELS {
+            let fast = decoder.decode(RECV, room.put(frame.as_bytes())).unwrap();
+            assert!(matches!(fast.road, Road::Fast | Road::Ignored));
+            let other = decoder.decode_tolerant(RECV, room.put(frame.as_bytes()));
+            assert!(other.is_ok());
+        }
+    }
+    assert_eq!(ASKED.get(), before);
+    drop(vec![0u8; 9]);
+    assert_eq!(ASKED.get(), before + 1, "the counter counts");
+}

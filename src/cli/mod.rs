@@ -2,6 +2,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::float_arithmetic,
     reason = "the command line talks to people"
 )]
 

@@ -12,7 +12,6 @@ pub mod taped;
 
 use crate::event::Event;
 use crate::idle::Strategy;
-use crate::market::SymbolId;
 use crate::ring::Producer;
 use crate::sync::{Flag, Tally};
 use crate::time::{Clock, Nanos, mono_now};
@@ -118,6 +117,8 @@ struct Line {
     pinged: Nanos,
     wished: bool,
     ups: u64,
+    /// When each symbol's book was last asked for anew.
+    resynced: Vec<Nanos>,
 }
 
 impl<C: Clock> Feed<C> {
@@ -131,6 +132,7 @@ impl<C: Clock> Feed<C> {
             pinged: Nanos::ZERO,
             wished: false,
             ups: 0,
+            resynced: vec![Nanos::ZERO; self.script.resync.len()],
         };
         let mut idle_turns = 0;
         while !self.stop.is_up() {
@@ -212,10 +214,7 @@ impl<C: Clock> Feed<C> {
                 return true;
             }
         };
-        if let Some(symbol) = self.lane.take_resync() {
-            self.resync(line, symbol);
-        }
-        worked | self.flush(line)
+        worked | self.resync(line) | self.flush(line)
     }
 
     /// Every message that is complete.
@@ -260,17 +259,28 @@ impl<C: Clock> Feed<C> {
         self.script.ping = ping;
     }
 
-    fn resync(&mut self, line: &mut Line, symbol: SymbolId) {
-        let Some(place) = self.script.resync.get_mut(usize::from(symbol.0)) else {
-            return;
-        };
-        let texts = core::mem::take(place);
-        for text in &texts {
-            self.send(line, text.as_bytes());
+    /// Asks anew for the books that broke, each at most once a second: a venue that keeps sending what does not fit
+    /// must not be flooded with our subscriptions.
+    fn resync(&mut self, line: &mut Line) -> bool {
+        let mut asked = false;
+        for symbol in 0..line.resynced.len() {
+            if !self.lane.resync().get(symbol).is_some_and(|wanted| *wanted) {
+                continue;
+            }
+            let now = mono_now();
+            if now.since(line.resynced[symbol]) < Nanos::SECOND {
+                continue;
+            }
+            line.resynced[symbol] = now;
+            self.lane.resync()[symbol] = false;
+            let texts = core::mem::take(&mut self.script.resync[symbol]);
+            for text in &texts {
+                self.send(line, text.as_bytes());
+            }
+            self.script.resync[symbol] = texts;
+            asked = true;
         }
-        if let Some(place) = self.script.resync.get_mut(usize::from(symbol.0)) {
-            *place = texts;
-        }
+        asked
     }
 
     /// Queues a message and tapes it.

@@ -170,7 +170,7 @@ impl Shard {
         head.now = head.now.max(event.recv);
         head.kinds[event.kind() as usize] += 1;
         match event.body() {
-            Body::Tick => return tick(head, rooms, out),
+            Body::Tick => return tick(head, rooms, self.venue, out),
             Body::Connect(line) => head.connection(line, true),
             Body::Disconnect(line) => head.connection(line, false),
             body => {
@@ -289,10 +289,10 @@ fn publish_headlines(head: &mut Head, symbol: usize, room: &mut Room, out: &mut 
 }
 
 /// Ten milliseconds went by.
-fn tick(head: &mut Head, rooms: &mut [Room], out: &mut impl Publish) {
+fn tick(head: &mut Head, rooms: &mut [Room], venue: VenueId, out: &mut impl Publish) {
     head.ticks += 1;
     for (symbol, room) in rooms.iter_mut().enumerate() {
-        room.tick(head.now, head.ticks, symbol as u64);
+        room.tick(head.now, head.ticks, symbol as u64, venue);
         if room.refresh(head.now, head.flags()) {
             publish_headlines(head, symbol, room, out);
         }

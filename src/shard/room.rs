@@ -10,6 +10,7 @@ use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
 use crate::inventory::params::{Choice, Params};
+use crate::market::VenueId;
 use crate::num::{Px, Qty, Usd};
 use crate::shm::record::Wide;
 use crate::signal::streams::Streams;
@@ -47,6 +48,15 @@ struct Row {
     maintenance_e6: u32,
 }
 
+const NO_TIER: Tier = Tier {
+    row: 0,
+    cap: Usd::ZERO,
+    leverage_e2: 0,
+    maintenance_e6: 0,
+    deduction: Usd::ZERO,
+    floor: Usd::ZERO,
+};
+
 /// One symbol. All zeros is "nothing heard"; `params` are set when the shard is built.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -79,6 +89,8 @@ pub(super) struct Room {
     gap_until: Nanos,
     /// 1 when something changed since the last wide record.
     pub(super) changed: u64,
+    /// 1 when margin rows came since the last tick.
+    tiers_new: u64,
     /// 1 when a sweep asks for a refresh of the map's readings.
     swept: u64,
     /// Conservation checks that failed, each followed by a re-seed.
@@ -115,7 +127,7 @@ impl Room {
                 self.inventory[0].liquidation(now, holder, price, qty, &self.params);
             }
             Body::Instrument(terms) => self.tick = terms.tick,
-            Body::Tier(tier) => self.on_tier(event, tier),
+            Body::Tier(tier) => self.on_tier(tier),
             Body::Gap(gap) => self.on_gap(now, gap),
             Body::Bbo(_) => self.streams.confirm(now),
             // Heard and kept on the tape; their models come with their venues.
@@ -161,7 +173,7 @@ impl Room {
         }
     }
 
-    fn on_tier(&mut self, event: &Event, tier: &Tier) {
+    fn on_tier(&mut self, tier: &Tier) {
         if tier.row == 0 {
             self.tiers.clear();
         }
@@ -174,21 +186,26 @@ impl Room {
         };
         // LIMIT: rows beyond the table are for positions that nobody's prior mix contains.
         let _ = self.tiers.push(row);
-        if event.is_last() {
-            let mut rows = [*tier; TIERS];
-            for (number, (to, from)) in rows.iter_mut().zip(self.tiers.as_slice()).enumerate() {
-                *to = Tier {
-                    row: number as u16,
-                    cap: from.cap,
-                    leverage_e2: from.leverage_e2,
-                    maintenance_e6: from.maintenance_e6,
-                    deduction: from.deduction,
-                    floor: from.floor,
-                };
-            }
-            let known = &rows[..self.tiers.len()];
-            self.params = Params::chosen(&self.choice, super::rule(event.venue), known);
+        // The table is laid when it is whole: at the next tick, whatever frame it came in.
+        self.tiers_new = 1;
+    }
+
+    /// Lays the leverage mix through a margin table that has just come.
+    fn lay_tiers(&mut self, venue: VenueId) {
+        self.tiers_new = 0;
+        let mut rows = [NO_TIER; TIERS];
+        for (number, (to, from)) in rows.iter_mut().zip(self.tiers.as_slice()).enumerate() {
+            *to = Tier {
+                row: number as u16,
+                cap: from.cap,
+                leverage_e2: from.leverage_e2,
+                maintenance_e6: from.maintenance_e6,
+                deduction: from.deduction,
+                floor: from.floor,
+            };
         }
+        let known = &rows[..self.tiers.len()];
+        self.params = Params::chosen(&self.choice, super::rule(venue), known);
     }
 
     fn on_gap(&mut self, now: Nanos, gap: &Gap) {
@@ -209,7 +226,10 @@ impl Room {
     }
 
     /// Ten milliseconds went by.
-    pub(super) fn tick(&mut self, now: Nanos, ticks: u64, symbol: u64) {
+    pub(super) fn tick(&mut self, now: Nanos, ticks: u64, symbol: u64, venue: VenueId) {
+        if self.tiers_new != 0 {
+            self.lay_tiers(venue);
+        }
         self.streams.tick(now);
         self.inventory[0].tick(now, &self.params);
         let turn = ticks + symbol * 7;

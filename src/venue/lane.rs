@@ -51,7 +51,8 @@ pub struct Lane {
     symbols: u16,
     /// What it has seen.
     pub counts: Counts,
-    resync: Option<SymbolId>,
+    /// Books that must be subscribed anew, by symbol.
+    resync: Vec<bool>,
     /// Bit per `Stream` that was subscribed on this connection.
     carried: u8,
     own: Vec<Event>,
@@ -78,7 +79,7 @@ impl Lane {
             number,
             symbols,
             counts: Counts::default(),
-            resync: None,
+            resync: vec![false; usize::from(symbols)],
             carried: 0,
             own: Vec::with_capacity(1 + STREAMS.len() * usize::from(symbols)),
         })
@@ -93,7 +94,12 @@ impl Lane {
                 self.counts.ignored += u64::from(decoded.road == Road::Ignored);
                 self.counts.tolerant += u64::from(decoded.road == Road::Tolerant);
                 self.counts.gaps += u64::from(decoded.gap);
-                self.resync = self.resync.or(decoded.resync);
+                if let Some(wanted) = decoded
+                    .resync
+                    .and_then(|s| self.resync.get_mut(usize::from(s.0)))
+                {
+                    *wanted = true;
+                }
                 decoded.events
             }
             Err(fault) => {
@@ -160,16 +166,16 @@ impl Lane {
     /// The connection is down: merge state and sequences are forgotten, and every symbol hears of the gap.
     pub fn disconnected(&mut self, recv: Nanos) -> &[Event] {
         self.decoder.reset();
-        self.resync = None;
+        self.resync.fill(false);
         self.counts.gaps += 1;
         let (head, first) = (self.head(recv), Body::Disconnect(self.number));
         lost(&mut self.own, head, self.symbols, Some(first), self.carried);
         &self.own
     }
 
-    /// The symbol whose book must be subscribed anew, once.
-    pub fn take_resync(&mut self) -> Option<SymbolId> {
-        self.resync.take()
+    /// Books that must be subscribed anew, by symbol; the feed clears what it has asked for.
+    pub fn resync(&mut self) -> &mut [bool] {
+        &mut self.resync
     }
 
     /// Decimals the venue prints for a symbol's price and quantity.

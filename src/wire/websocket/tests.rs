@@ -132,7 +132,10 @@ proptest! {
     }
 
     #[test]
-    fn small_chunks_cut_anywhere(all in proptest::collection::vec((said(), 1usize..4, any::<bool>()), 1..4), chunk in 1usize..9) {
+    fn small_chunks_cut_anywhere(
+        all in proptest::collection::vec((said(), 1usize..4, any::<bool>()), 1..4),
+        chunk in 1usize..9,
+    ) {
         let mut wire = Vec::new();
         let mut want = Vec::new();
         for (said, fragments, pings) in &all {
@@ -156,7 +159,10 @@ proptest! {
     }
 
     #[test]
-    fn what_we_send_the_library_reads(payload in proptest::collection::vec(b' '..b'~', 0..70_000), key in any::<u32>()) {
+    fn what_we_send_the_library_reads(
+        payload in proptest::collection::vec(b' '..b'~', 0..70_000),
+        key in any::<u32>(),
+    ) {
         let mut sender = Sender::new(80_000);
         let mut key = key;
         sender.text(&payload, &mut key).unwrap();
