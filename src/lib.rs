@@ -1,4 +1,19 @@
 //! isotherm: from exchange frames to a directional bias and a liquidation heatmap in shared memory.
+//!
+//! ```text
+//!   socket -> websocket -> venue decoder -> ring -> shard -> page -> executors, viewers
+//!             (in place)   (SIMD scan)      SPSC    book streams inventory    (other processes,
+//!                                                   heatmap zones cards bias   read-only)
+//! ```
+//! Modules in flow order. Nouns: [`num`], [`time`], [`market`], [`event`], [`health`]. Mechanisms, which know bytes
+//! and memory and never markets: [`sync`], [`arena`], [`ring`], [`shm`], [`wire`], [`idle`], [`measure`]. The flow:
+//! [`venue`] turns bytes into events, [`feed`] is the pinned loop around it, [`book`], [`inventory`], [`heatmap`] and
+//! [`zone`] are the model of the market, [`signal`] and [`bias`] what it means, [`shard`] the one function that steps
+//! them all. Around it: [`tape`] and [`replay`], [`control`], [`sim`], [`config`], [`viewer`], [`run`], [`cli`].
+//!
+//! What no module may do: read a clock, a socket or a file right of the decoder and left of the page; ask for memory
+//! after start on the hot path; use a float between decoder and viewer; publish as zero what is not known. The import
+//! table and the rest of the house rules are tests (`tests/house.rs`). Why things are as they are: `docs/decisions`.
 #![warn(rustdoc::broken_intra_doc_links)]
 
 pub mod arena;

@@ -138,7 +138,7 @@ impl World {
 
     fn draw_map(&mut self, dice: &mut Dice) {
         let heat = &mut *self.heat;
-        (heat.valid, heat.at) = (1, self.now);
+        (heat.valid, heat.observed, heat.at) = (1, 1 << 16, self.now);
         heat.interest_usd = 1_000_000_000_000;
         for side in 0..2 {
             let mut sum = 0;
@@ -285,6 +285,7 @@ fn arbitrary(world: &mut World, numbers: Vec<i64>) {
     s.funding_q32 = take(10);
     let heat = &mut *world.heat;
     heat.valid = 1;
+    heat.observed = 1 << 16;
     for side in 0..2 {
         let mut sum = 0i64;
         for node in 0..NODES {
@@ -334,6 +335,7 @@ fn call(world: &mut World, which: u8, a: i64, b: i64, flip: bool) {
         7 => {
             *world.heat = HeatReading {
                 valid: 1,
+                observed: 1 << 16,
                 at: now,
                 long_usd: a,
                 short_usd: b,

@@ -5,7 +5,7 @@ use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::market::{Holder, Side};
 use crate::num::fixed::{ONE, mul_div};
-use crate::num::log::{BUCKET, return_q32};
+use crate::num::log::{BUCKET, bucket_of, return_q32};
 use crate::num::{Px, Qty, Round};
 use crate::shm::record::{
     HEADLINE_MODEL_WORDS, Headline, MODES, ModeRecord, Wide, ZoneRecord, fnv_words,
@@ -155,6 +155,19 @@ impl Room {
         })
     }
 
+    /// The leverage that the dominant class at a hot zone's peak means at the venue; 0 when there is none.
+    fn leverage_of(&self, zone: &ZoneRecord) -> u16 {
+        let peak = bucket_of(Px::new(zone.peak_e10));
+        let face = self.inventory[0].face(Holder::from_u8(zone.holder), peak);
+        match face {
+            Some((class, _)) if zone.high_e10 != 0 => {
+                let hundredths = self.params.leverage_e2.get(class).copied().unwrap_or(0);
+                (hundredths / 100).clamp(0, u16::MAX.into()) as u16
+            }
+            _ => 0,
+        }
+    }
+
     /// Everything about the symbol.
     pub(super) fn write_wide(&self, now: Nanos, input_seq: u64, shared: u32, wide: &mut Wide) {
         let touch = |side| self.book[0].best(side).map_or(0, |rung| rung.price.get());
@@ -201,10 +214,14 @@ impl Room {
             wide.flags |= score.flags & flag::WARMING;
         }
         let (mark, zones) = (self.mark, &self.zones);
+        let label = |zone: &ZoneRecord| self.leverage_of(zone);
         fill(now, mark, zones.hot_above(), true, &mut wide.hot_above);
         fill(now, mark, zones.hot_below(), false, &mut wide.hot_below);
         fill(now, mark, zones.cold_above(), true, &mut wide.cold_above);
         fill(now, mark, zones.cold_below(), false, &mut wide.cold_below);
+        for zone in wide.hot_above.iter_mut().chain(&mut wide.hot_below) {
+            zone.leverage = label(zone);
+        }
         wide.publish_mono_ns = 0;
     }
 }

@@ -11,6 +11,7 @@ use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
 use crate::inventory::params::{Choice, Params};
 use crate::market::VenueId;
+use crate::num::fixed::{ONE, mul_div};
 use crate::num::{Px, Qty, Usd};
 use crate::shm::record::Wide;
 use crate::signal::streams::Streams;
@@ -260,6 +261,7 @@ impl Room {
         let prior = self.inventory[0].prior_share_e6();
         reading::heat(now, &self.heatmap, self.mark, self.interest, &mut self.heat);
         let lived = now.since(self.seeded) >= LIVE_AFTER;
+        self.heat.observed = mul_div(1_000_000 - prior, ONE, 1_000_000);
         self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
         reading::zones(&self.zones, self.mark, &mut self.zoned);
     }

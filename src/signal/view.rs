@@ -59,6 +59,8 @@ const HEAT_TTL: i64 = 60 * Nanos::SECOND.get();
 pub struct HeatReading {
     /// 1 when the map is LIVE by its own rules.
     pub valid: u64,
+    /// Share of its mass that was observed and is not the documented prior, Q16: no card that reads the map is surer.
+    pub observed: i64,
     /// Shard time of the reading.
     pub at: Nanos,
     /// All forced sales below.
@@ -179,7 +181,8 @@ impl<'a> View<'a> {
         if self.heat.valid == 0 {
             return 0;
         }
-        super::card::fresh(self.now.since(self.heat.at).get(), HEAT_TTL)
+        let fresh = super::card::fresh(self.now.since(self.heat.at).get(), HEAT_TTL);
+        fresh.min(clip(self.heat.observed, 0, ONE))
     }
 
     /// Stamp of the newest among a set of inputs, ns; 0 = none was heard.

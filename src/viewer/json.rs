@@ -23,6 +23,7 @@ fn zone(show: &Show, zone: &ZoneRecord) -> Value {
         "state": named(&ZONE_STATES, zone.state),
         "id": zone.id,
         "age_s": zone.age_s,
+        "leverage": (zone.leverage != 0).then_some(zone.leverage),
     })
 }
 
