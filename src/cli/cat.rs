@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             )
         })?;
         if args.json {
-            println!("{}", serde_json::to_string_pretty(&object(&page)?)?);
+            say!("{}", serde_json::to_string_pretty(&object(&page)?)?);
         } else {
             print(&page)?;
         }
@@ -117,7 +117,7 @@ fn object(page: &PageReader) -> Result<Value> {
 
 fn print(page: &PageReader) -> Result<()> {
     let header = page.header()?;
-    println!(
+    say!(
         "{}  pid {}  {}  heartbeat {} us ago  inputs {}  state hash {:016x}",
         header.build_text(),
         header.pid,
@@ -132,9 +132,9 @@ fn print(page: &PageReader) -> Result<()> {
         .filter(|c| c.value != 0)
         .map(|c| format!("{} {}", c.name, c.value))
         .collect();
-    println!("{}", counters.join("  "));
+    say!("{}", counters.join("  "));
     for (at, show) in shows(page) {
-        print!("{}", text::symbol(&show, &page.wide(at)?, 4));
+        show!("{}", text::symbol(&show, &page.wide(at)?, 4));
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Check { file } => {
             let plan = load(file)?;
-            println!(
+            say!(
                 "{}: good: instance {}, {} symbol(s), {} feed(s)",
                 file.display(),
                 plan.engine.instance,
@@ -65,9 +65,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 plan.feeds.len()
             );
         }
-        What::Show { file: Some(file) } => print!("{}", load(file)?.show()),
-        What::Show { file: None } => print!("{}", Plan::default().show()),
-        What::Example => print!("{}", Plan::example()),
+        What::Show { file: Some(file) } => show!("{}", load(file)?.show()),
+        What::Show { file: None } => show!("{}", Plan::default().show()),
+        What::Example => show!("{}", Plan::example()),
     }
     Ok(())
 }

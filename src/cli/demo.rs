@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         ..Feed::default()
     }];
     let mut shard = Shard::new(&run::setup(&plan)?)?;
-    println!(
+    say!(
         "isotherm {}  demo: seed {}, {}; state {} MiB",
         env!("CARGO_PKG_VERSION"),
         args.seed,
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         eprintln!("isotherm: {line}")
     })
     .context("cannot start the live engine")?;
-    println!(
+    say!(
         "live: {} and {}, {}x real time, two connections; page {}",
         server.ws_url(),
         server.rest_url(),
@@ -141,7 +141,7 @@ fn warm_up(
         }
         if hour % 4 == 0 || hour == i64::from(args.hours) {
             let counts = warm.counts();
-            println!(
+            say!(
                 "warm-up: {hour} h of the exchange in {:.1?}: {} frames, {} inputs, {} faults",
                 started.elapsed(),
                 counts.frames,
@@ -233,9 +233,9 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
 
 /// A pipe: plain lines.
 fn lines(page: &PageReader, started: Instant) -> Result<()> {
-    println!("t+{:<3}s {}", started.elapsed().as_secs(), latency(page));
+    say!("t+{:<3}s {}", started.elapsed().as_secs(), latency(page));
     for (at, show) in shows(page).iter().enumerate() {
-        println!("  {}", text::line(show, &page.wide(at)?));
+        say!("  {}", text::line(show, &page.wide(at)?));
     }
     Ok(())
 }
@@ -243,7 +243,7 @@ fn lines(page: &PageReader, started: Instant) -> Result<()> {
 fn farewell(ended: &Ended, world: &World, speed: u32) -> Result<()> {
     let finished = &ended.finished;
     let ns = |q| finished.latency.value_at_quantile(q) as f64 / 1e3;
-    println!(
+    say!(
         "done: {} inputs, state hash {:016x}; socket read to page p50 {:.1} us, p90 {:.1} us, p99 {:.1} us over {} \
          frames at {speed}x; the exchange stands at {} s of its life",
         finished.shard.input_seq(),

@@ -1,10 +1,23 @@
 //! The command line: one file per subcommand. The only place that prints, and the only one that uses `anyhow`.
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     clippy::float_arithmetic,
     reason = "the command line talks to people"
 )]
+
+/// Prints a line; a reader that has gone away (`| head`) ends the program quietly.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::put(format_args!($($text)*), "\n")
+    };
+}
+
+/// As `say`, without the line's end.
+macro_rules! show {
+    ($($text:tt)*) => {
+        $crate::cli::put(format_args!($($text)*), "")
+    };
+}
 
 mod cat;
 mod config;
@@ -15,6 +28,7 @@ mod sim;
 
 use crate::sync::AtomicBool;
 use clap::{Parser, Subcommand};
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -67,9 +81,34 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("isotherm: {fault:#}");
+            eprintln!("isotherm: {}", chain(&fault));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes, each said once: many causes are already in the text above them.
+fn chain(fault: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in fault.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            let joint = if text.is_empty() { "" } else { ": " };
+            text.push_str(joint);
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Writes to standard output; nobody reading is the end, not a fault.
+fn put(text: std::fmt::Arguments<'_>, end: &str) {
+    let mut out = std::io::stdout().lock();
+    if write!(out, "{text}{end}")
+        .and_then(|()| out.flush())
+        .is_err()
+    {
+        std::process::exit(0);
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let outcome = replay::run(file, args.symbols.as_deref(), args.speed, &mut Nowhere)
             .with_context(|| format!("replay of {name}"))?;
         if args.json {
-            println!("{}", serde_json::to_string_pretty(&object(&outcome))?);
+            say!("{}", serde_json::to_string_pretty(&object(&outcome))?);
         } else {
             print(&name.to_string(), &outcome);
         }
@@ -124,7 +124,7 @@ fn object(outcome: &Outcome) -> Value {
 
 fn print(name: &str, outcome: &Outcome) {
     let counts = &outcome.counts;
-    println!(
+    say!(
         "{name}: {} frames ({} ignored, {} tolerant, {} faults, {} gaps), {} inputs, {} frames/s, state hash {:016x}",
         counts.frames,
         counts.ignored,
@@ -136,14 +136,14 @@ fn print(name: &str, outcome: &Outcome) {
         outcome.shard.state_hash(),
     );
     for (kind, count) in replay::fault_names(counts) {
-        println!("  fault {kind}: {count}");
+        say!("  fault {kind}: {count}");
     }
     if outcome.torn > 0 {
-        println!("  torn end: {} bytes left out", outcome.torn);
+        say!("  torn end: {} bytes left out", outcome.torn);
     }
     for (at, show) in shows(outcome).enumerate() {
         if let Some(wide) = outcome.shard.wide(at) {
-            print!("{}", text::symbol(&show, &wide, 3));
+            show!("{}", text::symbol(&show, &wide, 3));
         }
     }
 }

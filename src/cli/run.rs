@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let ended = live.stop()?;
     let shard = &ended.finished.shard;
-    println!(
+    say!(
         "inputs {}  state hash {:016x}  socket to page p50 {} ns  p99 {} ns",
         shard.input_seq(),
         shard.state_hash(),

@@ -64,8 +64,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         faults,
     };
     let server = Server::start(world, options)?;
-    println!("websocket {}", server.ws_url());
-    println!("rest      {}", server.rest_url());
+    say!("websocket {}", server.ws_url());
+    say!("rest      {}", server.rest_url());
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
@@ -73,9 +73,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     let injected = server.injected();
-    println!(
+    say!(
         "injected  {} gaps, {} disconnects",
-        injected.gaps, injected.disconnects
+        injected.gaps,
+        injected.disconnects
     );
     server.stop()?;
     Ok(())
