@@ -45,3 +45,8 @@ pub mod venue;
 pub mod viewer;
 pub mod wire;
 pub mod zone;
+
+/// The README's executor is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -365,6 +365,12 @@ impl Scores {
         if flags & flag::TIERS_ASSUMED != 0 {
             confidence = confidence.min(TIERS_CAP);
         }
+        // Two of the mode's three windows must have been seen whole; before that there is no evidence to be sure of.
+        let middle = Class::F.windows(mode)[1];
+        let warm = view.streams.returns_known[middle.index()] != 0;
+        if !warm {
+            confidence = 0;
+        }
         let skill = Skill::Unproven;
         score.bias = clip(made.bias, -100, 100) as i8;
         score.confidence = clip(confidence, 0, 100) as u8;
@@ -378,7 +384,7 @@ impl Scores {
         score.verdict = gate(score.ungated, skill);
         score.skill = skill as u8;
         score.flags = flags | flag::LEARNING | flag::UNPROVEN;
-        if u64::from(score.awake) != BUILT {
+        if !warm || u64::from(score.awake) != BUILT {
             score.flags |= flag::WARMING;
         }
         if score.course.exhausted != 0 && score.verdict != word::NO_DATA {
@@ -503,12 +509,14 @@ mod tests {
     }
 
     #[test]
-    fn no_margin_table_caps_confidence_at_fifty() {
+    fn what_is_missing_caps_confidence() {
         use crate::signal::{HeatReading, Streams, ZoneReading, streams::channel};
         let mut scores: Box<Scores> = bytemuck::allocation::zeroed_box();
         let mut streams: Box<Streams> = bytemuck::allocation::zeroed_box();
         streams.sums[crate::signal::Window::M1.index()][channel::BUYS] = 1 << 50;
         let (heat, zones) = (HeatReading::zeroed(), ZoneReading::zeroed());
+        let cold = *streams;
+        streams.returns_known = [1; crate::signal::window::WINDOWS];
         let view = View::new(Nanos::SECOND, &[], &streams, &heat, &zones);
         let made = Composite {
             score: ONE / 2,
@@ -525,5 +533,14 @@ mod tests {
         let assumed = *scores.mode(1);
         assert_eq!((assumed.confidence, assumed.ungated), (50, word::LONG));
         assert_ne!(assumed.flags & flag::TIERS_ASSUMED, 0);
+        let view = View::new(Nanos::SECOND, &[], &cold, &heat, &zones);
+        scores.judge(2, &made, &view, 0);
+        let cold = *scores.mode(2);
+        assert_eq!(
+            (cold.confidence, cold.verdict),
+            (0, word::NO_DATA),
+            "nothing seen yet"
+        );
+        assert_ne!(cold.flags & flag::WARMING, 0);
     }
 }

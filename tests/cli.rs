@@ -1,0 +1,220 @@
+//! The command line as a user meets it: the binary itself, its exit codes, its words, its JSON.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+
+use isotherm::sim::{Params, TopicKind, World};
+use isotherm::time::Nanos;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn isotherm(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A recorded session of two symbols in the documented form, from the built-in exchange.
+fn session(path: &Path, span: Nanos) -> u64 {
+    let mut world = World::new(5, Params::only(&["BTCUSDT", "ETHUSDT"])).unwrap();
+    let (url, conn) = ("wss://stream.bybit.com/v5/public/linear", "one");
+    let start = world.now();
+    let args: Vec<String> = world
+        .topics()
+        .filter(|topic| topic.kind != TopicKind::Kline)
+        .map(|topic| world.topic_name(topic))
+        .collect();
+    let subscribe = json!({ "op": "subscribe", "args": args }).to_string();
+    let mut out = String::new();
+    for (kind, frame) in [("connect", None), ("send", Some(subscribe))] {
+        let line =
+            json!({"recv_ns": start.get(), "kind": kind, "conn": conn, "url": url, "frame": frame});
+        writeln!(out, "{line}").unwrap();
+    }
+    let mut frames = 0;
+    let mut put = |frame: &isotherm::sim::Frame<'_>| {
+        let line = json!({
+            "recv_ns": frame.at.get(), "kind": "recv", "conn": conn, "url": url, "frame": frame.text,
+        });
+        writeln!(out, "{line}").unwrap();
+        frames += 1;
+    };
+    let topics: Vec<_> = world
+        .topics()
+        .filter(|t| t.kind != TopicKind::Kline)
+        .collect();
+    for topic in topics {
+        world.snapshot_frames(topic, &mut put);
+    }
+    world.advance(start.plus(span), &mut put);
+    std::fs::write(path, out).unwrap();
+    frames
+}
+
+#[test]
+fn the_demo_runs_the_live_engine_and_ends_well() {
+    let done = isotherm(&["demo", "--seconds", "3", "--hours", "1"]);
+    let text = words(&done.stdout);
+    assert!(done.status.success(), "{text}{}", words(&done.stderr));
+    assert!(text.contains("live: ws://127.0.0.1:"), "{text}");
+    for symbol in ["BTC", "ETH", "SOL"] {
+        assert!(
+            text.lines()
+                .any(|l| l.trim_start().starts_with(symbol) && l.contains("mark")),
+            "{text}"
+        );
+    }
+    assert!(text.contains("state hash"), "{text}");
+}
+
+#[test]
+fn a_replay_prints_one_object_with_every_promised_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("session.recv.jsonl");
+    let frames = session(&path, Nanos::seconds(120));
+    let name = path.to_str().unwrap();
+    let done = isotherm(&["replay", "--json", name]);
+    assert!(done.status.success(), "{}", words(&done.stderr));
+    let object: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(object["frames"], frames);
+    for zero in ["faults", "gaps", "tolerant"] {
+        assert_eq!(object[zero], 0, "{zero}");
+    }
+    assert_eq!(object["state_hash"].as_str().unwrap().len(), 16);
+    for kind in [
+        "trade",
+        "level",
+        "bbo",
+        "mark",
+        "index",
+        "funding",
+        "interest",
+        "liquidation",
+    ] {
+        assert!(object["events"][kind].is_u64(), "{kind}");
+    }
+    assert_eq!(
+        object["symbols"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        ["BTC", "ETH"]
+    );
+    let btc = &object["symbols"]["BTC"];
+    for text in [
+        "/mark",
+        "/last",
+        "/open_interest/bybit",
+        "/book/bybit/bid",
+        "/book/bybit/ask",
+    ] {
+        let value = btc.pointer(text).and_then(Value::as_str);
+        assert!(
+            value.is_some_and(|v| v.parse::<f64>().unwrap() > 0.0),
+            "{text}: {value:?}"
+        );
+    }
+    for share in [
+        "long_usd",
+        "short_usd",
+        "inert_share",
+        "prior_share",
+        "oi_residual",
+    ] {
+        assert!(
+            btc["map"][share].as_str().unwrap().parse::<f64>().unwrap() >= 0.0,
+            "{share}"
+        );
+    }
+    for zone in btc["zones"].as_array().unwrap() {
+        for text in [
+            "kind",
+            "where",
+            "low",
+            "high",
+            "usd",
+            "distance_bps",
+            "state",
+        ] {
+            assert!(zone[text].is_string(), "{text}: {zone}");
+        }
+        assert_eq!(zone["holder"].is_null(), zone["kind"] == "cold");
+    }
+    for mode in ["scalp", "day", "swing"] {
+        let bias = &btc["bias"][mode];
+        assert!(bias["bias"].is_i64() && bias["confidence"].is_u64() && bias["flags"].is_array());
+        for text in ["p_up", "verdict", "agreement", "state", "motion"] {
+            assert!(bias[text].is_string(), "{text}");
+        }
+        // Two minutes show the fastest mode two of its windows, and the others not.
+        assert!(mode == "scalp" || bias["confidence"] == 0, "{mode}");
+    }
+    let again = isotherm(&["replay", "--json", "--speed", "100x", name]);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["state_hash"], object["state_hash"]);
+}
+
+#[test]
+fn wrong_words_are_answered_with_right_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("isotherm.toml");
+    std::fs::write(&plan, "[engine]\nsymbls = [\"BTC\"]\n").unwrap();
+    let done = isotherm(&["run", "-c", plan.to_str().unwrap()]);
+    assert!(!done.status.success());
+    let text = words(&done.stderr);
+    assert!(
+        text.contains("isotherm.toml:2:1: unknown key \"symbls\""),
+        "{text}"
+    );
+    assert!(text.contains("did you mean \"symbols\""), "{text}");
+
+    let done = isotherm(&["replay", "/no/such/file"]);
+    assert!(!done.status.success());
+    assert!(
+        words(&done.stderr).contains("/no/such/file"),
+        "{}",
+        words(&done.stderr)
+    );
+
+    let done = isotherm(&["cat", "--instance", "nobody-runs-this"]);
+    assert!(!done.status.success());
+    assert!(
+        words(&done.stderr).contains("isotherm run"),
+        "{}",
+        words(&done.stderr)
+    );
+}
+
+#[test]
+fn the_example_plan_is_a_good_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("isotherm.toml");
+    std::fs::write(&plan, isotherm(&["config", "example"]).stdout).unwrap();
+    let done = isotherm(&["config", "check", plan.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", words(&done.stderr));
+    assert!(words(&isotherm(&["config", "show"]).stdout).contains("[model]"));
+}
+
+#[test]
+fn every_subcommand_shows_an_example() {
+    for command in ["demo", "run", "replay", "sim", "cat", "config", "bench"] {
+        let done = isotherm(&[command, "--help"]);
+        let text = words(&done.stdout);
+        assert!(done.status.success(), "{command}: {}", words(&done.stderr));
+        assert!(
+            text.contains("Examples:") && text.contains(&format!("isotherm {command}")),
+            "{text}"
+        );
+    }
+}
