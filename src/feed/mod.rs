@@ -169,12 +169,7 @@ impl<C: Clock> Feed<C> {
         line.pinged = mono_now();
         line.ups += 1;
         self.tape(Piece::Connect, recv, None);
-        push(
-            &mut self.events,
-            self.lane.connected(recv),
-            &self.tally,
-            &self.stop,
-        );
+        push(&mut self.events, self.lane.connected(recv), &self.tally);
         let subscribe = core::mem::take(&mut self.script.subscribe);
         for text in &subscribe {
             self.send(line, text.as_bytes());
@@ -225,12 +220,7 @@ impl<C: Clock> Feed<C> {
                     if !self.taped.put(Piece::Frame, 0, recv, frame.bytes()) {
                         self.tally.set(count::TAPE_FULL, 1);
                     }
-                    push(
-                        &mut self.events,
-                        self.lane.frame(recv, frame),
-                        &self.tally,
-                        &self.stop,
-                    );
+                    push(&mut self.events, self.lane.frame(recv, frame), &self.tally);
                 }
                 Ok(Some(Message::Ping(payload))) => {
                     // A peer that floods us with pings gets its answers dropped, not our memory.
@@ -315,12 +305,7 @@ impl<C: Clock> Feed<C> {
         let recv = self.clock.now();
         line.stream = None;
         self.tape(Piece::Disconnect, recv, Some(reason.as_bytes()));
-        push(
-            &mut self.events,
-            self.lane.disconnected(recv),
-            &self.tally,
-            &self.stop,
-        );
+        push(&mut self.events, self.lane.disconnected(recv), &self.tally);
         self.report(line);
     }
 
@@ -347,11 +332,12 @@ impl<C: Clock> Feed<C> {
     }
 }
 
-/// Puts a group into the ring, waiting for room: the socket's buffer fills next, and nothing is lost.
-fn push(events: &mut Producer<Event>, group: &[Event], tally: &Tally<{ count::ALL }>, stop: &Flag) {
+/// Puts a group into the ring, waiting for room: the socket's buffer fills next, and nothing is lost. Not even at
+/// the end: the group is on the tape already, and the shard drains its rings after the feeds have stopped.
+fn push(events: &mut Producer<Event>, group: &[Event], tally: &Tally<{ count::ALL }>) {
     while !events.push_all(group) {
         tally.add(count::RING_FULL, 1);
-        if stop.is_up() {
+        if events.is_abandoned() {
             return;
         }
         std::thread::yield_now();

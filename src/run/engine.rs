@@ -13,7 +13,7 @@ use crate::shard::Shard;
 use crate::shm::page::{counter, status};
 use crate::shm::writer::PageWriter;
 use crate::sync::{Flag, Tally};
-use crate::tape::Grid;
+use crate::tape::{Grid, Journal, Turn};
 use crate::time::{Clock, Nanos, TICK, mono_now};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
@@ -79,6 +79,8 @@ struct Pulse {
     count: Nanos,
     latency: Histogram<u64>,
     taped: bool,
+    /// The run of turns that still grows.
+    runs: Journal,
 }
 
 impl<C: Clock> Engine<C> {
@@ -91,6 +93,7 @@ impl<C: Clock> Engine<C> {
             count: Nanos::ZERO,
             latency: latencies(),
             taped: self.journal.is_on(),
+            runs: Journal::default(),
         };
         let mut idle_turns = 0;
         loop {
@@ -107,6 +110,8 @@ impl<C: Clock> Engine<C> {
             idle_turns += 1;
             self.idle.idle(idle_turns);
         }
+        let open = pulse.runs.close();
+        self.write(open);
         self.page
             .heartbeat(mono_now(), self.shard.input_seq(), self.shard.state_hash());
         let tape_whole = pulse.taped
@@ -136,8 +141,34 @@ impl<C: Clock> Engine<C> {
             let at = first.plus(Nanos::new(turn.saturating_mul(TICK.get())));
             self.shard.step(&Event::tick(at), &mut self.page);
         }
-        let _ = self.journal.put_for(0, Piece::Ticks, ticks, first, &[]);
+        self.note(
+            Turn::Tick {
+                first,
+                count: ticks,
+            },
+            pulse,
+        );
         true
+    }
+
+    /// Journals what was just stepped; a run goes to the tape when another begins.
+    fn note(&mut self, turn: Turn, pulse: &mut Pulse) {
+        let done = pulse.runs.note(turn);
+        self.write(done);
+    }
+
+    /// A piece that does not fit ends the tape, which `Finished` tells.
+    fn write(&mut self, run: Option<Turn>) {
+        let _ = match run {
+            None => return,
+            Some(Turn::Tick { first, count }) => {
+                self.journal.put_for(0, Piece::Ticks, count, first, &[])
+            }
+            Some(Turn::Ring { ring, groups }) => {
+                self.journal
+                    .put_for(ring, Piece::Order, groups, Nanos::ZERO, &[])
+            }
+        };
     }
 
     fn drain(&mut self, pulse: &mut Pulse) -> bool {
@@ -149,10 +180,8 @@ impl<C: Clock> Engine<C> {
             }
             if groups > 0 {
                 worked = true;
-                let number = u8::try_from(ring).unwrap_or(u8::MAX);
-                let _ = self
-                    .journal
-                    .put_for(number, Piece::Order, groups, Nanos::ZERO, &[]);
+                let ring = u8::try_from(ring).unwrap_or(u8::MAX);
+                self.note(Turn::Ring { ring, groups }, pulse);
             }
         }
         worked
@@ -192,6 +221,9 @@ impl<C: Clock> Engine<C> {
             return;
         }
         pulse.count = mono;
+        // A tape that is cut off shall miss little of the journal.
+        let open = pulse.runs.close();
+        self.write(open);
         let sum = |place| {
             self.tallies
                 .iter()
