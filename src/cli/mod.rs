@@ -19,6 +19,7 @@ macro_rules! show {
     };
 }
 
+mod bench;
 mod cat;
 mod config;
 mod demo;
@@ -39,6 +40,7 @@ Examples:
   isotherm sim --speed 10                        the built-in exchange as a server
   isotherm run -c isotherm.toml                  a live instance
   isotherm cat                                   what a running instance says now
+  isotherm bench                                 what this machine makes of it, in nanoseconds
   isotherm config example > isotherm.toml        a commented plan to start from
 
 The page's format for executors: docs/PAGE.md and include/isotherm.h.";
@@ -63,6 +65,8 @@ enum Command {
     Sim(sim::Args),
     /// Print what a running instance publishes
     Cat(cat::Args),
+    /// Measure this machine: hops, frame to reader, saturation
+    Bench(bench::Args),
     /// Check, show or write plans
     Config(config::Args),
 }
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Cat(args) => cat::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Config(args) => config::run(&args),
     };
     match done {

@@ -4,6 +4,7 @@
 //! numbers are feed numbers; the ring behind the last feed carries REST answers. `Live::stop` ends them in the order
 //! the data flows: feeds and control first, then the shard when its rings are empty, then the tape with its End.
 
+pub mod bench;
 pub mod engine;
 pub mod taping;
 pub mod warm;
