@@ -48,10 +48,12 @@ pub mod count {
 }
 
 /// What a feed says to the control thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     /// The feed that wants a connection.
     pub feed: usize,
+    /// What came with the last connection: given back where memory may be released.
+    pub spent: Vec<u8>,
 }
 
 /// A connected socket and what was read past the handshake.
@@ -111,6 +113,8 @@ const SEND_MAX: usize = 1 << 20;
 /// The connection of the moment.
 struct Line {
     stream: Option<TcpStream>,
+    /// First bytes of the connection, used up.
+    early: Vec<u8>,
     receiver: websocket::Receiver,
     sender: websocket::Sender,
     mask: u32,
@@ -126,6 +130,7 @@ impl<C: Clock> Feed<C> {
     pub fn run(mut self) {
         let mut line = Line {
             stream: None,
+            early: Vec::new(),
             receiver: websocket::Receiver::new(websocket::MESSAGE_MAX),
             sender: websocket::Sender::new(SEND_MAX),
             mask: 0x9e37_79b9 ^ (self.number as u32 + 1),
@@ -155,7 +160,10 @@ impl<C: Clock> Feed<C> {
     fn connect(&mut self, line: &mut Line) -> bool {
         if !line.wished {
             // A full channel means that the wish is already there.
-            let _ = self.wishes.try_send(Wish { feed: self.number });
+            let _ = self.wishes.try_send(Wish {
+                feed: self.number,
+                spent: core::mem::take(&mut line.early),
+            });
             line.wished = true;
         }
         let Ok(ready) = self.ready.try_recv() else {
@@ -164,6 +172,7 @@ impl<C: Clock> Feed<C> {
         line.wished = false;
         let recv = self.clock.now();
         let up = line.receiver.restart(&ready.early).is_ok();
+        line.early = ready.early;
         line.sender.clear();
         line.stream = Some(ready.stream);
         line.pinged = mono_now();
