@@ -146,12 +146,20 @@ fn print(args: &Args, all: &Measured) {
     }
     say!(
         "\nframe due -> headline with the reader, ns, {} frames/s\n{:<38} {:>7} {:>7} {:>7} {:>9}   bytes/frame",
-        args.rate, "", "p50", "p90", "p99", "p99.9"
+        args.rate,
+        "",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9"
     );
     let line = |name: &str, tail: &Tail, rest: &str| {
         say!(
             "  {name:<36} {:>7} {:>7} {:>7} {:>9}   {rest}",
-            tail.p50, tail.p90, tail.p99, tail.p999
+            tail.p50,
+            tail.p90,
+            tail.p99,
+            tail.p999
         );
     };
     line("jitter: the same loop, empty", &all.jitter, "");
@@ -166,7 +174,11 @@ fn print(args: &Args, all: &Measured) {
     }
     say!(
         "\nsaturation, everything that was sent was stepped\n{:<38} {:>12} {:>12} {:>9} {:>12}",
-        "", "frames/s", "events/s", "ns/frame", "headlines/s"
+        "",
+        "frames/s",
+        "events/s",
+        "ns/frame",
+        "headlines/s"
     );
     for row in &all.rows {
         let flood = &row.flood;
