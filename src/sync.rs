@@ -12,6 +12,9 @@ pub use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
+/// A flag that a signal handler raises: always the machine's, because no model runs signal handlers.
+pub use core::sync::atomic::AtomicBool as SignalFlag;
+
 /// Tells the processor (or the model checker) that this thread waits for another one.
 #[inline]
 pub fn spin() {

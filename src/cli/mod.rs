@@ -27,7 +27,7 @@ mod replay;
 mod run;
 mod sim;
 
-use crate::sync::AtomicBool;
+use crate::sync::SignalFlag;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -118,8 +118,8 @@ fn put(text: std::fmt::Arguments<'_>, end: &str) {
 }
 
 /// A flag that SIGINT and SIGTERM raise.
-fn stop_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
+fn stop_signal() -> anyhow::Result<Arc<SignalFlag>> {
+    let flag = Arc::new(SignalFlag::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
@@ -127,7 +127,7 @@ fn stop_signal() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// True once a stop signal came.
-fn stopped(flag: &AtomicBool) -> bool {
+fn stopped(flag: &SignalFlag) -> bool {
     // ORDER: relaxed: the flag stands for itself; nothing is read on the strength of it.
     flag.load(crate::sync::Ordering::Relaxed)
 }

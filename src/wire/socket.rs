@@ -3,7 +3,7 @@
 //! The handshake is the tungstenite library's, step by step through its `HandshakeMachine`, because
 //! the first frames often arrive in the same packet as the answer: what was read behind the answer
 //! is given back and belongs at the front of the receiver. Afterwards the socket is non-blocking
-//! with Nagle off, and [`read`] and [`write`] make one system call each and nothing else.
+//! with Nagle off, and [`read()`] and [`write()`] make one system call each and nothing else.
 //!
 //! Only `ws://` for now: a venue is reached through a local TLS proxy (`wss://` is refused with a
 //! sentence that says so).
