@@ -1,0 +1,195 @@
+//! guard: fixed inputs through the hot functions, for counting instructions. `bench/guard.sh` runs it under callgrind,
+//! which is told to count inside [`counted`] only.
+//!
+//!     cargo bench --bench guard             names the cases, runs each once
+//!     guard CASE                            runs one: what the script does
+//!
+//! Instructions do not depend on neighbours, clocks or luck: the same build gives the same count, so two per cent more
+//! is somebody's doing. They are not time: for time see `step` and `isotherm bench`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and stops where it fails"
+)]
+#![allow(missing_docs, reason = "a bench")]
+
+use isotherm::event::{ALONE, Event, Kind};
+use isotherm::market::VenueId;
+use isotherm::run::warm::Warm;
+use isotherm::shard::{Setup, Shard};
+use isotherm::shm::record::Nowhere;
+use isotherm::sim::{Params, TopicKind, World};
+use isotherm::time::{Nanos, TICK};
+use isotherm::venue::lane::Lane;
+use isotherm::wire::{FrameBuffer, scan::Isa};
+use std::hint::black_box;
+
+/// Inputs of a case.
+const INPUTS: usize = 400;
+/// Virtual minutes that warm the shard of the step cases.
+const WARM_MINUTES: i64 = 5;
+
+/// What is fed: frames to a lane, or events to a shard.
+#[derive(Clone, Copy)]
+enum Case {
+    Decode(TopicKind),
+    Step(Kind),
+}
+
+const CASES: [(&str, Case); 11] = [
+    ("decode-trades", Case::Decode(TopicKind::Trades)),
+    ("decode-book", Case::Decode(TopicKind::Book)),
+    ("decode-ticker", Case::Decode(TopicKind::Ticker)),
+    ("decode-liquidation", Case::Decode(TopicKind::Liquidation)),
+    ("step-trade", Case::Step(Kind::Trade)),
+    ("step-level", Case::Step(Kind::Level)),
+    ("step-bbo", Case::Step(Kind::Bbo)),
+    ("step-mark", Case::Step(Kind::Mark)),
+    ("step-interest", Case::Step(Kind::Interest)),
+    ("step-liquidation", Case::Step(Kind::Liquidation)),
+    ("step-tick", Case::Step(Kind::Tick)),
+];
+
+/// The one place where instructions are counted: found by its name.
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn guard_counted_decode(lane: &mut Lane, room: &mut FrameBuffer, frames: &[String]) -> u64 {
+    let mut events = 0;
+    for (turn, text) in frames.iter().enumerate() {
+        let frame = room.put(text.as_bytes());
+        let at = Nanos::seconds(1_000 + turn as i64);
+        events += black_box(lane.frame(at, frame)).len() as u64;
+    }
+    events
+}
+
+/// See [`guard_counted_decode`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn guard_counted_step(shard: &mut Shard, events: &[Event]) -> u64 {
+    for event in events {
+        shard.step(event, &mut Nowhere);
+    }
+    shard.state_hash()
+}
+
+fn symbols() -> Vec<String> {
+    vec!["BTC".to_string()]
+}
+
+fn world() -> World {
+    World::new(17, Params::only(&["BTCUSDT"]).stormy()).unwrap()
+}
+
+/// Frames of three minutes, of one kind or of all, a snapshot before them where there is one.
+fn frames(world: &mut World, want: Option<TopicKind>) -> Vec<String> {
+    let mut all = Vec::new();
+    let wanted = |kind| want.is_none_or(|want| want == kind) && kind != TopicKind::Kline;
+    let topics: Vec<_> = world.topics().filter(|t| wanted(t.kind)).collect();
+    for topic in topics {
+        world.snapshot_frames(topic, &mut |frame| all.push(frame.text.to_string()));
+    }
+    let until = world.now().plus(Nanos::new(3 * Nanos::MINUTE.get()));
+    world.advance(until, &mut |frame| {
+        if wanted(frame.topic.kind) {
+            all.push(frame.text.to_string());
+        }
+    });
+    all
+}
+
+/// Liquidations are rare even in a storm: these are written here, in the exchange's form.
+fn liquidations() -> Vec<String> {
+    let one = |turn: usize| {
+        let side = ["Buy", "Sell"][turn % 2];
+        let (size, price) = (1 + turn * 7 % 900, 64_000 + turn * 37 % 1_000);
+        format!(
+            r#"{{"T":{},"s":"BTCUSDT","S":"{side}","v":"0.{size:03}","p":"{price}.10"}}"#,
+            1_767_225_600_000 + turn as u64 * 450
+        )
+    };
+    let frame = |turn: usize| {
+        let some: Vec<String> = (0..1 + turn % 3).map(|n| one(turn * 3 + n)).collect();
+        format!(
+            r#"{{"topic":"allLiquidation.BTCUSDT","type":"snapshot","ts":{},"data":[{}]}}"#,
+            1_767_225_600_001 + turn as u64 * 500,
+            some.join(",")
+        )
+    };
+    (0..INPUTS).map(frame).collect()
+}
+
+fn decode(kind: TopicKind) -> u64 {
+    let mut frames = match kind {
+        TopicKind::Liquidation => liquidations(),
+        _ => frames(&mut world(), Some(kind)),
+    };
+    frames.truncate(INPUTS);
+    assert!(frames.len() > 20, "{} frames", frames.len());
+    let mut lane = Lane::new(VenueId::BYBIT, &symbols(), 0).unwrap();
+    let mut room = FrameBuffer::with_capacity(64 << 10);
+    let events = guard_counted_decode(&mut lane, &mut room, &frames);
+    assert!(events as usize >= frames.len() / 2, "{events} events");
+    assert_eq!((lane.counts.faults, lane.counts.tolerant), (0, 0));
+    frames.len() as u64
+}
+
+fn step(kind: Kind) -> u64 {
+    let mut world = world();
+    let mut shard = Shard::new(&Setup::new(symbols(), VenueId::BYBIT)).unwrap();
+    let mut warm = Warm::connect(&mut world, &mut shard, &symbols()).unwrap();
+    let until = world
+        .now()
+        .plus(Nanos::new(WARM_MINUTES * Nanos::MINUTE.get()));
+    warm.advance(&mut world, &mut shard, until);
+    let mut lane = Lane::new(VenueId::BYBIT, &symbols(), 0).unwrap();
+    let mut buffer = Vec::new();
+    let mut at = shard.now();
+    let mut events = Vec::new();
+    let frames = match kind {
+        Kind::Liquidation => liquidations(),
+        _ => frames(&mut world, None),
+    };
+    for text in frames {
+        for event in lane.text(at, text.as_bytes(), &mut buffer) {
+            if event.kind() == kind && events.len() < INPUTS {
+                at = at.plus(Nanos::MICRO);
+                let mut event = *event;
+                event.recv = at;
+                // Levels keep their frames; others are frames of their own.
+                if kind != Kind::Level {
+                    event.bits = ALONE;
+                }
+                events.push(event);
+            }
+        }
+    }
+    if kind == Kind::Tick {
+        let tick = |turn| Event::tick(at.plus(Nanos::new(TICK.get() * turn)));
+        events = (1..=INPUTS as i64).map(tick).collect();
+    }
+    assert!(events.len() > 20, "{} events", events.len());
+    black_box(guard_counted_step(&mut shard, &events));
+    events.len() as u64
+}
+
+fn run(case: Case) -> u64 {
+    match case {
+        Case::Decode(kind) => decode(kind),
+        Case::Step(kind) => step(kind),
+    }
+}
+
+fn main() {
+    let asked: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    println!("scanner {}", Isa::detect().name());
+    for (name, case) in CASES {
+        if asked.is_empty() || asked.iter().any(|arg| arg == name) {
+            println!("{name} inputs {}", run(case));
+        }
+    }
+}
