@@ -14,7 +14,7 @@
 )]
 #![allow(missing_docs, reason = "a bench")]
 
-use isotherm::event::{ALONE, Event, Kind};
+use isotherm::event::{ALONE, Event, Kind, SNAPSHOT};
 use isotherm::market::VenueId;
 use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
@@ -153,7 +153,9 @@ fn step(kind: Kind) -> u64 {
     };
     for text in frames {
         for event in lane.text(at, text.as_bytes(), &mut buffer) {
-            if event.kind() == kind && events.len() < INPUTS {
+            // A whole image is rare, and would be all there is room for.
+            let wanted = event.kind() == kind && event.bits & SNAPSHOT == 0;
+            if wanted && events.len() < INPUTS {
                 at = at.plus(Nanos::MICRO);
                 let mut event = *event;
                 event.recv = at;

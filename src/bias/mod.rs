@@ -201,6 +201,13 @@ const fn hundredths(score: i64) -> i8 {
 }
 
 impl Scores {
+    /// True when [`Scores::refresh`] has something to do at `now`: asked first, a frame in between costs one compare.
+    #[must_use]
+    #[inline]
+    pub const fn is_due(&self, now: Nanos) -> bool {
+        now.get() >= self.next
+    }
+
     /// Brings the scores to `now`; true when a mode's published answer changed. `flags` are the symbol's. Streams
     /// must have been rolled to `now` (`Streams::tick`).
     pub fn refresh(&mut self, now: Nanos, view: &View<'_>, flags: u32) -> bool {

@@ -147,6 +147,7 @@ impl Shard {
         head.state_hash = FNV_START;
         for room in rooms {
             room.choice = setup.choice;
+            room.reach = [reading::NOWHERE; 2];
             room.params = Params::chosen(&setup.choice, rule(setup.venue), &[]);
         }
         Ok(Self {

@@ -125,14 +125,18 @@ fn e6(share: i64) -> u32 {
 }
 
 impl Room {
+    /// Distance to the nearest hot zone above and below, as headlines say it.
+    pub(super) fn reaches(&self) -> [i32; 2] {
+        [true, false].map(|above| {
+            self.zones.nearest(above).map_or(NOWHERE, |z| {
+                away(self.mark, z, above).min(NOWHERE.into()) as i32
+            })
+        })
+    }
+
     /// The three headlines after a frame.
     pub(super) fn headlines(&self, now: Nanos, input_seq: u64) -> [Headline; MODES] {
-        let reach = |above: bool| {
-            self.zones.nearest(above).map_or(i32::MAX, |z| {
-                away(self.mark, z, above).min(i32::MAX.into()) as i32
-            })
-        };
-        let (above_bps_e2, below_bps_e2) = (reach(true), reach(false));
+        let [above_bps_e2, below_bps_e2] = self.reach;
         core::array::from_fn(|mode| {
             let score = self.scores.mode(mode);
             Headline {
@@ -225,6 +229,9 @@ impl Room {
         wide.publish_mono_ns = 0;
     }
 }
+
+/// No hot zone on that side.
+pub(super) const NOWHERE: i32 = i32::MAX;
 
 /// A headline older than this is dead, per mode: four sampling steps of its fast window.
 const TTL_MS: [u32; MODES] = [2_500, 15_000, 900_000];

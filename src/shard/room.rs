@@ -75,6 +75,9 @@ pub(super) struct Room {
     tiers: Bounded<Row, TIERS>,
     /// The record last published.
     pub(super) wide: Wide,
+    /// Distance of the nearest hot zone above and below in 1e-2 bp, `i32::MAX` = none: what every headline says and
+    /// only a mark or a refresh of the zones changes. `NOWHERE` when the shard is built.
+    pub(super) reach: [i32; 2],
     pub(super) mark: Px,
     pub(super) last: Px,
     pub(super) index: Px,
@@ -151,6 +154,7 @@ impl Room {
             self.swept = 1;
         }
         self.zones.mark(now, mark);
+        self.reach = self.reaches();
     }
 
     fn on_interest(&mut self, now: Nanos, interest: Qty) {
@@ -264,10 +268,15 @@ impl Room {
         self.heat.observed = mul_div(1_000_000 - prior, ONE, 1_000_000);
         self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
         reading::zones(&self.zones, self.mark, &mut self.zoned);
+        self.reach = self.reaches();
     }
 
     /// Cards and bias, when due; true when a composite changed.
     pub(super) fn refresh(&mut self, now: Nanos, shared: u32) -> bool {
+        // Flags and view are for the scores alone, and most frames come between two steps of theirs.
+        if !self.scores.is_due(now) {
+            return false;
+        }
         let flags = self.flags(now, shared);
         let view = View::new(now, &self.book, &self.streams, &self.heat, &self.zoned);
         self.scores.refresh(now, &view, flags)
