@@ -127,6 +127,8 @@ pub struct Inventory {
     flushed_at: Nanos,
     residual: i64,
     residual_at: Nanos,
+    /// PRIOR share of the priced mass as of the last flush, 1e-6.
+    prior_e6: i64,
     /// The pass that brings the hot planes up to date: asked for, running, centre, next offset.
     pass_asked: u64,
     pass_runs: u64,
@@ -358,10 +360,14 @@ impl Inventory {
     }
 
     fn reweigh(&mut self) {
+        let (mut prior, mut all) = (0, 0);
         for half in &mut self.halves {
             half.weigh(&self.theta);
+            self.pass_asked |= u64::from(half.drifted());
+            let (some, of) = half.prior();
+            (prior, all) = (prior + some, all + of);
         }
-        self.pass_asked = 1;
+        self.prior_e6 = mul_div(prior, 1_000_000, all);
     }
 
     /// One slice of a pass over the hot planes, nearest the mark first. A pass that has begun is
@@ -372,6 +378,9 @@ impl Inventory {
                 return;
             }
             (self.pass_asked, self.pass_runs, self.pass_at) = (0, 1, 0);
+            for half in &mut self.halves {
+                half.begin_pass();
+            }
             self.pass_centre = bucket_at(self.mark_ln);
         }
         let (low, high) = self.window();

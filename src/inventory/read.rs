@@ -114,14 +114,14 @@ impl Inventory {
     pub fn inert_share_e6(&self, holder: Holder) -> i64 {
         self.of_interest_e6(self.halves[holder as usize].inert)
     }
-    /// Share of the priced mass that is still the seeding prior, 1e-6; a million before seeding.
+    /// Share of the priced mass that is still the seeding prior, 1e-6, as of the last flush; a
+    /// million before seeding.
     #[must_use]
-    pub fn prior_share_e6(&self) -> i64 {
+    pub const fn prior_share_e6(&self) -> i64 {
         if self.seeded == 0 {
             return 1_000_000;
         }
-        let [long, short] = self.halves.each_ref().map(Half::prior);
-        mul_div(long.0 + short.0, 1_000_000, long.1 + short.1)
+        self.prior_e6
     }
     /// Change of interest that no volume explained, decayed with its half-life as of the last
     /// interest, as a share of open interest, 1e-6.
