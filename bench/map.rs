@@ -52,11 +52,17 @@ fn costs(criterion: &mut Criterion) {
     criterion.bench_function("tick with a slice", |b| {
         b.iter(|| {
             if turn % 64 == 0 {
-                inventory.set_theta(3, 13_000 + turn % 3);
+                inventory.set_theta(3, 13_000 + turn % 3 * 100);
             }
             turn += 1;
             inventory.tick(now, &params);
         });
+    });
+    for _ in 0..200 {
+        inventory.tick(now, &params);
+    }
+    criterion.bench_function("tick, no pass due", |b| {
+        b.iter(|| inventory.tick(now, &params))
     });
     let mut map: Box<Heatmap> = bytemuck::allocation::zeroed_box();
     let marks = [Px::whole(65_000)];

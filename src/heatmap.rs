@@ -170,15 +170,15 @@ impl Heatmap {
         let own_ln = ln_px(mark);
         let start = self.bucket() - self.offset(v, own_ln);
         let own = own_ln.div_euclid(BUCKET);
-        let (low, high) = inventory.window();
         // The price of the first bucket's middle at this venue.
         let middle = px_of_ln(start.saturating_mul(BUCKET) + BUCKET / 2);
         let (factor, shift) = scale(middle);
         for holder in Holder::BOTH {
             let plane = inventory.hot_plane(holder);
+            let (low, high) = inventory.reach(holder);
             let (half, way, room) = match holder {
-                Holder::Long => (&mut self.below_long, -1, start - low),
-                Holder::Short => (&mut self.above_short, 1, high - start),
+                Holder::Long => (&mut self.below_long, -1, start.saturating_sub(low)),
+                Holder::Short => (&mut self.above_short, 1, high.saturating_sub(start)),
             };
             let powers = &FACTORS[holder as usize];
             // Rounding of the offset can leave the venue's own bucket just behind index 0: it

@@ -798,6 +798,38 @@ fn hot_planes_follow_within_a_pass() {
 }
 
 #[test]
+fn between_passes_the_hot_plane_is_off_by_a_hundredth_at_most() {
+    let (mut engine, params, _) = lived();
+    let mut stream = Stream::new(77, false);
+    let mut off = 0;
+    for round in 0..3_000 {
+        let (now, step) = stream.next();
+        apply(&mut engine, now, step, &params);
+        if round % 50 != 0 {
+            continue;
+        }
+        // Whatever pass is due is finished; what stays is what none was thought due for.
+        for _ in 0..140 {
+            engine.tick(now, &params);
+        }
+        let (low, high) = engine.window();
+        for holder in Holder::BOTH {
+            for x in low..=high {
+                // θ is the same for every class.
+                let want = engine.mass(holder, x).get() * params.theta_q16 / ONE;
+                let wrong = (engine.hot(holder, x).get() - want).abs();
+                assert!(
+                    wrong <= want / 100 + 20,
+                    "{round} {holder:?} {x} {want} {wrong}"
+                );
+                off += i64::from(wrong > 20);
+            }
+        }
+    }
+    assert!(off > 0, "a pass after every close is what this is to save");
+}
+
+#[test]
 fn the_prior_decays_and_only_decays() {
     let params = Params::default();
     let mut engine = inventory();

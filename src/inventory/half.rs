@@ -17,8 +17,8 @@
 //! two cache lines. The sixteenth lane of a cell is the mean time of its deposits, weighted as the
 //! hot plane. The hot plane is `Σ θ g raw` per bucket, exact in a cell when it is touched,
 //! otherwise as old as the last pass of [`Half::aggregate`]. A pass is due once a weight has moved by
-//! more than a 1,024th since the last began: between passes no cell is off by more than a 512th, and
-//! a thousand small closes cost one pass instead of a thousand.
+//! more than a 256th since the last began: between passes no cell is off by more than a 128th, and
+//! hundreds of small closes cost one pass.
 //!
 //! PRIOR mass is a raw total per class: closes shrink it with everything else, sweeps take it in
 //! proportion to its share of the class, deposits dilute it. That share is exact over closes and
@@ -40,7 +40,7 @@ const SMALL_G: i64 = ONE_G / 4;
 /// θ is held here, Q16.
 const THETA_MAX: i64 = 4 * ONE;
 /// A weight may drift by this part of itself (a power of two) before the hot plane follows.
-const DRIFT_SHIFT: u32 = 10;
+const DRIFT_SHIFT: u32 = 8;
 /// Lane of a cell that holds the mean time of its deposits.
 const BORN: usize = CLASSES;
 
@@ -63,6 +63,8 @@ pub(super) struct Half {
     weight: [i64; CLASSES],
     /// The weights as the last pass over the hot plane began; zero = must be passed over.
     passed_with: [i64; CLASSES],
+    /// Lowest and highest bucket that was ever laid on: beyond them there is nothing to pass over.
+    pub(super) reach: [i64; 2],
     /// Mass that sweeps met, before removal, since the beginning: exposure for the calibration of
     /// θ. Wraps.
     pub(super) exposure: [i64; CLASSES],
@@ -92,6 +94,7 @@ impl Half {
     pub(super) fn begin(&mut self, theta: &[i64; CLASSES]) {
         self.g = [ONE_G; CLASSES];
         self.inverse = [1 << 58; CLASSES];
+        self.reach = [i64::MAX, i64::MIN];
         self.weigh(theta);
     }
 
@@ -203,6 +206,7 @@ impl Half {
             None => self.far[k] += raw,
             Some(bucket) => {
                 let at = slot(bucket);
+                self.reach = [self.reach[0].min(bucket), self.reach[1].max(bucket)];
                 self.cells[at][k] += raw;
                 let fresh = ((i128::from(raw) * i128::from(self.weight[k])) >> 60) as i64;
                 let all = self.heat(at).max(1);

@@ -383,19 +383,23 @@ impl Inventory {
             }
             self.pass_centre = bucket_at(self.mark_ln);
         }
-        let (low, high) = self.window();
         let centre = self.pass_centre;
-        for offset in self.pass_at..self.pass_at + SLICE {
-            for bucket in [centre + offset, centre - 1 - offset] {
-                if (low..=high).contains(&bucket) {
-                    for half in &mut self.halves {
+        let mut done = true;
+        for holder in Holder::BOTH {
+            let (low, high) = self.reach(holder);
+            let half = &mut self.halves[holder as usize];
+            for offset in self.pass_at..self.pass_at + SLICE {
+                for bucket in [centre + offset, centre - 1 - offset] {
+                    if (low..=high).contains(&bucket) {
                         half.aggregate(bucket);
                     }
                 }
             }
+            let next = self.pass_at + SLICE;
+            done &= centre + next > high && centre - 1 - next < low;
         }
         self.pass_at += SLICE;
-        if centre + self.pass_at > high && centre - self.pass_at < low {
+        if done {
             self.pass_runs = 0;
         }
     }

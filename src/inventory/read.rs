@@ -59,6 +59,14 @@ impl Inventory {
     pub fn hot_plane(&self, holder: Holder) -> &[i64; BUCKETS] {
         self.halves[holder as usize].hot_plane()
     }
+    /// Lowest and highest bucket of the window that a holder's planes ever laid mass on since
+    /// seeding; the first is above the second when there is none.
+    #[must_use]
+    pub fn reach(&self, holder: Holder) -> (i64, i64) {
+        let (low, high) = self.window();
+        let [least, most] = self.halves[holder as usize].reach;
+        (low.max(least), high.min(most))
+    }
     /// The class that weighs most in a bucket and the mean time of the bucket's deposits; `None`
     /// where nothing is.
     #[must_use]
