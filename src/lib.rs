@@ -15,7 +15,10 @@
 //! after start on the hot path; use a float between decoder and viewer; publish as zero what is not known. The import
 //! table and the rest of the house rules are tests (`tests/house.rs`). Why things are as they are: `docs/decisions`.
 #![warn(rustdoc::broken_intra_doc_links)]
-#![allow(rustdoc::private_intra_doc_links, reason = "the documentation is built with private items")]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is built with private items"
+)]
 
 pub mod arena;
 pub mod bias;
