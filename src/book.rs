@@ -58,12 +58,14 @@ impl Half {
     /// Sets one level; returns true when a level fell off the far end.
     fn set(&mut self, side: Side, price: Px, qty: Qty) -> bool {
         let used = self.len();
-        // Worst first: bids ascend, asks descend.
-        let worse = |rung: &Rung| match side {
-            Side::Buy => rung.price < price,
-            Side::Sell => rung.price > price,
+        // Worst first: bids ascend, asks descend. Complements turn the order round, so that the search asks nothing
+        // about the side eight times over.
+        let turn = match side {
+            Side::Buy => 0,
+            Side::Sell => -1,
         };
-        let at = self.rungs[..used].partition_point(worse);
+        let key = price.get() ^ turn;
+        let at = self.rungs[..used].partition_point(|rung| (rung.price.get() ^ turn) < key);
         let found = at < used && self.rungs[at].price == price;
         if qty.get() <= 0 {
             if found {

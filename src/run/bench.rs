@@ -11,13 +11,16 @@
 //! which is what the machine itself adds. *Saturation* sends as fast as the ring takes it and checks that every event
 //! arrived. No socket is in here: what a kernel costs is not ours to measure from inside.
 //!
+//! Latency and jitter run in rounds, and the *quietest* round (the lowest median) is told apart from all of them: a
+//! neighbour that takes the core for a scheduler's slice ruins a round and says nothing about this program. Both
+//! threads spin: with neighbours about, one that yields hands its core away for milliseconds every time it is idle.
+//!
 //! The shard is warmed with virtual hours of the built-in exchange, so books, map, zones and cards are those of a
 //! running instance. Every part ends within the length it is given and a second.
 
 use super::engine::{Engine, Finished, latencies};
 use super::warm::Warm;
 use super::{BUILD, RING, RunError};
-use crate::config::Plan;
 use crate::event::{Event, Kind};
 use crate::feed::taped::Taped;
 use crate::idle::Strategy;
@@ -34,6 +37,7 @@ use crate::time::{Clock, Nanos, ScaledClock};
 use crate::venue::lane::Lane;
 use crate::venue::{self, VenueError, texts};
 use crate::wire::{Frame, SLACK};
+use core_affinity::CoreId;
 use hdrhistogram::Histogram;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -45,6 +49,8 @@ const FRAMES: usize = 4_096;
 const WARM_HOURS: i64 = 2;
 /// Empty looks before this thread gives its processor away.
 const PATIENCE: u32 = 1_000;
+/// Rounds of a latency run.
+const ROUNDS: u32 = 10;
 /// How long over its time a part waits for what is under way.
 const GRACE: Nanos = Nanos::SECOND;
 
@@ -179,8 +185,10 @@ impl Tail {
 /// A latency run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paced {
-    /// From due to visible.
+    /// From due to visible, all rounds.
     pub path: Tail,
+    /// The same in the quietest round.
+    pub quiet: Tail,
     /// Decoder and push alone, as this thread saw them.
     pub decode: Tail,
     /// Frames that were not seen before the run ended.
@@ -228,6 +236,7 @@ fn per_second(count: u64, took: Nanos) -> u64 {
 pub struct Track {
     shard: Option<Shard>,
     symbols: Vec<String>,
+    pinned: Option<(CoreId, CoreId)>,
     /// The traffic: what an exchange sends, and single kinds of it.
     pub loads: Vec<Load>,
 }
@@ -324,6 +333,7 @@ impl Track {
             shard: Some(shard),
             symbols,
             loads,
+            pinned: two_cores(),
         })
     }
 
@@ -333,7 +343,19 @@ impl Track {
     /// The page, a thread.
     pub fn latency(&mut self, load: usize, rate: u32, length: Nanos) -> Result<Paced, BenchError> {
         let mut run = self.start(load)?;
-        let paced = pace(&mut run, rate, length)?;
+        let mut rounds = Rounds::new();
+        let (mut decode, mut unseen) = (latencies(), 0);
+        for _ in 0..ROUNDS {
+            let (path, missed) = pace(&mut run, rate, part(length), &mut decode)?;
+            rounds.add(&path);
+            unseen += missed;
+        }
+        let paced = Paced {
+            path: Tail::of(&rounds.all),
+            quiet: rounds.quiet,
+            decode: Tail::of(&decode),
+            unseen,
+        };
         self.shard = Some(run.stop()?.shard);
         Ok(paced)
     }
@@ -374,8 +396,16 @@ impl Track {
         let Some((shard, load)) = self.shard.take().zip(self.loads.get(load).cloned()) else {
             return Err(BenchError::Run(RunError::Died("shard")));
         };
-        Run::start(shard, &self.symbols, load)
+        Run::start(shard, &self.symbols, load, self.pinned)
     }
+}
+
+/// One core for each thread: left alone, a loaded machine likes to put both on one. Asked once: a pinned thread is
+/// told of its own core only.
+fn two_cores() -> Option<(CoreId, CoreId)> {
+    let cores = core_affinity::get_core_ids()?;
+    let (here, there) = (*cores.first()?, *cores.last()?);
+    (here.id != there.id).then_some((here, there))
 }
 
 /// A shard as it is after hours of the exchange.
@@ -404,7 +434,12 @@ struct Run {
 }
 
 impl Run {
-    fn start(shard: Shard, symbols: &[String], load: Load) -> Result<Self, BenchError> {
+    fn start(
+        shard: Shard,
+        symbols: &[String],
+        load: Load,
+        pinned: Option<(CoreId, CoreId)>,
+    ) -> Result<Self, BenchError> {
         let path = crate::shm::path_of(&format!("bench-{}", std::process::id()));
         let page = PageWriter::create(&path, symbols, BUILD).map_err(RunError::from)?;
         let (to, from): (_, Consumer<Event>) = channel(RING);
@@ -420,11 +455,15 @@ impl Run {
             tallies: Vec::new(),
             clock,
             speed: 1,
-            idle: Strategy::Yield,
+            idle: Strategy::Spin,
             stop: Arc::clone(&stop),
         };
         let reader = PageReader::open(&path)?;
-        let thread = super::spawn("shard", Plan::default().engine.core, move || engine.run())?;
+        let core = pinned.and_then(|(here, there)| {
+            core_affinity::set_for_current(here).then_some(())?;
+            u32::try_from(there.id).ok()
+        });
+        let thread = super::spawn("shard", core, move || engine.run())?;
         Ok(Self {
             load,
             next: 0,
@@ -477,13 +516,47 @@ fn lag(now: Nanos, then: Nanos) -> u64 {
     now.since(then).get().max(1).unsigned_abs()
 }
 
+/// Rounds, together and the best of them.
+struct Rounds {
+    all: Histogram<u64>,
+    quiet: Tail,
+}
+
+impl Rounds {
+    fn new() -> Self {
+        Self {
+            all: latencies(),
+            quiet: Tail::default(),
+        }
+    }
+
+    fn add(&mut self, round: &Histogram<u64>) {
+        // Both have the same bounds, so it fits.
+        let _ = self.all.add(round);
+        let tail = Tail::of(round);
+        if tail.samples > 0 && (self.quiet.samples == 0 || tail.p50 < self.quiet.p50) {
+            self.quiet = tail;
+        }
+    }
+}
+
+fn part(length: Nanos) -> Nanos {
+    Nanos::new(length.get() / i64::from(ROUNDS))
+}
+
 fn step_of(rate: u32) -> Nanos {
     Nanos::new(Nanos::SECOND.get() / i64::from(rate.max(1)))
 }
 
-fn pace(run: &mut Run, rate: u32, length: Nanos) -> Result<Paced, BenchError> {
+/// One round: from due to visible, and how many were not seen in time.
+fn pace(
+    run: &mut Run,
+    rate: u32,
+    length: Nanos,
+    decode: &mut Histogram<u64>,
+) -> Result<(Histogram<u64>, u64), BenchError> {
     let step = step_of(rate);
-    let (mut path, mut decode) = (latencies(), latencies());
+    let mut path = latencies();
     let mut waiting: VecDeque<(Nanos, usize)> = VecDeque::with_capacity(1 << 16);
     let mut due = run.clock.now().plus(Nanos::MILLI);
     let end = due.plus(length);
@@ -515,19 +588,23 @@ fn pace(run: &mut Run, rate: u32, length: Nanos) -> Result<Paced, BenchError> {
             tries = 0;
         }
         if due >= end && (waiting.is_empty() || now > end.plus(GRACE)) {
-            return Ok(Paced {
-                path: Tail::of(&path),
-                decode: Tail::of(&decode),
-                unseen: waiting.len() as u64,
-            });
+            return Ok((path, waiting.len() as u64));
         }
         wait(&mut tries);
     }
 }
 
-/// What the machine adds: the pacing loop of a latency run with nothing in it.
+/// What the machine adds: the pacing loop of a latency run with nothing in it; all rounds, and the quietest.
 #[must_use]
-pub fn jitter(rate: u32, length: Nanos) -> Tail {
+pub fn jitter(rate: u32, length: Nanos) -> (Tail, Tail) {
+    let mut rounds = Rounds::new();
+    for _ in 0..ROUNDS {
+        rounds.add(&idle_round(rate, part(length)));
+    }
+    (Tail::of(&rounds.all), rounds.quiet)
+}
+
+fn idle_round(rate: u32, length: Nanos) -> Histogram<u64> {
     let step = step_of(rate);
     let clock = ScaledClock::start(Nanos::SECOND, 1);
     let mut all = latencies();
@@ -543,7 +620,7 @@ pub fn jitter(rate: u32, length: Nanos) -> Tail {
         }
         wait(&mut tries);
     }
-    Tail::of(&all)
+    all
 }
 
 /// Sends for `length`; frames and events sent.

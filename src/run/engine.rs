@@ -1,6 +1,6 @@
 //! The loop around `step`: pops groups, numbers them by stepping, ticks, journals, publishes, beats the heart.
 //!
-//! Per turn: the ticks that are due, then from every ring at most a batch of groups, then the heartbeat. Everything
+//! Per turn: the heartbeat, the ticks that are due, then from every ring at most a batch of groups. Everything
 //! that decides *what* is stepped goes on the journal; everything read from a clock here decides only *when*, and
 //! stays out of the state. After start: no allocation, no lock, no system call but the idle strategy's.
 
@@ -98,8 +98,8 @@ impl<C: Clock> Engine<C> {
         let mut idle_turns = 0;
         loop {
             let stopping = self.stop.is_up();
-            let worked = self.ticks(&mut pulse) | self.drain(&mut pulse);
             self.beat(&mut pulse);
+            let worked = self.ticks(&mut pulse) | self.drain(&mut pulse);
             if worked {
                 idle_turns = 0;
                 continue;
@@ -136,7 +136,6 @@ impl<C: Clock> Engine<C> {
             first = first.plus(Nanos::new(skipped));
             ticks = TICKS_MAX;
         }
-        self.page.stamp(mono_now());
         for turn in 0..i64::from(ticks) {
             let at = first.plus(Nanos::new(turn.saturating_mul(TICK.get())));
             self.shard.step(&Event::tick(at), &mut self.page);
@@ -192,7 +191,6 @@ impl<C: Clock> Engine<C> {
         let Some(mut event) = self.rings[ring].pop() else {
             return false;
         };
-        self.page.stamp(mono_now());
         let recv = event.recv;
         loop {
             self.shard.step(&event, &mut self.page);
@@ -211,6 +209,8 @@ impl<C: Clock> Engine<C> {
 
     fn beat(&mut self, pulse: &mut Pulse) {
         let mono = mono_now();
+        // One stamp a turn: under load what it publishes looks some microseconds older than it is, never younger.
+        self.page.stamp(mono);
         if mono.since(pulse.beat) < BEAT {
             return;
         }

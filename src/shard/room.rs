@@ -103,6 +103,7 @@ pub(super) struct Room {
 
 impl Room {
     /// Applies one event that speaks of this symbol.
+    #[inline]
     pub(super) fn apply(&mut self, now: Nanos, event: &Event, body: &Body) {
         self.changed = 1;
         self.recv = now;
