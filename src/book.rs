@@ -4,8 +4,9 @@
 //! the touch and move little. Quantities are absolute; 0 removes. A full side drops its worst level (counted): levels
 //! deeper than `DEPTH` are not known, which is not the same as empty.
 //!
-//! A book is *trusted* after a whole snapshot and until a gap, a disconnect or a crossing. Distrusted, it keeps no
-//! levels and ignores updates until the next snapshot, so nobody reads a half-true side.
+//! A book is *trusted* after a whole snapshot and until a gap or a disconnect; then it keeps no levels and ignores
+//! updates until the next snapshot, so nobody reads a half-true side. A *crossed* book goes on being kept, because the
+//! venue's sequence is whole and the crossing passes, but answers nothing until it has.
 
 use crate::event::{FIRST, LAST, Level, SNAPSHOT};
 use crate::market::Side;
@@ -49,6 +50,8 @@ pub struct Book {
 const NONE: u64 = 0;
 const LOADING: u64 = 1;
 const TRUSTED: u64 = 2;
+/// Bid at or above ask: levels go on being applied, for the venue's chain is whole; nothing is answered meanwhile.
+const CROSSED: u64 = 3;
 
 impl Half {
     fn len(&self) -> usize {
@@ -121,8 +124,8 @@ impl Book {
         if let (Some(bid), Some(ask)) = (self.touch(Side::Buy), self.touch(Side::Sell))
             && bid.price >= ask.price
         {
-            self.crossed += 1;
-            self.distrust();
+            self.crossed += u64::from(self.state != CROSSED);
+            self.state = CROSSED;
             return;
         }
         self.state = TRUSTED;
@@ -255,6 +258,18 @@ mod tests {
         book.apply(&level(Side::Sell, 102, 7, 2), LAST | SNAPSHOT);
         book.apply(&level(Side::Buy, 103, 5, 3), FIRST | LAST);
         assert_eq!((book.crossed, book.is_trusted()), (1, false));
+        assert_eq!(book.bbo(), None);
+        // The crossing passes: the book is there again, with what came meanwhile.
+        book.apply(&level(Side::Sell, 104, 9, 4), FIRST | LAST);
+        assert_eq!(
+            (book.crossed, book.is_trusted()),
+            (1, false),
+            "one crossing, counted once"
+        );
+        book.apply(&level(Side::Buy, 103, 0, 5), FIRST | LAST);
+        assert!(book.is_trusted());
+        assert_eq!(book.mid2(), Some(202));
+        assert_eq!(book.rungs(Side::Sell).count(), 2);
     }
 
     #[test]

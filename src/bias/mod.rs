@@ -375,9 +375,11 @@ impl Scores {
         // Two of the mode's three windows must have been seen whole; before that there is no evidence to be sure of.
         let middle = Class::F.windows(mode)[1];
         let warm = view.streams.returns_known[middle.index()] != 0;
-        if !warm {
-            confidence = 0;
-        }
+        confidence = if warm {
+            confidence.min(view.confidence_max)
+        } else {
+            0
+        };
         let skill = Skill::Unproven;
         score.bias = clip(made.bias, -100, 100) as i8;
         score.confidence = clip(confidence, 0, 100) as u8;

@@ -244,7 +244,17 @@ impl<C: Clock> Engine<C> {
             let value = sum(place);
             self.page.counter(id, value);
         }
-        self.page.counter(counter::EVENTS, self.shard.input_seq());
+        let tally = self.shard.tally();
+        for (id, value) in [
+            (counter::EVENTS, self.shard.input_seq()),
+            (counter::CROSSED, tally.crossed),
+            (counter::RESEEDS, tally.reseeds),
+            (counter::STRANGERS, tally.strangers),
+            (counter::TABLE_FULL, tally.table_full),
+            (counter::SATURATED, tally.saturated),
+        ] {
+            self.page.counter(id, value);
+        }
         self.page
             .counter(counter::WIRE_NS_P50, pulse.latency.value_at_quantile(0.5));
         self.page

@@ -16,7 +16,7 @@ mod reading;
 mod room;
 
 use crate::arena::Arena;
-use crate::event::{Body, Event, Kind};
+use crate::event::{ALONE, Body, Event, Kind};
 use crate::health::flag;
 use crate::inventory::liquidation::{RULES, Rule};
 use crate::inventory::params::{Choice, Params};
@@ -40,6 +40,21 @@ pub struct Setup {
     pub choice: Choice,
     /// Largest state in bytes; 0 = no limit.
     pub memory_max: u64,
+}
+
+/// What a shard has counted: each a reason to look, none a reason to stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Times a book was crossed.
+    pub crossed: u64,
+    /// Inventories that did not add up and were seeded anew.
+    pub reseeds: u64,
+    /// Entries that a full table merged, dropped or refused.
+    pub table_full: u64,
+    /// Numbers that were clipped.
+    pub saturated: u64,
+    /// Events of symbols or venues outside the plan.
+    pub strangers: u64,
 }
 
 /// Why a shard cannot be built.
@@ -77,8 +92,6 @@ struct Head {
     kinds: [u64; Kind::ALL.len()],
     /// Bit per connection that is down after having been up.
     down: u64,
-    /// Bit per connection that was ever up.
-    seen: u64,
     /// 1 while a frame that concerns every symbol is being stepped.
     all: u64,
     /// Ticks stepped.
@@ -170,16 +183,15 @@ impl Shard {
         head.input_seq += 1;
         head.now = head.now.max(event.recv);
         head.kinds[event.kind() as usize] += 1;
-        match event.body() {
-            Body::Tick => return tick(head, rooms, self.venue, out),
-            Body::Connect(line) => head.connection(line, true),
-            Body::Disconnect(line) => head.connection(line, false),
-            body => {
-                let room = rooms.get_mut(usize::from(event.symbol.0));
-                match room {
-                    Some(room) if event.venue == self.venue => room.apply(head.now, event, &body),
-                    _ => head.strangers += 1,
+        match event.kind() {
+            Kind::Tick => return tick(head, rooms, self.venue, out),
+            Kind::Connect | Kind::Disconnect => head.connection(event),
+            kind => {
+                // One loss for many symbols: every one of them says so at once.
+                if kind == Kind::Gap && event.bits & ALONE != ALONE {
+                    head.all = 1;
                 }
+                apply(head, rooms, self.venue, event);
             }
         }
         if !event.is_last() {
@@ -219,13 +231,25 @@ impl Shard {
         self.head().kinds[kind as usize]
     }
 
-    /// True when no symbol is warming.
+    /// True once every symbol was heard long enough to be answered for; what each answer is worth is in its flags.
     #[must_use]
     pub fn is_warm(&self) -> bool {
         let (_, rooms) = self.arena.view::<Head, Room>();
-        rooms[..self.symbols]
-            .iter()
-            .all(|room| room.wide.flags & flag::WARMING == 0)
+        rooms[..self.symbols].iter().all(|room| room.lived != 0)
+    }
+
+    /// What was counted on the way, summed over symbols.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let (head, rooms) = self.arena.view::<Head, Room>();
+        let mut tally = Tally {
+            strangers: head.strangers,
+            ..Tally::default()
+        };
+        for room in &rooms[..self.symbols] {
+            room.add_to(&mut tally);
+        }
+        tally
     }
 
     /// The record of a symbol as it would be published now (the clockless part of it).
@@ -253,14 +277,12 @@ impl Shard {
 }
 
 impl Head {
-    fn connection(&mut self, line: u16, up: bool) {
-        let bit = 1u64 << (line & 63);
+    fn connection(&mut self, event: &Event) {
         self.all = 1;
-        if up {
-            self.down &= !bit;
-            self.seen |= bit;
-        } else {
-            self.down |= bit;
+        match event.body() {
+            Body::Connect(line) => self.down &= !(1u64 << (line & 63)),
+            Body::Disconnect(line) => self.down |= 1u64 << (line & 63),
+            _ => {}
         }
     }
 
@@ -271,6 +293,14 @@ impl Head {
         } else {
             0
         }
+    }
+}
+
+/// Gives an event to the room it speaks of.
+fn apply(head: &mut Head, rooms: &mut [Room], venue: VenueId, event: &Event) {
+    match rooms.get_mut(usize::from(event.symbol.0)) {
+        Some(room) if event.venue == venue => room.apply(head.now, event, &event.body()),
+        _ => head.strangers += 1,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::market::VenueId;
 use crate::num::fixed::{ONE, mul_div};
 use crate::num::{Px, Qty, Usd};
 use crate::shm::record::Wide;
+use crate::signal::Class;
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, View, ZoneReading};
 use crate::time::Nanos;
@@ -93,6 +94,10 @@ pub(super) struct Room {
     gap_until: Nanos,
     /// 1 when something changed since the last wide record.
     pub(super) changed: u64,
+    /// 1 once it was heard long enough to be answered for: mark, seeded map, two of the fastest mode's windows.
+    pub(super) lived: u64,
+    /// Margin rows that found no room.
+    rows_full: u64,
     /// 1 when margin rows came since the last tick.
     tiers_new: u64,
     /// 1 when a sweep asks for a refresh of the map's readings.
@@ -191,7 +196,7 @@ impl Room {
             maintenance_e6: tier.maintenance_e6,
         };
         // LIMIT: rows beyond the table are for positions that nobody's prior mix contains.
-        let _ = self.tiers.push(row);
+        self.rows_full += u64::from(!self.tiers.push(row));
         // The table is laid when it is whole: at the next tick, whatever frame it came in.
         self.tiers_new = 1;
     }
@@ -241,6 +246,11 @@ impl Room {
         let turn = ticks + symbol * 7;
         let due = turn.is_multiple_of(REFRESH_TICKS)
             || (self.swept != 0 && turn.is_multiple_of(SWEEP_TICKS));
+        if self.lived == 0 {
+            let windows = Class::F.windows(0);
+            let seen = self.streams.returns_known[windows[1].index()] != 0;
+            self.lived = u64::from(seen && self.inventory[0].is_seeded());
+        }
         if due && self.mark.get() > 0 && self.inventory[0].is_seeded() {
             self.swept = 0;
             self.check(now);
@@ -279,8 +289,22 @@ impl Room {
             return false;
         }
         let flags = self.flags(now, shared);
-        let view = View::new(now, &self.book, &self.streams, &self.heat, &self.zoned);
+        let mut view = View::new(now, &self.book, &self.streams, &self.heat, &self.zoned);
+        view.confidence_max = if flags & flag::PRIOR != 0 {
+            0
+        } else {
+            100 - mul_div(self.inventory[0].prior_share_e6(), 100, 1_000_000)
+        };
         self.scores.refresh(now, &view, flags)
+    }
+
+    /// Adds what this symbol has counted.
+    pub(super) fn add_to(&self, tally: &mut super::Tally) {
+        let (book, inventory) = (&self.book[0], &self.inventory[0]);
+        tally.crossed += book.crossed;
+        tally.reseeds += self.broken;
+        tally.table_full += book.dropped + inventory.merged + self.rows_full;
+        tally.saturated += self.scores.cards().saturated + self.zones.clipped + inventory.unclosed;
     }
 
     /// Reasons to trust this symbol less, now.

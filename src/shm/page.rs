@@ -100,33 +100,34 @@ pub mod counter {
     pub const GAPS: usize = 3;
     pub const TOLERANT: usize = 4;
     pub const IGNORED: usize = 5;
-    pub const DUPLICATES: usize = 6;
-    pub const RECONNECTS: usize = 7;
-    pub const RING_FULL: usize = 8;
-    pub const TAPE_FULL: usize = 9;
-    pub const TABLE_FULL: usize = 10;
-    pub const SATURATED: usize = 11;
-    pub const HEADLINES: usize = 12;
-    pub const WIDES: usize = 13;
-    pub const STEP_NS_P50: usize = 14;
-    pub const STEP_NS_P99: usize = 15;
-    pub const STEP_NS_MAX: usize = 16;
-    pub const WIRE_NS_P50: usize = 17;
-    pub const WIRE_NS_P99: usize = 18;
-    pub const WIRE_NS_MAX: usize = 19;
+    pub const RECONNECTS: usize = 6;
+    pub const RING_FULL: usize = 7;
+    pub const TAPE_FULL: usize = 8;
+    pub const TABLE_FULL: usize = 9;
+    pub const SATURATED: usize = 10;
+    pub const HEADLINES: usize = 11;
+    pub const WIDES: usize = 12;
+    pub const CROSSED: usize = 13;
+    pub const RESEEDS: usize = 14;
+    pub const STRANGERS: usize = 15;
+    pub const WIRE_NS_P50: usize = 16;
+    pub const WIRE_NS_P99: usize = 17;
+    pub const WIRE_NS_MAX: usize = 18;
 }
 
 /// Name and meaning of every counter, by id. Append only.
-pub const COUNTERS: [(&str, &str); 20] = [
+pub const COUNTERS: [(&str, &str); 19] = [
     ("frames", "frames received"),
     ("events", "events stepped"),
     ("faults", "frames that did not fit"),
     ("gaps", "losses of continuity"),
     ("tolerant", "frames that needed the tolerant reader"),
     ("ignored", "frames that were understood and are not used"),
-    ("duplicates", "events seen before and dropped"),
     ("reconnects", "connections made again"),
-    ("ring_full", "frames dropped because the shard was behind"),
+    (
+        "ring_full",
+        "turns a feed waited because the shard was behind",
+    ),
     (
         "tape_full",
         "frames not recorded because the tape was behind",
@@ -138,9 +139,12 @@ pub const COUNTERS: [(&str, &str); 20] = [
     ),
     ("headlines", "headlines published"),
     ("wides", "wide records published"),
-    ("step_ns_p50", "one step of the shard, median"),
-    ("step_ns_p99", "one step of the shard, 99th percentile"),
-    ("step_ns_max", "one step of the shard, longest"),
+    ("crossed", "times a book was crossed and not answered"),
+    (
+        "reseeds",
+        "inventories that did not add up and were seeded anew",
+    ),
+    ("strangers", "events of symbols or venues outside the plan"),
     ("wire_ns_p50", "receive stamp to published, median"),
     ("wire_ns_p99", "receive stamp to published, 99th percentile"),
     ("wire_ns_max", "receive stamp to published, longest"),

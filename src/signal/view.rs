@@ -140,6 +140,8 @@ pub struct View<'a> {
     pub zones: &'a ZoneReading,
     /// Share of the configured venues' weight that delivers each input freshly, Q16.
     pub cover: [i64; INPUTS],
+    /// No mode is surer than this, 0..100: while most of the map is the documented prior, nobody is (heatmap.md 2.2).
+    pub confidence_max: i64,
     /// Median depth of the tracked majors within 25 bp, both sides; 0 = not known.
     pub depth_reference: Usd,
 }
@@ -161,6 +163,7 @@ impl<'a> View<'a> {
             heat,
             zones,
             cover: [ONE; INPUTS],
+            confidence_max: 100,
             depth_reference: Usd::ZERO,
         }
     }

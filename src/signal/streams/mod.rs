@@ -150,7 +150,13 @@ impl Streams {
     fn hear(&mut self, which: usize, now: Nanos) {
         let before = core::mem::replace(&mut self.heard[which], now.get());
         if before > 0 {
+            // Several of one frame, or of one read, are one arrival: a batch must not look like a busy market.
             let gap = now.get().saturating_sub(before);
+            if gap == 0 {
+                self.counts[which] = self.counts[which].saturating_add(1);
+                self.lost &= !(1 << which);
+                return;
+            }
             let mean = &mut self.gaps[which];
             *mean = if *mean == 0 {
                 gap
