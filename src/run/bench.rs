@@ -343,21 +343,10 @@ impl Track {
     /// The page, a thread.
     pub fn latency(&mut self, load: usize, rate: u32, length: Nanos) -> Result<Paced, BenchError> {
         let mut run = self.start(load)?;
-        let mut rounds = Rounds::new();
-        let (mut decode, mut unseen) = (latencies(), 0);
-        for _ in 0..ROUNDS {
-            let (path, missed) = pace(&mut run, rate, part(length), &mut decode)?;
-            rounds.add(&path);
-            unseen += missed;
-        }
-        let paced = Paced {
-            path: Tail::of(&rounds.all),
-            quiet: rounds.quiet,
-            decode: Tail::of(&decode),
-            unseen,
-        };
+        let paced = rounds(&mut run, rate, length);
+        // Stopped in any case: a run that is only dropped would leave its page behind.
         self.shard = Some(run.stop()?.shard);
-        Ok(paced)
+        paced
     }
 
     /// As fast as it goes for `length`.
@@ -548,6 +537,22 @@ fn step_of(rate: u32) -> Nanos {
     Nanos::new(Nanos::SECOND.get() / i64::from(rate.max(1)))
 }
 
+fn rounds(run: &mut Run, rate: u32, length: Nanos) -> Result<Paced, BenchError> {
+    let mut rounds = Rounds::new();
+    let (mut decode, mut unseen) = (latencies(), 0);
+    for _ in 0..ROUNDS {
+        let (path, missed) = pace(run, rate, part(length), &mut decode)?;
+        rounds.add(&path);
+        unseen += missed;
+    }
+    Ok(Paced {
+        path: Tail::of(&rounds.all),
+        quiet: rounds.quiet,
+        decode: Tail::of(&decode),
+        unseen,
+    })
+}
+
 /// One round: from due to visible, and how many were not seen in time.
 fn pace(
     run: &mut Run,
@@ -577,8 +582,11 @@ fn pace(
         while let Some(&(sent, symbol)) = waiting.front() {
             // Ticks publish too, with stamps of their own; one that overtakes a frame in the ring is one in
             // thousands and shows it some nanoseconds early.
-            if run.page.headline(symbol, 0)?.recv_ns < sent.get() {
-                break;
+            match run.page.headline(symbol, 0) {
+                Ok(headline) if headline.recv_ns >= sent.get() => {}
+                // Not yet, or the writer lost its processor in the middle of it.
+                Ok(_) | Err(ReadFault::WriterStalled) => break,
+                Err(fault) => return Err(fault.into()),
             }
             let seen = run.clock.now();
             waiting.pop_front();
