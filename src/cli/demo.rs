@@ -233,9 +233,9 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
 
 /// A pipe: plain lines.
 fn lines(page: &PageReader, started: Instant) -> Result<()> {
-    say!("t+{:<3}s {}", started.elapsed().as_secs(), latency(page));
+    say!("t+{}s  {}", started.elapsed().as_secs(), latency(page));
     for (at, show) in shows(page).iter().enumerate() {
-        say!("  {}", text::line(show, &page.wide(at)?));
+        say!("  {}", text::lines(show, &page.wide(at)?));
     }
     Ok(())
 }

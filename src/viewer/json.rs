@@ -1,6 +1,6 @@
 //! The JSON of a symbol: one shape for `replay --json` and `cat --json`.
 
-use super::{Show, named, share, usd, zones};
+use super::{Show, heard, mapped, named, share, usd, zones};
 use crate::health::flag;
 use crate::shm::record::{
     MODE_NAMES, MOTIONS, ModeRecord, STATES, Wide, ZONE_STATES, ZoneRecord, verdict,
@@ -27,11 +27,11 @@ fn zone(show: &Show, zone: &ZoneRecord) -> Value {
     })
 }
 
-fn mode(record: &ModeRecord) -> Value {
+fn mode(wide: &Wide, record: &ModeRecord) -> Value {
     json!({
         "bias": record.bias,
         "confidence": record.confidence,
-        "p_up": share(i64::from(record.p_up_e4), 4),
+        "p_up": (wide.recv_ns != 0).then(|| share(i64::from(record.p_up_e4), 4)),
         "verdict": named(&verdict::NAMES, record.verdict),
         "agreement": share(i64::from(record.agreement_e4), 4),
         "state": named(&STATES, record.state),
@@ -43,20 +43,21 @@ fn mode(record: &ModeRecord) -> Value {
 /// One symbol's object. What was never heard is `null`, never zero.
 #[must_use]
 pub fn symbol(show: &Show, wide: &Wide) -> Value {
-    let heard = |age_ms: u32| age_ms != u32::MAX;
     let mut interest = Map::new();
     let mut book = Map::new();
-    if heard(wide.ages.interest_ms) {
+    if mapped(wide) {
         interest.insert(show.venue.clone(), show.qty(wide.interest_e6).into());
     }
     if wide.bid_e10 != 0 || wide.ask_e10 != 0 {
         let sides = json!({ "bid": show.price(wide.bid_e10), "ask": show.price(wide.ask_e10) });
         book.insert(show.venue.clone(), sides);
     }
+    let known = |text: String| mapped(wide).then_some(text);
+    let age = |ms: u32| heard(wide, ms).then_some(ms);
     let bias: Map<String, Value> = MODE_NAMES
         .iter()
         .zip(&wide.mode)
-        .map(|(name, m)| ((*name).to_string(), mode(m)))
+        .map(|(name, m)| ((*name).to_string(), mode(wide, m)))
         .collect();
     json!({
         "flags": flags(wide.flags),
@@ -66,11 +67,11 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         "open_interest": interest,
         "book": book,
         "map": {
-            "long_usd": usd(wide.long_usd),
-            "short_usd": usd(wide.short_usd),
-            "inert_share": share(i64::from(wide.inert_share_e6), 6),
-            "prior_share": share(i64::from(wide.prior_share_e6), 6),
-            "oi_residual": share(i64::from(wide.oi_residual_e6), 6),
+            "long_usd": known(usd(wide.long_usd)),
+            "short_usd": known(usd(wide.short_usd)),
+            "inert_share": known(share(i64::from(wide.inert_share_e6), 6)),
+            "prior_share": known(share(i64::from(wide.prior_share_e6), 6)),
+            "oi_residual": known(share(i64::from(wide.oi_residual_e6), 6)),
         },
         "zones": zones(wide).map(|z| zone(show, z)).collect::<Value>(),
         "bias": bias,
@@ -85,6 +86,41 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
     })
 }
 
-fn age(ms: u32) -> Option<u32> {
-    (ms != u32::MAX).then_some(ms)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable as _;
+
+    #[test]
+    fn what_was_never_heard_is_null_and_its_key_stays() {
+        let show = Show {
+            symbol: "BTC".to_string(),
+            venue: "bybit".to_string(),
+            price_places: None,
+            qty_places: None,
+        };
+        let never_published = Wide::zeroed();
+        let mut no_interest = Wide::zeroed();
+        (no_interest.recv_ns, no_interest.ages.interest_ms) = (1, u32::MAX);
+        let keys = [
+            "long_usd",
+            "short_usd",
+            "inert_share",
+            "prior_share",
+            "oi_residual",
+        ];
+        for wide in [never_published, no_interest] {
+            let object = symbol(&show, &wide);
+            let map = object["map"].as_object().unwrap();
+            for key in keys {
+                assert_eq!(map.get(key), Some(&Value::Null), "{key}");
+            }
+            assert_eq!(object["ages_ms"]["interest"], Value::Null);
+        }
+        let mut heard_nothing_left = no_interest;
+        heard_nothing_left.ages.interest_ms = 5;
+        let object = symbol(&show, &heard_nothing_left);
+        assert_eq!(object["map"]["long_usd"], "0.00");
+        assert_eq!(object["open_interest"]["bybit"], "0");
+    }
 }

@@ -57,6 +57,19 @@ impl Show {
     }
 }
 
+/// True when an input of this age was heard: not so when the age says never, nor in a record that was never
+/// published, whose ages are zeros like everything in it.
+#[must_use]
+pub const fn heard(wide: &Wide, age_ms: u32) -> bool {
+    wide.recv_ns != 0 && age_ms != u32::MAX
+}
+
+/// True when the map stands on something: all of it comes from open interest.
+#[must_use]
+pub const fn mapped(wide: &Wide) -> bool {
+    heard(wide, wide.ages.interest_ms)
+}
+
 /// Money as text.
 #[must_use]
 pub fn usd(cents: i64) -> String {

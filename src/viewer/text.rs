@@ -1,9 +1,13 @@
-//! The terminal's picture of a symbol: a head line, a line per mode, the nearest zones.
+//! The terminal's picture of a symbol: a head line, ages, flags, a line per mode, the nearest zones. What was never
+//! heard is `-`, never zero. No line is longer than 150 columns.
 
-use super::{Show, named};
+use super::{Show, heard, mapped, named};
 use crate::health::flag;
 use crate::shm::record::{MODE_NAMES, MOTIONS, STATES, Wide, ZONE_STATES, ZoneRecord, verdict};
 use std::fmt::Write as _;
+
+/// Columns of a line of flags; then the next one begins.
+const COLUMNS: usize = 120;
 
 /// Money in four significant places: `812.4k`, `3.210M`.
 #[must_use]
@@ -26,7 +30,6 @@ pub fn short_usd(cents: i64) -> String {
 
 fn age(ms: u32) -> String {
     match ms {
-        u32::MAX => "never".to_string(),
         0..=9_999 => format!("{ms}ms"),
         10_000..=599_999 => format!("{}s", ms / 1_000),
         _ => format!("{}m", ms / 60_000),
@@ -52,11 +55,35 @@ fn zone_line(show: &Show, zone: &ZoneRecord) -> String {
     )
 }
 
+/// The flags, as many lines as they need.
+fn flag_lines(bits: u32) -> String {
+    let (mut out, mut width) = (String::new(), COLUMNS);
+    for name in flag::names(bits) {
+        if width + 1 + name.len() > COLUMNS {
+            let head = if out.is_empty() {
+                "    flags:"
+            } else {
+                "\n          "
+            };
+            out.push_str(head);
+            width = head.len();
+        }
+        out.push(' ');
+        out.push_str(name);
+        width += 1 + name.len();
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
 /// The whole picture, `zones` hot zones a side.
 #[must_use]
 pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     let mut out = String::new();
     let price = |e10| show.price(e10).unwrap_or_else(|| "-".to_string());
+    let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
     let _ = writeln!(
         out,
         "{:<6} mark {}  book {} / {}  open interest {}  forced below {}  above {}",
@@ -64,23 +91,29 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
         price(wide.mark_e10),
         price(wide.bid_e10),
         price(wide.ask_e10),
-        show.qty(wide.interest_e6),
-        short_usd(wide.long_usd),
-        short_usd(wide.short_usd),
+        known(show.qty(wide.interest_e6)),
+        known(short_usd(wide.long_usd)),
+        known(short_usd(wide.short_usd)),
     );
-    let names: Vec<_> = flag::names(wide.flags).collect();
+    let age = |ms| {
+        if heard(wide, ms) {
+            age(ms)
+        } else {
+            "never".to_string()
+        }
+    };
     let _ = writeln!(
         out,
-        "    ages: trade {}  book {}  mark {}  interest {}  print {}   prior {}%  inert {}%  {}",
+        "    ages: trade {}  book {}  mark {}  interest {}  print {}   prior {}  inert {}",
         age(wide.ages.trade_ms),
         age(wide.ages.book_ms),
         age(wide.ages.mark_ms),
         age(wide.ages.interest_ms),
         age(wide.ages.print_ms),
-        wide.prior_share_e6 / 10_000,
-        wide.inert_share_e6 / 10_000,
-        names.join(" "),
+        known(format!("{}%", wide.prior_share_e6 / 10_000)),
+        known(format!("{}%", wide.inert_share_e6 / 10_000)),
     );
+    out.push_str(&flag_lines(wide.flags));
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
         let _ = writeln!(
             out,
@@ -100,20 +133,21 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     out
 }
 
-/// One line: mark, the three biases, the nearest hot zone on each side.
+/// Two lines: mark and the three biases; the nearest hot zone on each side.
 #[must_use]
-pub fn line(show: &Show, wide: &Wide) -> String {
+pub fn lines(show: &Show, wide: &Wide) -> String {
     let mut out = String::new();
     let mark = show.price(wide.mark_e10).unwrap_or_else(|| "-".to_string());
-    let _ = write!(out, "{:<4} mark {mark:>10} ", show.symbol);
+    let _ = write!(out, "{:<6} mark {mark:>12} ", show.symbol);
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
         let verdict = named(&verdict::NAMES, mode.verdict);
         let _ = write!(
             out,
-            " {name} {:>+4}/{:<2} {verdict:<10}",
+            "  {name} {:>+4}/{:<3} {verdict:<12}",
             mode.bias, mode.confidence
         );
     }
+    out = format!("{}\n        forced", out.trim_end());
     for (side, zones) in [("above", &wide.hot_above), ("below", &wide.hot_below)] {
         match zones.iter().find(|zone| zone.high_e10 != 0) {
             Some(zone) => {
@@ -122,22 +156,60 @@ pub fn line(show: &Show, wide: &Wide) -> String {
                 let state = named(&ZONE_STATES, zone.state);
                 let _ = write!(
                     out,
-                    " {side} {}.{:02}bp {money} {state}",
+                    "  {side} {:>4}.{:02} bp {money:>9} {state:<10}",
                     way / 100,
                     way % 100
                 );
             }
             None => {
-                let _ = write!(out, " {side} none");
+                let _ = write!(out, "  {side} {:<28}", "none");
             }
         }
     }
+    out.truncate(out.trim_end().len());
     out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytemuck::Zeroable as _;
+
+    #[test]
+    fn nothing_heard_is_shown_as_nothing_and_no_line_is_too_long() {
+        let show = Show {
+            symbol: "1000PEPE".to_string(),
+            venue: "bybit".to_string(),
+            price_places: None,
+            qty_places: None,
+        };
+        let mut wide = Wide::zeroed();
+        wide.flags = u32::MAX;
+        let text = symbol(&show, &wide, 4);
+        assert!(
+            text.contains("open interest -  forced below -  above -"),
+            "{text}"
+        );
+        assert!(
+            text.contains("interest never") && text.contains("prior -"),
+            "{text}"
+        );
+        wide.recv_ns = 1;
+        for mode in &mut wide.mode {
+            (mode.bias, mode.confidence, mode.verdict) = (-100, 100, verdict::STRONG_SHORT);
+        }
+        (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (i64::MAX, i64::MAX, i64::MAX);
+        (wide.interest_e6, wide.long_usd, wide.short_usd) = (i64::MAX, i64::MIN, i64::MAX);
+        wide.hot_above = [ZoneRecord {
+            high_e10: i64::MAX,
+            ..ZoneRecord::zeroed()
+        }; 8];
+        for text in [symbol(&show, &wide, 8), lines(&show, &wide)] {
+            for line in text.lines() {
+                assert!(line.len() <= 150, "{}: {line}", line.len());
+            }
+        }
+    }
 
     #[test]
     fn money_is_short_and_keeps_its_sign() {
