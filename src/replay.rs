@@ -39,11 +39,35 @@ pub enum ReplayError {
     /// A venue or symbol that is not known.
     #[error(transparent)]
     Venue(#[from] VenueError),
+    /// A recording of a venue that cannot be decoded.
+    #[error("{name}: recorded at {venue}; this build decodes: {}", decoded())]
+    NoDecoder {
+        /// File.
+        name: String,
+        /// The venue it was recorded at.
+        venue: String,
+    },
+    /// A recording that does not say where it was made.
+    #[error(
+        "{name}: recorded at no known venue: looked for a connection to one, found {found}; this build decodes: {}",
+        decoded()
+    )]
+    NoVenue {
+        /// File.
+        name: String,
+        /// The address it connected to first, or that there is none.
+        found: String,
+    },
     /// A recording without a subscription we can read.
-    #[error("{name}: no subscription of a known venue in it; name the symbols with --symbols")]
+    #[error(
+        "{name}: recorded at {venue}, but no subscription to an instrument of it was sent at its beginning; name the \
+         symbols with --symbols"
+    )]
     NoSymbols {
         /// File.
         name: String,
+        /// The venue it was recorded at.
+        venue: &'static str,
     },
     /// The head of a tape names a model that is none.
     #[error("{name}: the model in its head: {text}")]
@@ -70,6 +94,11 @@ pub enum ReplayError {
         /// Its hash.
         want_hash: u64,
     },
+}
+
+/// Names of the venues that have a decoder.
+fn decoded() -> String {
+    venue::VENUES.map(|row| row.name).join(", ")
 }
 
 /// What a replay did.
@@ -168,10 +197,13 @@ impl Cast {
     /// Reads plan or subscriptions of a recording and builds the engine they ask for.
     fn of(path: &Path, named: Option<&[String]>) -> Result<Self, ReplayError> {
         let header = tape::open(path)?.header().cloned();
-        let (symbols, venues) = match (&header, named) {
+        let (symbols, venue, url) = match (&header, named) {
             (Some(header), _) if !header.plan.symbols.is_empty() => {
-                let venues: Vec<_> = header.plan.rings.iter().map(|r| r.venue.clone()).collect();
-                (header.plan.symbols.clone(), venues)
+                let ring = header.plan.rings.first();
+                let (venue, url) = ring.map_or((String::new(), None), |r| {
+                    (r.venue.clone(), Some(r.url.clone()))
+                });
+                (header.plan.symbols.clone(), venue, url)
             }
             _ => {
                 let found = tape::subscriptions(path)?;
@@ -181,15 +213,21 @@ impl Cast {
                     None => venue::by_name(&venue)
                         .map_or(Vec::new(), |row| texts::assets_of(row, &found.topics)),
                 };
-                (symbols, vec![venue])
+                (symbols, venue, found.url)
             }
         };
-        let name = venues.first().cloned().unwrap_or_default();
-        let row = venue::by_name(&name);
-        let (Some(row), false) = (row, symbols.is_empty()) else {
-            return Err(ReplayError::NoSymbols {
-                name: path.display().to_string(),
-            });
+        let name = path.display().to_string();
+        let row = match venue::by_name(&venue) {
+            Some(row) if symbols.is_empty() => {
+                let venue = row.name;
+                return Err(ReplayError::NoSymbols { name, venue });
+            }
+            Some(row) => row,
+            None if venue.is_empty() => {
+                let found = url.unwrap_or_else(|| "no address".to_owned());
+                return Err(ReplayError::NoVenue { name, found });
+            }
+            None => return Err(ReplayError::NoDecoder { name, venue }),
         };
         let model = header.map(|h| h.plan.model).unwrap_or_default();
         let mut setup = Setup::new(symbols.clone(), row.id);

@@ -111,6 +111,13 @@ fn a_replay_prints_one_object_with_every_promised_field() {
             .collect::<Vec<_>>(),
         ["BTC", "ETH"]
     );
+    let unheard = isotherm(&["replay", "--json", "--symbols", "FOO", name]);
+    let unheard: Value = serde_json::from_slice(&unheard.stdout).unwrap();
+    let map = unheard["symbols"]["FOO"]["map"].as_object().unwrap();
+    assert!(
+        map.len() == 5 && map.values().all(Value::is_null),
+        "{map:?}"
+    );
     let btc = &object["symbols"]["BTC"];
     for text in [
         "/mark",
@@ -186,6 +193,25 @@ fn wrong_words_are_answered_with_right_ones() {
         "{}",
         words(&done.stderr)
     );
+
+    for (url, words_of) in [
+        ("wss://ws.okx.com:8443/ws/v5/public", "recorded at okx"),
+        ("wss://example.org/feed", "found wss://example.org/feed"),
+        ("wss://stream.bybit.com/v5/public/linear", "--symbols"),
+    ] {
+        let path = folder.path().join("session.recv.jsonl");
+        let line = json!({ "recv_ns": 1, "kind": "connect", "conn": "one", "url": url });
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        let done = isotherm(&["replay", path.to_str().unwrap()]);
+        let text = words(&done.stderr);
+        assert!(!done.status.success());
+        assert!(text.contains(words_of), "{text}");
+        assert!(
+            text.contains("decodes: bybit") || url.contains("bybit"),
+            "{text}"
+        );
+        assert_eq!(text.matches("session.recv.jsonl").count(), 1, "{text}");
+    }
 
     let done = isotherm(&["cat", "--instance", "nobody-runs-this"]);
     assert!(!done.status.success());

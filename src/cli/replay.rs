@@ -1,17 +1,17 @@
 //! `isotherm replay`: recordings through the engine.
 
 use crate::event::Kind;
-use crate::replay::{self, Outcome, Speed};
+use crate::replay::{self, Outcome, ReplayError, Speed};
 use crate::shm::record::Nowhere;
 use crate::viewer::{Show, json, text};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   isotherm replay session.recv.jsonl             what the engine makes of a recorded session
-  isotherm replay --json a.tape b.tape           one JSON object a file, each on its own line
+  isotherm replay --json a.tape b.tape           a JSON object a file, one after another
   isotherm replay --speed 1x isotherm.tape       as fast as it was recorded
   isotherm replay --symbols BTC,ETH session.recv.jsonl.zst";
 
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for file in &args.files {
         let name = file.display();
         let outcome = replay::run(file, args.symbols.as_deref(), args.speed, &mut Nowhere)
-            .with_context(|| format!("replay of {name}"))?;
+            .map_err(|fault| named(fault, file))?;
         if args.json {
             say!("{}", serde_json::to_string_pretty(&object(&outcome))?);
         } else {
@@ -62,6 +62,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The fault with its file's name in front, unless it names it already.
+fn named(fault: ReplayError, file: &Path) -> anyhow::Error {
+    let name = file.display().to_string();
+    let is_named = fault.to_string().contains(&name);
+    let fault = anyhow::Error::new(fault);
+    if is_named { fault } else { fault.context(name) }
 }
 
 fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
@@ -125,7 +133,7 @@ fn object(outcome: &Outcome) -> Value {
 fn print(name: &str, outcome: &Outcome) {
     let counts = &outcome.counts;
     say!(
-        "{name}: {} frames ({} ignored, {} tolerant, {} faults, {} gaps), {} inputs, {} frames/s, state hash {:016x}",
+        "{name}\n  {} frames ({} ignored, {} tolerant, {} faults, {} gaps), {} inputs, {} frames/s, state hash {:016x}",
         counts.frames,
         counts.ignored,
         counts.tolerant,
