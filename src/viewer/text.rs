@@ -198,10 +198,11 @@ mod tests {
         for mode in &mut wide.mode {
             (mode.bias, mode.confidence, mode.verdict) = (-100, 100, verdict::STRONG_SHORT);
         }
-        (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (i64::MAX, i64::MAX, i64::MAX);
-        (wide.interest_e6, wide.long_usd, wide.short_usd) = (i64::MAX, i64::MIN, i64::MAX);
+        let most = 999_999_1234567890;
+        (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (most, most, most);
+        (wide.interest_e6, wide.long_usd, wide.short_usd) = (most, most, most);
         wide.hot_above = [ZoneRecord {
-            high_e10: i64::MAX,
+            high_e10: most,
             ..ZoneRecord::zeroed()
         }; 8];
         for text in [symbol(&show, &wide, 8), lines(&show, &wide)] {
