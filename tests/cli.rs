@@ -6,8 +6,9 @@
     reason = "a test stops where it fails"
 )]
 
+use isotherm::shm::writer::PageWriter;
 use isotherm::sim::{Params, TopicKind, World};
-use isotherm::time::Nanos;
+use isotherm::time::{Nanos, mono_now};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -220,6 +221,39 @@ fn wrong_words_are_answered_with_right_ones() {
         "{}",
         words(&done.stderr)
     );
+}
+
+#[test]
+fn a_page_without_a_heartbeat_is_called_silent_and_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page");
+    let mut writer = PageWriter::create(&path, &["BTC".to_string()], "test").unwrap();
+    let name = path.to_str().unwrap().to_string();
+    let cat = |more: &[&str]| isotherm(&[&["cat", "--page", &name], more].concat());
+    let object = |done: &Output| serde_json::from_slice::<Value>(&done.stdout).unwrap();
+
+    // Beats in the past are those of an engine that was killed: its page stays as it was.
+    writer.heartbeat(mono_now().plus(Nanos::seconds(-12)), 5, 6);
+    let done = cat(&[]);
+    assert_eq!(done.status.code(), Some(1));
+    let text = words(&done.stdout);
+    assert!(text.starts_with("SILENT: no heartbeat for 12."), "{text}");
+    let done = cat(&["--json"]);
+    assert_eq!(done.status.code(), Some(1));
+    let silent = object(&done);
+    assert_eq!(silent["heartbeat"], "silent");
+    let btc = &silent["symbols"]["BTC"];
+    assert_eq!(btc["freshness"]["scalp"], "SILENT");
+    // Never published: nothing in it was heard.
+    assert!(btc["map"]["long_usd"].is_null() && btc["ages_ms"]["mark"].is_null());
+
+    // A stamp that stays young for as long as a loaded machine may need.
+    let live = (0..50).any(|_| {
+        writer.heartbeat(mono_now(), 5, 6);
+        let done = cat(&["--json"]);
+        done.status.success() && object(&done)["heartbeat"] == "live"
+    });
+    assert!(live);
 }
 
 #[test]

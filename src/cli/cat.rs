@@ -1,11 +1,13 @@
 //! `isotherm cat`: what a running instance publishes, read from its page like any executor does.
 
 use super::{stop_signal, stopped};
-use crate::shm::page::status;
-use crate::shm::reader::PageReader;
-use crate::time::mono_now;
+use crate::shm::page::{Header, status};
+use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
+use crate::shm::record::{Headline, MODE_NAMES, Wide};
+use crate::time::{Nanos, mono_now};
 use crate::viewer::{Show, json, text};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use bytemuck::Zeroable as _;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +17,9 @@ Examples:
   isotherm cat                                   instance `main`, once
   isotherm cat --page /dev/shm/isotherm.desk2    another instance
   isotherm cat --json | jq .symbols.BTC.bias     for programs
-  isotherm cat --every 1                         again every second";
+  isotherm cat --every 1                         again every second
+
+The exit code is 1 when the engine is silent: what is printed then is what it last said.";
 
 /// Print what a running instance publishes.
 #[derive(Debug, clap::Args)]
@@ -49,21 +53,69 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 path.display()
             )
         })?;
+        let header = page.header().with_context(|| path.display().to_string())?;
+        let silent = silence(&header, mono_now());
         if args.json {
-            say!("{}", serde_json::to_string_pretty(&object(&page)?)?);
+            let object = object(&page, &header, silent.is_some())?;
+            say!("{}", serde_json::to_string_pretty(&object)?);
         } else {
-            print(&page)?;
-        }
-        let Some(every) = args.every else {
-            return Ok(());
-        };
-        for _ in 0..every.max(1) * 20 {
-            if stopped(&signal) {
-                return Ok(());
+            if let Some(silent) = &silent {
+                say!("{silent}");
             }
-            std::thread::sleep(Duration::from_millis(50));
+            print(&page, &header)?;
+        }
+        let again = args.every.is_some_and(|every| {
+            (0..every.max(1) * 20).all(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                !stopped(&signal)
+            })
+        });
+        match silent {
+            _ if again => {}
+            Some(silent) => bail!("{}: {silent}", path.display()),
+            None => return Ok(()),
         }
     }
+}
+
+/// What to say of an engine that does not beat; `None` for one that does.
+fn silence(header: &Header, now: Nanos) -> Option<String> {
+    // Any headline will do: the engine is judged before the record is.
+    if freshness(header, &Headline::zeroed(), now) != Freshness::Silent {
+        return None;
+    }
+    let tenths = header.heartbeat_age(now).get() / 100_000_000;
+    Some(if tenths < 0 {
+        "SILENT: the heartbeat is of another boot; the engine is dead".to_string()
+    } else {
+        format!(
+            "SILENT: no heartbeat for {}.{} s; the engine is dead or stuck",
+            tenths / 10,
+            tenths % 10
+        )
+    })
+}
+
+/// A record, or nothing when its writer died in the middle of it.
+fn whole<T>(read: Result<T, ReadFault>) -> Result<Option<T>, ReadFault> {
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(ReadFault::WriterStalled) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A symbol's wide record and what an executor may make of each of its modes.
+fn look(page: &PageReader, at: usize) -> Result<(Option<Wide>, [&'static str; MODE_NAMES.len()])> {
+    let mut fresh = ["STALLED"; MODE_NAMES.len()];
+    for (mode, name) in fresh.iter_mut().enumerate() {
+        if let Some(headline) = whole(page.headline(at, mode))?
+            && let Some(header) = whole(page.header())?
+        {
+            *name = freshness(&header, &headline, mono_now()).name();
+        }
+    }
+    Ok((whole(page.wide(at))?, fresh))
 }
 
 fn shows(page: &PageReader) -> impl Iterator<Item = (usize, Show)> {
@@ -90,12 +142,17 @@ fn words(bits: u32) -> Vec<&'static str> {
         .collect()
 }
 
-fn object(page: &PageReader) -> Result<Value> {
-    let header = page.header()?;
+fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
     let mut symbols = Map::new();
     for (at, show) in shows(page) {
-        let wide = page.wide(at)?;
-        symbols.insert(show.symbol.clone(), json::symbol(&show, &wide));
+        let (wide, fresh) = look(page, at)?;
+        let mut symbol = wide.map_or_else(|| json!({}), |wide| json::symbol(&show, &wide));
+        symbol["freshness"] = MODE_NAMES
+            .iter()
+            .zip(fresh)
+            .map(|(mode, fresh)| ((*mode).to_string(), Value::from(fresh)))
+            .collect();
+        symbols.insert(show.symbol.clone(), symbol);
     }
     let counters: Map<String, Value> = page
         .counters()
@@ -107,6 +164,7 @@ fn object(page: &PageReader) -> Result<Value> {
         "pid": header.pid,
         "epoch": format!("{:016x}", header.epoch),
         "status": words(header.status),
+        "heartbeat": if silent { "silent" } else { "live" },
         "heartbeat_age_ns": header.heartbeat_age(mono_now()).get(),
         "input_seq": header.input_seq,
         "state_hash": format!("{:016x}", header.state_hash),
@@ -115,8 +173,7 @@ fn object(page: &PageReader) -> Result<Value> {
     }))
 }
 
-fn print(page: &PageReader) -> Result<()> {
-    let header = page.header()?;
+fn print(page: &PageReader, header: &Header) -> Result<()> {
     say!(
         "{}  pid {}  {}  heartbeat {} us ago  inputs {}  state hash {:016x}",
         header.build_text(),
@@ -132,9 +189,24 @@ fn print(page: &PageReader) -> Result<()> {
         .filter(|c| c.value != 0)
         .map(|c| format!("{} {}", c.name, c.value))
         .collect();
-    say!("{}", counters.join("  "));
+    for line in counters.chunks(6) {
+        say!("    {}", line.join("  "));
+    }
     for (at, show) in shows(page) {
-        show!("{}", text::symbol(&show, &page.wide(at)?, 4));
+        let (wide, fresh) = look(page, at)?;
+        match wide {
+            Some(wide) => show!("{}", text::symbol(&show, &wide, 4)),
+            None => say!(
+                "{:<6} the writer is in the middle of its record",
+                show.symbol
+            ),
+        }
+        let fresh: Vec<String> = MODE_NAMES
+            .iter()
+            .zip(fresh)
+            .map(|(mode, fresh)| format!("{mode} {fresh}"))
+            .collect();
+        say!("    fresh: {}", fresh.join("  "));
     }
     Ok(())
 }
