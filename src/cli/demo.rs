@@ -12,12 +12,14 @@ use crate::run::{self, Ended};
 use crate::shard::Shard;
 use crate::shm::page::counter;
 use crate::shm::reader::PageReader;
+use crate::shm::writer::PageWriter;
 use crate::sim::server::{Options, Server};
 use crate::sim::{Params, World};
 use crate::time::{Nanos, ScaledClock, mono_now};
 use crate::viewer::{Show, text};
 use anyhow::{Context, Result, bail};
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const EXAMPLES: &str = "\
@@ -39,6 +41,9 @@ pub(super) struct Args {
     /// Hours of virtual time to warm up with
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=240))]
     hours: u32,
+    /// Where the page goes; default: /dev/shm/isotherm.demo-PID
+    #[arg(long)]
+    page: Option<PathBuf>,
     /// Virtual seconds per real second of the live part
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
@@ -51,7 +56,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut plan = Plan::default();
     plan.engine.symbols = world.symbols().map(asset).collect();
     plan.engine.instance = format!("demo-{}", std::process::id());
-    plan.engine.page = crate::shm::path_of(&plan.engine.instance);
+    plan.engine.page = args
+        .page
+        .clone()
+        .unwrap_or_else(|| crate::shm::path_of(&plan.engine.instance));
+    // Now, and not after hours of warm-up: made, and at once removed.
+    PageWriter::create(&plan.engine.page, &plan.engine.symbols, run::BUILD)
+        .context("no page can be made there; `--page FILE` puts it elsewhere")?;
     plan.feeds = vec![Feed {
         venue: VenueId::BYBIT,
         ..Feed::default()
