@@ -4,6 +4,7 @@ use super::config::load;
 use super::{stop_signal, stopped};
 use crate::run;
 use crate::shard::Shard;
+use crate::shm::reader::PageReader;
 use crate::time::WallClock;
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -59,7 +60,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let ended = live.stop()?;
+    // What the page says last: all there is to tell when the tape fails at the end.
+    let last = PageReader::open(&live.page).and_then(|page| page.header());
+    let ended = match (live.stop(), last) {
+        (Ok(ended), _) => ended,
+        (Err(fault), Ok(last)) => {
+            say!(
+                "inputs {}  state hash {:016x}  (of the last heartbeat)",
+                last.input_seq,
+                last.state_hash
+            );
+            return Err(fault.into());
+        }
+        (Err(fault), Err(_)) => return Err(fault.into()),
+    };
     let shard = &ended.finished.shard;
     say!(
         "inputs {}  state hash {:016x}  socket to page p50 {} ns  p99 {} ns",
