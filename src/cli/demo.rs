@@ -211,13 +211,18 @@ fn shows(page: &PageReader) -> Vec<Show> {
 fn latency(page: &PageReader) -> String {
     let counters = page.counters();
     let value = |id: usize| counters.get(id).map_or(0, |c| c.value);
+    // 0 = nothing was measured yet.
+    let us = |id| match value(id) {
+        0 => "-".to_string(),
+        ns => format!("{:.1} us", ns as f64 / 1e3),
+    };
     format!(
-        "{} frames  {} gaps  {} faults  socket read to page p50 {:.1} us  p99 {:.1} us",
+        "{} frames  {} gaps  {} faults  socket read to page p50 {}  p99 {}",
         value(counter::FRAMES),
         value(counter::GAPS),
         value(counter::FAULTS),
-        value(counter::WIRE_NS_P50) as f64 / 1e3,
-        value(counter::WIRE_NS_P99) as f64 / 1e3,
+        us(counter::WIRE_NS_P50),
+        us(counter::WIRE_NS_P99),
     )
 }
 
@@ -253,17 +258,23 @@ fn lines(page: &PageReader, started: Instant) -> Result<()> {
 
 fn farewell(ended: &Ended, world: &World, speed: u32) -> Result<()> {
     let finished = &ended.finished;
-    let ns = |q| finished.latency.value_at_quantile(q) as f64 / 1e3;
+    let us = |q| finished.latency.value_at_quantile(q) as f64 / 1e3;
     say!(
-        "done: {} inputs, state hash {:016x}; socket read to page p50 {:.1} us, p90 {:.1} us, p99 {:.1} us over {} \
-         frames at {speed}x; the exchange stands at {} s of its life",
+        "done: {} inputs, state hash {:016x}; the exchange stands at {} s of its life",
         finished.shard.input_seq(),
         finished.shard.state_hash(),
-        ns(0.5),
-        ns(0.9),
-        ns(0.99),
-        finished.latency.len(),
         world.now().get() / 1_000_000_000,
     );
+    if finished.latency.is_empty() {
+        say!("no frame came at {speed}x");
+    } else {
+        say!(
+            "socket read to page p50 {:.1} us, p90 {:.1} us, p99 {:.1} us over {} frames at {speed}x",
+            us(0.5),
+            us(0.9),
+            us(0.99),
+            finished.latency.len(),
+        );
+    }
     Ok(())
 }

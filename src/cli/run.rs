@@ -75,12 +75,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
         (Err(fault), Err(_)) => return Err(fault.into()),
     };
     let shard = &ended.finished.shard;
+    let latency = &ended.finished.latency;
+    let quantile = |q| match latency.is_empty() {
+        true => "-".to_string(),
+        false => format!("{} ns", latency.value_at_quantile(q)),
+    };
     say!(
-        "inputs {}  state hash {:016x}  socket to page p50 {} ns  p99 {} ns",
+        "inputs {}  state hash {:016x}  socket to page p50 {}  p99 {}",
         shard.input_seq(),
         shard.state_hash(),
-        ended.finished.latency.value_at_quantile(0.5),
-        ended.finished.latency.value_at_quantile(0.99),
+        quantile(0.5),
+        quantile(0.99),
     );
     if ended.tape_whole == Some(false) {
         bail!("the tape lost a piece and ends there; a larger disk or a faster one is needed");
