@@ -372,3 +372,31 @@ fn a_file_that_is_not_there_is_one_fault() {
         "{text}"
     );
 }
+
+#[test]
+fn a_channel_belongs_to_one_feed() {
+    let feed = |channels: &str| {
+        format!("[[feed]]\nvenue = \"bybit\"\nurl = \"ws://h/p\"\n{channels}")
+    };
+    let (book, rest) = (
+        feed("channels = [\"book\"]\n"),
+        feed("channels = [\"trades\", \"tickers\"]\n"),
+    );
+    assert!(faults(&format!("{book}{rest}")).is_empty());
+    let says = |place: &str, feed: u32, channel: &str, other: u32| {
+        format!(
+            "isotherm.toml:{place}: feed {feed} repeats channel \"{channel}\" of bybit, which \
+             feed {other} carries; each channel of a venue belongs to one feed"
+        )
+    };
+    assert_eq!(
+        faults(&format!("{book}{book}")),
+        [says("8:1", 2, "book", 1)]
+    );
+    // A feed that names no channel carries all.
+    let all = feed("");
+    assert_eq!(
+        faults(&format!("{book}{rest}{all}")),
+        [says("11:1", 3, "book", 1)]
+    );
+}

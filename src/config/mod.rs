@@ -495,6 +495,7 @@ impl Reading<'_> {
         if !self.origins.contains_key("engine.page") {
             plan.engine.page = page_of(&plan.engine.instance);
         }
+        self.once(&plan.feeds);
         if plan.engine.idle != Strategy::Spin {
             return;
         }
@@ -517,6 +518,38 @@ impl Reading<'_> {
                 });
             }
             taken.push((core, format!("[[feed]] {}", n + 1)));
+        }
+    }
+
+    /// Every channel of a venue on one feed only: what came twice would count twice.
+    fn once(&mut self, feeds: &[Feed]) {
+        for (n, feed) in feeds.iter().enumerate() {
+            let first = |channel: &Channel| {
+                let carries =
+                    |f: &Feed| f.venue == feed.venue && f.channels.contains(channel);
+                feeds.iter().take(n).position(carries)
+            };
+            let repeated = feed.channels.iter().find_map(|c| Some((c, first(c)?)));
+            let Some((channel, other)) = repeated else {
+                continue;
+            };
+            let place = ["channels", "url", "venue"]
+                .iter()
+                .find_map(|key| self.origins.get(&format!("feed.{n}.{key}")).copied());
+            let (line, column) = place.unwrap_or_default();
+            self.faults.push(ConfigFault {
+                file: self.source.file.to_owned(),
+                line,
+                column,
+                text: format!(
+                    "feed {} repeats channel \"{}\" of {}, which feed {} carries; each channel \
+                     of a venue belongs to one feed",
+                    n + 1,
+                    channel.name(),
+                    feed.venue_name(),
+                    other + 1
+                ),
+            });
         }
     }
 }
