@@ -4,12 +4,13 @@
 //! Every call answers a *group*: the events of one record, LAST on the last of them and on no other, or nothing. The
 //! shard takes whole groups; the journal of a tape counts them.
 
-use super::{Decoder, Road, VenueError};
+use super::{Decoder, Refusal, Road, VenueError};
 use crate::event::{Body, Event, FIRST, Gap, Head, LAST, Stream};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId};
 use crate::time::Nanos;
 use crate::wire::Frame;
+use core::ops::Range;
 
 /// What one lane, or several together, have seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,29 +90,40 @@ impl Lane {
     pub fn frame(&mut self, recv: Nanos, frame: Frame<'_>) -> &[Event] {
         self.counts.frames += 1;
         let head = self.head(recv);
-        match self.decoder.decode(recv, frame) {
-            Ok(decoded) => {
-                self.counts.ignored += u64::from(decoded.road == Road::Ignored);
-                self.counts.tolerant += u64::from(decoded.road == Road::Tolerant);
-                self.counts.gaps += u64::from(decoded.gap);
-                if let Some(wanted) = decoded
-                    .resync
-                    .and_then(|s| self.resync.get_mut(usize::from(s.0)))
-                {
+        // Only the number of events is kept, so that a fault may ask the decoder what it was about.
+        let outcome = self.decoder.decode(recv, frame).map(|decoded| {
+            let events = decoded.events.len();
+            (decoded.road, decoded.gap, decoded.resync, events)
+        });
+        match outcome {
+            Ok((road, gap, resync, events)) => {
+                self.counts.ignored += u64::from(road == Road::Ignored);
+                self.counts.tolerant += u64::from(road == Road::Tolerant);
+                self.counts.gaps += u64::from(gap);
+                if let Some(wanted) = resync.and_then(|s| self.resync.get_mut(usize::from(s.0))) {
                     *wanted = true;
                 }
-                decoded.events
+                self.decoder.events(events)
             }
             Err(fault) => {
                 count(&mut self.counts, fault);
-                if fault.kind == FaultKind::Refused {
+                // An answer that refuses, or a text of no stream of ours, held nothing that could be lost.
+                if matches!(fault.kind, FaultKind::Refused | FaultKind::UnknownTopic) {
                     return &[];
                 }
-                // What it held is lost and we cannot know what that was: trades and prints have no sequence that
-                // would tell later. The book has one, and finds its gap itself.
-                self.counts.gaps += 1;
+                // What it held is lost: trades and prints have no sequence that would tell later. The book has
+                // one, and finds its gap itself. Without a topic that was understood it may have been any stream.
                 let unnumbered = self.carried & !(1 << Stream::Book as u8);
-                lost(&mut self.own, head, self.symbols, None, unnumbered);
+                let (symbols, lost_bits) = match self.decoder.about() {
+                    Some((Stream::Book, _)) => return &[],
+                    Some((stream, symbol)) => (
+                        symbol.0..symbol.0.saturating_add(1),
+                        unnumbered & (1 << stream as u8),
+                    ),
+                    None => (0..self.symbols, unnumbered),
+                };
+                self.counts.gaps += 1;
+                lost(&mut self.own, head, symbols, None, lost_bits);
                 &self.own
             }
         }
@@ -131,7 +143,12 @@ impl Lane {
     /// Decodes a REST answer.
     pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> &[Event] {
         match self.decoder.rest(recv, request, body) {
-            Ok(decoded) => decoded.events,
+            Ok(decoded) => {
+                for fault in decoded.faults {
+                    count(&mut self.counts, *fault);
+                }
+                decoded.events
+            }
             Err(fault) => {
                 count(&mut self.counts, fault);
                 &[]
@@ -169,13 +186,31 @@ impl Lane {
         self.resync.fill(false);
         self.counts.gaps += 1;
         let (head, first) = (self.head(recv), Body::Disconnect(self.number));
-        lost(&mut self.own, head, self.symbols, Some(first), self.carried);
+        lost(
+            &mut self.own,
+            head,
+            0..self.symbols,
+            Some(first),
+            self.carried,
+        );
         &self.own
     }
 
     /// Books that must be subscribed anew, by symbol; the feed clears what it has asked for.
     pub fn resync(&mut self) -> &mut [bool] {
         &mut self.resync
+    }
+
+    /// True while a symbol's book waits for an image.
+    #[must_use]
+    pub fn waits(&self, symbol: usize) -> bool {
+        u16::try_from(symbol).is_ok_and(|symbol| self.decoder.waits(SymbolId(symbol)))
+    }
+
+    /// What the venue said when it last refused something.
+    #[must_use]
+    pub fn refusal(&self) -> &Refusal {
+        self.decoder.refusal()
     }
 
     /// Decimals the venue prints for a symbol's price and quantity.
@@ -201,13 +236,19 @@ fn count(counts: &mut Counts, fault: Fault) {
     counts.by_fault[fault.kind as usize] += 1;
 }
 
-/// One group: `first`, then a gap of every carried stream for every symbol.
-fn lost(out: &mut Vec<Event>, head: Head, symbols: u16, first: Option<Body>, carried: u8) {
+/// One group: `first`, then a gap of every carried stream for each of the symbols.
+fn lost(
+    out: &mut Vec<Event>,
+    head: Head,
+    symbols: Range<u16>,
+    first: Option<Body>,
+    carried: u8,
+) {
     out.clear();
     if let Some(body) = first {
         out.push(Event::new(head, body));
     }
-    for symbol in 0..symbols {
+    for symbol in symbols {
         let head = Head {
             symbol: SymbolId(symbol),
             ..head
@@ -231,5 +272,61 @@ fn lost(out: &mut Vec<Event>, head: Head, symbols: u16, first: Option<Body>, car
     }
     if let Some(event) = out.last_mut() {
         event.bits |= LAST;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane() -> Lane {
+        let mut lane = Lane::new(VenueId::BYBIT, &["BTC".into(), "ETH".into()], 0).unwrap();
+        lane.sent(
+            br#"{"op":"subscribe","args":["orderbook.200.BTCUSDT","publicTrade.BTCUSDT","tickers.BTCUSDT"]}"#,
+        );
+        lane
+    }
+
+    fn gaps(lane: &mut Lane, text: &str) -> Vec<(Stream, u16)> {
+        let events = lane.text(Nanos::new(1), text.as_bytes(), &mut Vec::new());
+        let gap = |event: &Event| match event.body() {
+            Body::Gap(gap) => (gap.stream, event.symbol.0),
+            other => panic!("{other:?}"),
+        };
+        events.iter().map(gap).collect()
+    }
+
+    #[test]
+    fn a_text_of_no_stream_of_ours_loses_nothing() {
+        let mut lane = lane();
+        for text in [
+            r#"{"op":"maintenance","at":1}"#,
+            r#"{"topic":"news.BTCUSDT","data":{}}"#,
+            r#"{"success":false,"ret_msg":"handler not found","op":"subscribe"}"#,
+        ] {
+            assert_eq!(gaps(&mut lane, text), [], "{text}");
+        }
+        assert_eq!((lane.counts.faults, lane.counts.gaps), (3, 0));
+        assert_eq!(lane.refusal().text(), "handler not found");
+    }
+
+    #[test]
+    fn a_bad_frame_costs_its_own_stream_and_symbol() {
+        let mut lane = lane();
+        let trade = r#"{"topic":"publicTrade.ETHUSDT","ts":1790000000000,"data":[{"p":"x"}]}"#;
+        assert_eq!(gaps(&mut lane, trade), [(Stream::Trades, 1)]);
+        let book = r#"{"topic":"orderbook.200.BTCUSDT","ts":1790000000000,"data":7}"#;
+        assert_eq!(gaps(&mut lane, book), [], "its sequence will tell");
+        assert_eq!((lane.counts.faults, lane.counts.gaps), (2, 1));
+        let all = [
+            (Stream::Trades, 0),
+            (Stream::Ticker, 0),
+            (Stream::Trades, 1),
+            (Stream::Ticker, 1),
+        ];
+        assert_eq!(gaps(&mut lane, "{\"topic\":\"publicTr"), all);
+        // The topic before it is not remembered for it.
+        assert_eq!(gaps(&mut lane, trade).len(), 1);
+        assert_eq!(gaps(&mut lane, "<html>"), all);
     }
 }

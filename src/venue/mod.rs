@@ -59,6 +59,8 @@ pub struct Venue {
     pub resubscribe: fn(topic: &str) -> Vec<String>,
     /// The request of the page behind this answer; `None` on the last.
     pub next_page: fn(request: &str, body: &[u8]) -> Option<String>,
+    /// What the venue says in an answer that refuses, for people; `None` when it refuses nothing.
+    pub refusal: fn(body: &[u8]) -> Option<String>,
 }
 
 /// Every venue.
@@ -150,6 +152,8 @@ pub struct Decoded<'a> {
     pub gap: bool,
     /// The book that must be subscribed anew.
     pub resync: Option<SymbolId>,
+    /// Rows of a REST answer that did not fit; the others are in the events.
+    pub faults: &'a [Fault],
 }
 
 impl Decoded<'_> {
@@ -159,7 +163,48 @@ impl Decoded<'_> {
         road: Road::Ignored,
         gap: false,
         resync: None,
+        faults: &[],
     };
+}
+
+/// What a venue said when it refused something, cut to what fits: carried by value, so that a
+/// thread that must not allocate can pass it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    text: [u8; Self::MOST],
+    len: u8,
+}
+
+impl Refusal {
+    /// Most bytes of the text.
+    pub const MOST: usize = 120;
+    /// Nothing was said.
+    pub const EMPTY: Self = Self {
+        text: [0; Self::MOST],
+        len: 0,
+    };
+
+    /// The beginning of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let mut len = text.len().min(Self::MOST);
+        while !text.is_char_boundary(len) {
+            len -= 1;
+        }
+        let mut said = Self::EMPTY;
+        for (room, byte) in said.text.iter_mut().zip(text.bytes().take(len)) {
+            *room = byte;
+        }
+        said.len = len as u8;
+        said
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let text = self.text.get(..usize::from(self.len)).unwrap_or_default();
+        core::str::from_utf8(text).unwrap_or_default()
+    }
 }
 
 /// Room for the events of one frame.
@@ -168,6 +213,12 @@ pub(crate) struct Scratch {
     events: Box<[Event]>,
     used: usize,
     over: bool,
+    /// Rows of a REST answer that did not fit.
+    faults: Vec<Fault>,
+    /// The stream and symbol of the frame the tolerant road reads, once its topic was understood.
+    about: Option<(Stream, SymbolId)>,
+    /// What the venue last refused.
+    refusal: Refusal,
 }
 
 impl Scratch {
@@ -176,12 +227,16 @@ impl Scratch {
             events: vec![Event::tick(Nanos::ZERO); events].into_boxed_slice(),
             used: 0,
             over: false,
+            faults: Vec::new(),
+            about: None,
+            refusal: Refusal::EMPTY,
         }
     }
     #[inline(always)]
     fn clear(&mut self) {
         self.used = 0;
         self.over = false;
+        self.about = None;
     }
     /// Adds one; what does not fit is remembered as [`Scratch::over`].
     #[inline(always)]
@@ -251,6 +306,27 @@ impl Decoder {
     pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> Result<Decoded<'_>, Fault> {
         self.venue.rest(recv, request, body)
     }
+    /// The first `count` events of the frame decoded last.
+    #[must_use]
+    #[inline]
+    pub fn events(&self, count: usize) -> &[Event] {
+        self.venue.events(count)
+    }
+    /// What the frame that was a fault just now was about, when its topic was understood.
+    #[must_use]
+    pub fn about(&self) -> Option<(Stream, SymbolId)> {
+        self.venue.about()
+    }
+    /// What the venue said when it last refused something.
+    #[must_use]
+    pub fn refusal(&self) -> &Refusal {
+        self.venue.refusal()
+    }
+    /// True while a symbol's book waits for an image.
+    #[must_use]
+    pub fn waits(&self, symbol: SymbolId) -> bool {
+        self.venue.waits(symbol)
+    }
     /// Forgets what belongs to the connection (books' chains, merged tickers); learned precision
     /// stays.
     pub fn reset(&mut self) {
@@ -311,6 +387,15 @@ mod tests {
         }
         assert_eq!(canonical(VenueId(250), "BTCUSDT"), None);
         assert!(by_name("bybit").is_some() && by_name("nowhere").is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_cut_between_characters() {
+        assert_eq!(Refusal::new("no").text(), "no");
+        assert_eq!(Refusal::EMPTY.text(), "");
+        let long = "€".repeat(41);
+        assert_eq!(Refusal::new(&long).text(), "€".repeat(40));
+        assert_eq!(Refusal::new(&format!("a{long}")).text().len(), 118);
     }
 
     #[test]

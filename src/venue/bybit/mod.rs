@@ -23,7 +23,7 @@ mod fast;
 mod rest;
 mod tolerant;
 
-use super::{Decoded, Road, Scratch, Venue, VenueError, canonical, instrument_name};
+use super::{Decoded, Refusal, Road, Scratch, Venue, VenueError, canonical, instrument_name};
 use crate::event::{ALONE, Bbo, Body, Event, Funding, Gap, Head, SNAPSHOT, Stream};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId};
@@ -79,6 +79,7 @@ pub const VENUE: Venue = Venue {
     subscribe,
     resubscribe,
     next_page: rest::next_page,
+    refusal: rest::refusal,
 };
 
 /// Most topics in one text: 200 were measured to be accepted.
@@ -361,13 +362,37 @@ impl Bybit {
         body: &[u8],
     ) -> Result<Decoded<'_>, Fault> {
         self.scratch.clear();
+        self.scratch.faults.clear();
         rest::decode(recv, request, body, &self.lines, &mut self.scratch)?;
+        self.scratch.close()?;
+        let scratch = &self.scratch;
         Ok(Decoded {
-            events: self.scratch.close()?,
+            events: scratch.events.get(..scratch.used).unwrap_or_default(),
             road: Road::Tolerant,
             gap: false,
             resync: None,
+            faults: &scratch.faults,
         })
+    }
+
+    #[inline]
+    pub(super) fn events(&self, count: usize) -> &[Event] {
+        self.scratch.events.get(..count).unwrap_or_default()
+    }
+
+    pub(super) fn about(&self) -> Option<(Stream, SymbolId)> {
+        self.scratch.about
+    }
+
+    pub(super) fn refusal(&self) -> &Refusal {
+        &self.scratch.refusal
+    }
+
+    pub(super) fn waits(&self, symbol: SymbolId) -> bool {
+        matches!(
+            self.chains.get(usize::from(symbol.0)),
+            Some(Chain::Waiting)
+        )
     }
 
     pub(super) fn reset(&mut self) {
@@ -410,6 +435,7 @@ impl Bybit {
             road,
             gap: false,
             resync: None,
+            faults: &[],
         };
         if self.scratch.over {
             return Err(Fault::new(0, FaultKind::TooLong));

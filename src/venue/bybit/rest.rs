@@ -36,6 +36,14 @@ pub(super) fn next_page(request: &str, body: &[u8]) -> Option<String> {
     Some(format!("{path}?{}", parts.join("&")))
 }
 
+/// What a refusing answer says.
+pub(super) fn refusal(body: &[u8]) -> Option<String> {
+    let body = read(body).ok()?;
+    let code = body.get("retCode")?.as_i64()?;
+    let said = body.get("retMsg").and_then(Value::as_str);
+    (code != 0).then(|| format!("retCode {code}: {}", said.unwrap_or("no reason given")))
+}
+
 /// A number of a field in steps of `10^-target`; `None` when absent or `""`.
 fn number(row: &Value, name: &str, target: u32) -> Result<Option<i64>, Fault> {
     let text = match row.get(name) {
@@ -116,31 +124,17 @@ impl Answer<'_> {
         scratch.push(Event::new(head, body));
     }
 
+    /// A row that does not fit is counted and costs its own contract only.
     fn instruments(&self, list: &[Value], scratch: &mut Scratch) -> Result<(), Fault> {
         for row in list {
             let Some((symbol, line)) = self.symbol(row)? else {
                 continue;
             };
             debug_assert!(canonical(VenueId::BYBIT, &line.name).is_some());
-            let inner = |name: &str| row.get(name).ok_or(fault(FaultKind::MissingField));
-            let minutes = wanted(row, "fundingInterval", 0)?;
-            let leverage = wanted(inner("leverageFilter")?, "maxLeverage", 2)?;
-            let scale = wanted(row, "priceScale", 0)? + i64::from(line.shift);
-            let status = match row.get("status").and_then(Value::as_str) {
-                Some("Trading") => 0,
-                Some("Closed" | "Delivering" | "Settling") => 2,
-                _ => 1,
-            };
-            let instrument = Instrument {
-                tick: Px::new(wanted(inner("priceFilter")?, "tickSize", line.px_target)?),
-                lot: Qty::new(wanted(inner("lotSizeFilter")?, "qtyStep", line.qty_target)?),
-                leverage_e2: small(leverage)?,
-                funding_interval: Nanos::seconds(minutes.saturating_mul(60)),
-                status,
-                price_places: u8::try_from(scale.max(0))
-                    .map_err(|_| fault(FaultKind::OutOfRange))?,
-            };
-            self.say(symbol, Body::Instrument(instrument), scratch);
+            match terms(row, line) {
+                Ok(terms) => self.say(symbol, Body::Instrument(terms), scratch),
+                Err(fault) => scratch.faults.push(fault),
+            }
         }
         Ok(())
     }
@@ -175,4 +169,25 @@ impl Answer<'_> {
         }
         Ok(())
     }
+}
+
+/// One contract's terms.
+fn terms(row: &Value, line: &Line) -> Result<Instrument, Fault> {
+    let inner = |name: &str| row.get(name).ok_or(fault(FaultKind::MissingField));
+    let minutes = wanted(row, "fundingInterval", 0)?;
+    let leverage = wanted(inner("leverageFilter")?, "maxLeverage", 2)?;
+    let scale = wanted(row, "priceScale", 0)?.saturating_add(i64::from(line.shift));
+    let status = match row.get("status").and_then(Value::as_str) {
+        Some("Trading") => 0,
+        Some("Closed" | "Delivering" | "Settling") => 2,
+        _ => 1,
+    };
+    Ok(Instrument {
+        tick: Px::new(wanted(inner("priceFilter")?, "tickSize", line.px_target)?),
+        lot: Qty::new(wanted(inner("lotSizeFilter")?, "qtyStep", line.qty_target)?),
+        leverage_e2: small(leverage)?,
+        funding_interval: Nanos::seconds(minutes.saturating_mul(60)),
+        status,
+        price_places: u8::try_from(scale.max(0)).map_err(|_| fault(FaultKind::OutOfRange))?,
+    })
 }

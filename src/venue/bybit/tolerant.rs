@@ -1,8 +1,8 @@
 //! The tolerant road: any field order, unknown fields, numbers as strings or numbers.
 
-use super::super::{Scratch, text_id};
+use super::super::{Refusal, Scratch, text_id};
 use super::{FIELDS, Field, Index, Line, NAMES, Parsed, Patch, What, image_bits};
-use crate::event::{Body, Event, Head, Level, Liquidation, Trade};
+use crate::event::{Body, Event, Head, Level, Liquidation, Stream, Trade};
 use crate::health::{Fault, FaultKind};
 use crate::market::{Holder, Side, SymbolId, VenueId};
 use crate::num::{Px, Qty};
@@ -90,7 +90,7 @@ impl Tolerant<'_> {
             return Err(fault(FaultKind::BadFrame));
         }
         let Some(topic) = frame.get("topic") else {
-            return acknowledged(frame);
+            return acknowledged(frame, scratch);
         };
         let topic = topic.into_string().ok_or(fault(FaultKind::UnknownTopic))?;
         let (channel, name) = topic
@@ -116,11 +116,19 @@ impl Tolerant<'_> {
             symbol,
             line,
         };
-        match channel {
-            "publicTrade" => one.trades(frame, scratch),
-            "allLiquidation" => one.liquidations(frame, scratch),
-            "tickers" => one.ticker(frame, self.fields),
-            _ => one.book(frame, scratch),
+        let stream = match channel {
+            "publicTrade" => Stream::Trades,
+            "allLiquidation" => Stream::Liquidations,
+            "tickers" => Stream::Ticker,
+            _ => Stream::Book,
+        };
+        // From here on a fault costs this stream of this symbol and no other.
+        scratch.about = Some((stream, SymbolId(symbol as u16)));
+        match stream {
+            Stream::Trades => one.trades(frame, scratch),
+            Stream::Liquidations => one.liquidations(frame, scratch),
+            Stream::Ticker => one.ticker(frame, self.fields),
+            Stream::Book | Stream::All => one.book(frame, scratch),
         }
         .map(Some)
     }
@@ -131,10 +139,14 @@ fn depth(text: &str) -> bool {
 }
 
 /// A frame without topic: an answer to what we sent.
-fn acknowledged(frame: Value<'_, '_>) -> Result<Option<Parsed>, Fault> {
+fn acknowledged(frame: Value<'_, '_>, scratch: &mut Scratch) -> Result<Option<Parsed>, Fault> {
     match frame.get("success").and_then(|v| v.as_bool()) {
         Some(true) => Ok(None),
-        Some(false) => Err(fault(FaultKind::Refused)),
+        Some(false) => {
+            let said = frame.get("ret_msg").and_then(|v| v.into_string());
+            scratch.refusal = Refusal::new(said.unwrap_or("no reason given"));
+            Err(fault(FaultKind::Refused))
+        }
         // Some gateways answer a ping with `{"op":"pong"}` alone.
         None if frame.get("op").and_then(|v| v.into_string()) == Some("pong") => Ok(None),
         None => Err(fault(FaultKind::UnknownTopic)),
