@@ -106,12 +106,15 @@ pub fn byte_channel(capacity: usize) -> (ByteProducer, ByteConsumer) {
 }
 
 impl ByteProducer {
-    /// Adds one frame, `header` and `payload` behind each other; `false` when it does not fit, and
-    /// nothing changed.
+    /// Adds one frame, `header` and `payload` behind each other; `false` when it does not fit or
+    /// nobody will ever read it, and nothing changed.
     ///
     /// A frame longer than the ring never fits: `false` for ever.
     #[must_use]
     pub fn write(&mut self, header: &[u8], payload: &[u8]) -> bool {
+        if self.is_abandoned() {
+            return false;
+        }
         let body = header.len().saturating_add(payload.len());
         let Ok(length) = u32::try_from(body) else {
             return false;
@@ -225,6 +228,8 @@ mod tests {
         assert!(consumer.read(&mut frame));
         assert!(frame.is_empty() && consumer.is_empty());
         assert!(!producer.write(&[0; 8], &[0; 5]), "longer than the ring");
+        drop(consumer);
+        assert!(!producer.write(&[], &[1]), "nobody will read it");
     }
 
     proptest! {
