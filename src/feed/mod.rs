@@ -11,10 +11,12 @@
 pub mod taped;
 
 use crate::event::Event;
+use crate::health::FaultKind;
 use crate::idle::Strategy;
 use crate::ring::Producer;
 use crate::sync::{Flag, Tally};
 use crate::time::{Clock, Nanos, mono_now};
+use crate::venue::Refusal;
 use crate::venue::lane::Lane;
 use crate::wire::socket::{self, Moved};
 use crate::wire::websocket::{self, Message};
@@ -43,17 +45,29 @@ pub mod count {
     pub const TAPE_FULL: usize = 7;
     /// 1 while connected.
     pub const UP: usize = 8;
+    /// Subscriptions that the venue refused.
+    pub const REFUSED: usize = 9;
     /// How many there are.
-    pub const ALL: usize = 9;
+    pub const ALL: usize = 10;
 }
 
 /// What a feed says to the control thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// The feed that wants a connection.
-    pub feed: usize,
-    /// What came with the last connection: given back where memory may be released.
-    pub spent: Vec<u8>,
+pub enum Wish {
+    /// It wants a connection.
+    Connection {
+        /// The feed.
+        feed: usize,
+        /// What came with the last connection: given back where memory may be released.
+        spent: Vec<u8>,
+    },
+    /// People should know that the venue refused a subscription; at most once a connection.
+    Refused {
+        /// The feed.
+        feed: usize,
+        /// What the venue said.
+        said: Refusal,
+    },
 }
 
 /// A connected socket and what was read past the handshake.
@@ -109,6 +123,12 @@ pub struct Feed<C: Clock> {
 
 /// Bytes a connection may have queued for sending.
 const SEND_MAX: usize = 1 << 20;
+/// A connection that was silent for this many pings is dead, whatever the socket says.
+const SILENT: i64 = 3;
+/// A book that broke again is asked for at most this often.
+const ASK: Nanos = Nanos::SECOND;
+/// A book that has not come is asked for again after this long.
+const ASK_AGAIN: Nanos = Nanos::seconds(10);
 
 /// The connection of the moment.
 struct Line {
@@ -119,10 +139,17 @@ struct Line {
     sender: websocket::Sender,
     mask: u32,
     pinged: Nanos,
+    /// When bytes last came.
+    heard: Nanos,
     wished: bool,
     ups: u64,
-    /// When each symbol's book was last asked for anew.
+    /// When each symbol's book was last asked for.
     resynced: Vec<Nanos>,
+    /// When books that wait were last looked for.
+    looked: Nanos,
+    /// Refusals before this connection, and whether people know of one on it.
+    refused: u64,
+    told: bool,
 }
 
 impl<C: Clock> Feed<C> {
@@ -135,9 +162,13 @@ impl<C: Clock> Feed<C> {
             sender: websocket::Sender::new(SEND_MAX),
             mask: 0x9e37_79b9 ^ (self.number as u32 + 1),
             pinged: Nanos::ZERO,
+            heard: Nanos::ZERO,
             wished: false,
             ups: 0,
             resynced: vec![Nanos::ZERO; self.script.resync.len()],
+            looked: Nanos::ZERO,
+            refused: 0,
+            told: false,
         };
         let mut idle_turns = 0;
         while !self.stop.is_up() {
@@ -160,7 +191,7 @@ impl<C: Clock> Feed<C> {
     fn connect(&mut self, line: &mut Line) -> bool {
         if !line.wished {
             // A full channel means that the wish is already there.
-            let _ = self.wishes.try_send(Wish {
+            let _ = self.wishes.try_send(Wish::Connection {
                 feed: self.number,
                 spent: core::mem::take(&mut line.early),
             });
@@ -176,6 +207,11 @@ impl<C: Clock> Feed<C> {
         line.sender.clear();
         line.stream = Some(ready.stream);
         line.pinged = mono_now();
+        line.heard = line.pinged;
+        // Subscribing asks for every book; one that does not come is asked for again.
+        line.resynced.fill(line.pinged);
+        line.refused = self.refusals();
+        line.told = false;
         line.ups += 1;
         self.tape(Piece::Connect, recv, None);
         push(&mut self.events, self.lane.connected(recv), &self.tally);
@@ -184,9 +220,16 @@ impl<C: Clock> Feed<C> {
             self.send(line, text.as_bytes());
         }
         self.script.subscribe = subscribe;
+        // What came with the handshake is not announced by the socket again.
+        let early = if up {
+            self.messages(line, recv)
+        } else {
+            Err("too much came with the handshake")
+        };
         self.report(line);
-        if !up {
-            self.down(line, "too much came with the handshake");
+        self.tell(line);
+        if let Err(reason) = early {
+            self.down(line, reason);
         }
         true
     }
@@ -197,28 +240,35 @@ impl<C: Clock> Feed<C> {
             return false;
         };
         let moved = socket::read(stream, line.receiver.space());
+        let now = mono_now();
         let worked = match moved {
             Moved::Bytes(bytes) => {
                 // One stamp a read, before anything is parsed.
                 let recv = self.clock.now();
+                line.heard = now;
                 line.receiver.filled(bytes);
                 if let Err(reason) = self.messages(line, recv) {
                     self.down(line, reason);
                     return true;
                 }
                 self.report(line);
+                self.tell(line);
                 true
             }
-            Moved::Nothing => {
-                self.ping(line);
-                false
-            }
+            Moved::Nothing => false,
             Moved::Gone => {
                 self.down(line, "closed by the other side");
                 return true;
             }
         };
-        worked | self.resync(line) | self.flush(line)
+        let every = self.script.ping_every;
+        if every != Nanos::ZERO && now.since(line.heard).get() >= every.get().saturating_mul(SILENT)
+        {
+            self.down(line, "silent");
+            return true;
+        }
+        self.ping(line, now);
+        worked | self.resync(line, now) | self.flush(line)
     }
 
     /// Every message that is complete.
@@ -246,9 +296,8 @@ impl<C: Clock> Feed<C> {
         }
     }
 
-    fn ping(&mut self, line: &mut Line) {
+    fn ping(&mut self, line: &mut Line, now: Nanos) {
         let every = self.script.ping_every;
-        let now = mono_now();
         if every == Nanos::ZERO || now.since(line.pinged) < every {
             return;
         }
@@ -259,19 +308,29 @@ impl<C: Clock> Feed<C> {
     }
 
     /// Asks anew for the books that broke, each at most once a second: a venue that keeps sending what does not fit
-    /// must not be flooded with our subscriptions.
-    fn resync(&mut self, line: &mut Line) -> bool {
+    /// must not be flooded with our subscriptions. A book that still waits for its image is asked for every ten:
+    /// the venue may have refused, or what it sent may not have fitted.
+    fn resync(&mut self, line: &mut Line, now: Nanos) -> bool {
         let mut asked = false;
+        let look = now.since(line.looked) >= ASK;
+        if look {
+            line.looked = now;
+        }
         for symbol in 0..line.resynced.len() {
-            if !self.lane.resync().get(symbol).is_some_and(|wanted| *wanted) {
-                continue;
-            }
-            let now = mono_now();
-            if now.since(line.resynced[symbol]) < Nanos::SECOND {
+            let since = now.since(line.resynced[symbol]);
+            let broke = self.lane.resync().get(symbol).is_some_and(|wanted| *wanted);
+            let due = if broke {
+                since >= ASK
+            } else {
+                look && since >= ASK_AGAIN && self.lane.waits(symbol)
+            };
+            if !due || self.script.resync[symbol].is_empty() {
                 continue;
             }
             line.resynced[symbol] = now;
-            self.lane.resync()[symbol] = false;
+            if let Some(wanted) = self.lane.resync().get_mut(symbol) {
+                *wanted = false;
+            }
             let texts = core::mem::take(&mut self.script.resync[symbol]);
             for text in &texts {
                 self.send(line, text.as_bytes());
@@ -325,6 +384,26 @@ impl<C: Clock> Feed<C> {
         }
     }
 
+    const fn refusals(&self) -> u64 {
+        self.lane.counts.by_fault[FaultKind::Refused as usize]
+    }
+
+    /// Lets people know that the venue refused something, once a connection.
+    fn tell(&self, line: &mut Line) {
+        if line.told || self.refusals() == line.refused {
+            return;
+        }
+        let said = *self.lane.refusal();
+        // No room means that the control thread is busy: it is told with the next read.
+        line.told = self
+            .wishes
+            .try_send(Wish::Refused {
+                feed: self.number,
+                said,
+            })
+            .is_ok();
+    }
+
     fn report(&self, line: &Line) {
         let counts = &self.lane.counts;
         for (place, value) in [
@@ -335,6 +414,7 @@ impl<C: Clock> Feed<C> {
             (count::TOLERANT, counts.tolerant),
             (count::RECONNECTS, line.ups.saturating_sub(1)),
             (count::UP, u64::from(line.stream.is_some())),
+            (count::REFUSED, self.refusals()),
         ] {
             self.tally.set(place, value);
         }

@@ -58,6 +58,9 @@ pub enum RunError {
     /// The machine gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// The tape's file is there already: a recording is never overwritten.
+    #[error("{}: this tape is there already; choose another name or move it", .0.display())]
+    TapeThere(PathBuf),
     /// A thread ended by a fault of ours.
     #[error("the {0} thread died; this is a defect, please report it")]
     Died(&'static str),
@@ -71,11 +74,52 @@ pub struct Live {
     shard: JoinHandle<Finished>,
     inputs: Vec<JoinHandle<()>>,
     tape: Option<JoinHandle<Result<TapeWriter, tape::Error>>>,
+    flags: Flags,
+    /// Where its page lies.
+    pub page: PathBuf,
+}
+
+/// What threads look at, in the order they are raised.
+#[derive(Debug, Default)]
+struct Flags {
     stop_inputs: Arc<Flag>,
     stop_shard: Arc<Flag>,
     stop_tape: Arc<Flag>,
-    /// Where its page lies.
-    pub page: PathBuf,
+    /// Raised when an answer of REST did not reach the tape.
+    hole: Arc<Flag>,
+}
+
+/// What runs already while an instance is being put together.
+#[derive(Debug, Default)]
+struct Begun {
+    flags: Flags,
+    inputs: Vec<JoinHandle<()>>,
+    tape: Option<JoinHandle<Result<TapeWriter, tape::Error>>>,
+    /// The tape's file, once it is ours.
+    file: Option<PathBuf>,
+}
+
+impl Begun {
+    /// Ends what runs and takes back what was made.
+    fn undo(self) {
+        for flag in [
+            &self.flags.stop_inputs,
+            &self.flags.stop_shard,
+            &self.flags.stop_tape,
+        ] {
+            flag.raise();
+        }
+        for input in self.inputs {
+            // A thread that died has ended too; why the start failed is told already.
+            let _ = input.join();
+        }
+        if let Some(tape) = self.tape {
+            let _ = tape.join();
+        }
+        if let Some(file) = self.file {
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 /// How an instance ended.
@@ -107,7 +151,7 @@ impl Tapes {
 /// Starts an instance of `plan` around `shard` (fresh, or warmed). `say` hears what people should know.
 ///
 /// # Errors
-/// See [`RunError`]; nothing keeps running.
+/// See [`RunError`]; nothing keeps running, and no tape is left behind.
 pub fn start<C: Clock + Copy + Send + 'static>(
     plan: &Plan,
     shard: Shard,
@@ -115,27 +159,68 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     speed: u32,
     say: impl FnMut(String) + Send + 'static,
 ) -> Result<Live, RunError> {
+    let mut begun = Begun::default();
+    match wire(plan, shard, clock, speed, say, &mut begun) {
+        Ok(shard) => Ok(Live {
+            shard,
+            inputs: begun.inputs,
+            tape: begun.tape,
+            flags: begun.flags,
+            page: plan.engine.page.clone(),
+        }),
+        Err(fault) => {
+            begun.undo();
+            Err(fault)
+        }
+    }
+}
+
+/// Creates the tape's file.
+fn tape_writer<C: Clock>(
+    plan: &Plan,
+    clock: C,
+    begun: &mut Begun,
+) -> Result<Option<TapeWriter>, RunError> {
+    let Some(path) = &plan.engine.tape else {
+        return Ok(None);
+    };
+    let there = path.exists();
+    match Writer::create(path, &header(plan, clock.now())) {
+        Ok(writer) => {
+            begun.file = Some(path.clone());
+            Ok(Some(writer))
+        }
+        Err(_) if there => Err(RunError::TapeThere(path.clone())),
+        Err(fault) => {
+            // Created, but its head could not be written.
+            begun.file = path.exists().then(|| path.clone());
+            Err(fault.into())
+        }
+    }
+}
+
+/// Starts the threads; what runs when this fails stands in `begun`.
+fn wire<C: Clock + Copy + Send + 'static>(
+    plan: &Plan,
+    shard: Shard,
+    clock: C,
+    speed: u32,
+    say: impl FnMut(String) + Send + 'static,
+    begun: &mut Begun,
+) -> Result<JoinHandle<Finished>, RunError> {
     let symbols = &plan.engine.symbols;
     let lots: Vec<(&str, u32)> = symbols
         .iter()
         .map(|s| (s.as_str(), crate::market::lot_of(s)))
         .collect();
     let page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
-    let writer = match &plan.engine.tape {
-        Some(path) => Some(Writer::create(path, &header(plan, clock.now()))?),
-        None => None,
-    };
+    let writer = tape_writer(plan, clock, begun)?;
     let mut tapes = Tapes {
         rings: Vec::new(),
         on: writer.is_some(),
     };
-    let (stop_inputs, stop_shard, stop_tape) = (
-        Arc::new(Flag::default()),
-        Arc::new(Flag::default()),
-        Arc::new(Flag::default()),
-    );
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 4);
-    let (mut rings, mut tallies, mut lines, mut inputs) = (vec![], vec![], vec![], vec![]);
+    let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
     for (number, feed) in plan.feeds.iter().enumerate() {
         let (to_shard, from_feed) = channel::<Event>(RING);
         let (ready, sockets) = crossbeam::channel::bounded(1);
@@ -156,25 +241,27 @@ pub fn start<C: Clock + Copy + Send + 'static>(
             clock,
             idle: plan.engine.idle,
             tally: Arc::clone(&tally),
-            stop: Arc::clone(&stop_inputs),
+            stop: Arc::clone(&begun.flags.stop_inputs),
         };
         let core = feed.core;
-        inputs.push(spawn(&format!("feed-{number}"), core, move || {
-            thread.run()
-        })?);
+        begun
+            .inputs
+            .push(spawn(&format!("feed-{number}"), core, move || {
+                thread.run()
+            })?);
         lines.push(Line::new(feed.url.clone(), ready));
         rings.push(from_feed);
         tallies.push(tally);
     }
     let (to_shard, from_rest) = channel::<Event>(RING);
     rings.push(from_rest);
-    let rest = rest_ring(plan, symbols, to_shard, &mut tapes)?;
-    inputs.push(control_thread(
+    let rest = rest_ring(plan, symbols, to_shard, &mut tapes, &begun.flags.hole)?;
+    begun.inputs.push(control_thread(
         lines,
         wishes,
         rest,
         clock,
-        Arc::clone(&stop_inputs),
+        Arc::clone(&begun.flags.stop_inputs),
         say,
     )?);
     let engine = Engine {
@@ -186,28 +273,15 @@ pub fn start<C: Clock + Copy + Send + 'static>(
         clock,
         speed,
         idle: plan.engine.idle,
-        stop: Arc::clone(&stop_shard),
+        stop: Arc::clone(&begun.flags.stop_shard),
     };
-    let tape = match writer {
-        Some(writer) => {
-            let (rings, stop) = (tapes.rings, Arc::clone(&stop_tape));
-            Some(spawn("tape", None, move || {
-                taping::drain(writer, rings, &stop)
-            })?)
-        }
-        None => None,
-    };
-    let shard = spawn("shard", plan.engine.core, move || engine.run())?;
-    let page = plan.engine.page.clone();
-    Ok(Live {
-        shard,
-        inputs,
-        tape,
-        stop_inputs,
-        stop_shard,
-        stop_tape,
-        page,
-    })
+    if let Some(writer) = writer {
+        let (rings, stop) = (tapes.rings, Arc::clone(&begun.flags.stop_tape));
+        begun.tape = Some(spawn("tape", None, move || {
+            taping::drain(writer, rings, &stop)
+        })?);
+    }
+    spawn("shard", plan.engine.core, move || engine.run())
 }
 
 impl Live {
@@ -217,23 +291,30 @@ impl Live {
         !self.shard.is_finished()
     }
 
+    /// True when the tape has ended before the run: the disk said no, or an answer did not fit.
+    #[must_use]
+    pub fn tape_failed(&self) -> bool {
+        self.flags.hole.is_up() || self.tape.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
     ///
     /// # Errors
     /// A thread that died, a disk that said no.
     pub fn stop(self) -> Result<Ended, RunError> {
-        self.stop_inputs.raise();
+        self.flags.stop_inputs.raise();
         for input in self.inputs {
             input.join().map_err(|_| RunError::Died("input"))?;
         }
-        self.stop_shard.raise();
+        self.flags.stop_shard.raise();
         let finished = self.shard.join().map_err(|_| RunError::Died("shard"))?;
-        self.stop_tape.raise();
+        self.flags.stop_tape.raise();
         let mut tape_whole = None;
         if let Some(tape) = self.tape {
             let writer = tape.join().map_err(|_| RunError::Died("tape"))??;
-            tape_whole = Some(finished.tape_whole);
-            if finished.tape_whole {
+            let whole = finished.tape_whole && !self.flags.hole.is_up();
+            tape_whole = Some(whole);
+            if whole {
                 let end = End {
                     at: finished.shard.now(),
                     input_seq: finished.shard.input_seq(),
@@ -334,6 +415,7 @@ fn rest_ring(
     symbols: &[String],
     events: crate::ring::Producer<Event>,
     tapes: &mut Tapes,
+    hole: &Arc<Flag>,
 ) -> Result<Option<RestRing>, RunError> {
     let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else {
         return Ok(None);
@@ -341,6 +423,7 @@ fn rest_ring(
     let number = plan.feeds.len();
     Ok(Some(RestRing {
         base: feed.rest.clone(),
+        venue: row(feed)?,
         lane: Lane::new(
             feed.venue,
             symbols,
@@ -348,6 +431,7 @@ fn rest_ring(
         )?,
         events,
         taped: tapes.ring(number, TAPE_RING),
+        hole: Arc::clone(hole),
         requests: texts::rest_requests(row(feed)?, symbols),
     }))
 }
