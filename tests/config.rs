@@ -375,9 +375,8 @@ fn a_file_that_is_not_there_is_one_fault() {
 
 #[test]
 fn a_channel_belongs_to_one_feed() {
-    let feed = |channels: &str| {
-        format!("[[feed]]\nvenue = \"bybit\"\nurl = \"ws://h/p\"\n{channels}")
-    };
+    let feed =
+        |channels: &str| format!("[[feed]]\nvenue = \"bybit\"\nurl = \"ws://h/p\"\n{channels}");
     let (book, rest) = (
         feed("channels = [\"book\"]\n"),
         feed("channels = [\"trades\", \"tickers\"]\n"),

@@ -525,8 +525,7 @@ impl Reading<'_> {
     fn once(&mut self, feeds: &[Feed]) {
         for (n, feed) in feeds.iter().enumerate() {
             let first = |channel: &Channel| {
-                let carries =
-                    |f: &Feed| f.venue == feed.venue && f.channels.contains(channel);
+                let carries = |f: &Feed| f.venue == feed.venue && f.channels.contains(channel);
                 feeds.iter().take(n).position(carries)
             };
             let repeated = feed.channels.iter().find_map(|c| Some((c, first(c)?)));

@@ -237,13 +237,7 @@ fn count(counts: &mut Counts, fault: Fault) {
 }
 
 /// One group: `first`, then a gap of every carried stream for each of the symbols.
-fn lost(
-    out: &mut Vec<Event>,
-    head: Head,
-    symbols: Range<u16>,
-    first: Option<Body>,
-    carried: u8,
-) {
+fn lost(out: &mut Vec<Event>, head: Head, symbols: Range<u16>, first: Option<Body>, carried: u8) {
     out.clear();
     if let Some(body) = first {
         out.push(Event::new(head, body));

@@ -389,10 +389,7 @@ impl Bybit {
     }
 
     pub(super) fn waits(&self, symbol: SymbolId) -> bool {
-        matches!(
-            self.chains.get(usize::from(symbol.0)),
-            Some(Chain::Waiting)
-        )
+        matches!(self.chains.get(usize::from(symbol.0)), Some(Chain::Waiting))
     }
 
     pub(super) fn reset(&mut self) {
