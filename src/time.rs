@@ -68,7 +68,8 @@ pub trait Clock {
     fn now(&self) -> Nanos;
 }
 
-/// The machine's wall clock through the vDSO (no system call).
+/// The machine's wall clock through the vDSO (no system call). It can be stepped: a live run asks it once, for the
+/// moment it begins, and goes on by a [`ScaledClock`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WallClock;
 

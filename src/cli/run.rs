@@ -5,7 +5,7 @@ use super::{stop_signal, stopped};
 use crate::run;
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
-use crate::time::WallClock;
+use crate::time::{Clock, ScaledClock, WallClock};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -49,16 +49,22 @@ pub(super) fn run(args: &Args) -> Result<()> {
         plan.engine.page.display()
     );
     let shard = Shard::new(&setup)?;
+    // The wall clock says when the run begins, the monotonic clock how long it lasts: a step of the wall clock neither
+    // stops shard time nor tears it.
+    let clock = ScaledClock::start(WallClock.now(), 1);
     let signal = stop_signal()?;
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(&plan, shard, WallClock, 1, |line| {
-        eprintln!("isotherm: {line}")
-    })
-    .context("cannot start")?;
+    let live = run::start(&plan, shard, clock, 1, |line| eprintln!("isotherm: {line}"))
+        .context("cannot start")?;
+    let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
+        if live.tape_failed() && !told {
+            told = true;
+            eprintln!("isotherm: the tape has failed and ends here; the engine goes on without it");
+        }
     }
     // What the page says last: all there is to tell when the tape fails at the end.
     let last = PageReader::open(&live.page).and_then(|page| page.header());
