@@ -10,13 +10,11 @@ use crate::event::Event;
 use crate::feed::taped::{Piece, Taped};
 use crate::feed::{Ready, Wish};
 use crate::ring::Producer;
-use crate::sync::Flag;
 use crate::time::{Clock, Nanos};
 use crate::venue::Venue;
 use crate::venue::lane::Lane;
 use crate::wire::socket;
 use crossbeam::channel::{Receiver, Sender};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One feed as control sees it.
@@ -58,8 +56,6 @@ pub struct RestRing {
     pub events: Producer<Event>,
     /// To the tape.
     pub taped: Taped,
-    /// Raised when the tape lost a piece.
-    pub hole: Arc<Flag>,
     /// What to ask, path and query.
     pub requests: Vec<String>,
 }
@@ -287,7 +283,6 @@ fn ask(
     let split = u32::try_from(path.len()).unwrap_or(u32::MAX);
     let whole = [path.as_bytes(), &body].concat();
     if !ring.taped.put(Piece::Rest, split, recv, &whole) {
-        ring.hole.raise();
         say("tape: an answer did not fit its ring, the tape ends here".to_string());
     }
     let faults = ring.lane.counts.faults;

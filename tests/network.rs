@@ -58,7 +58,7 @@ struct Control {
 
 impl Control {
     fn start(feed: &str, rest: &str, requests: &[&str], taped: Taped) -> Self {
-        let (stop, hole) = (Arc::new(Flag::default()), Arc::new(Flag::default()));
+        let (stop, hole) = (Arc::new(Flag::default()), taped.hole());
         let (wish, wishes) = bounded(8);
         let (said, says) = unbounded();
         let (ready, sockets) = bounded(1);
@@ -69,7 +69,6 @@ impl Control {
             lane: Lane::new(VenueId::BYBIT, &assets(), 1).unwrap(),
             events: to_shard,
             taped,
-            hole: Arc::clone(&hole),
             requests: requests.iter().map(|r| (*r).to_string()).collect(),
         };
         let line = Line::new(format!("ws://{feed}/v5/public/linear"), ready);

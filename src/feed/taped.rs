@@ -7,7 +7,9 @@
 //! ```
 
 use crate::ring::ByteProducer;
+use crate::sync::Flag;
 use crate::time::Nanos;
+use std::sync::Arc;
 
 /// Bytes before the payload.
 pub const HEAD: usize = 16;
@@ -81,13 +83,21 @@ pub fn parse(bytes: &[u8]) -> Option<(Piece, u8, u32, Nanos, &[u8])> {
 pub struct Taped {
     ring: u8,
     to: Option<ByteProducer>,
+    hole: Arc<Flag>,
 }
 
 impl Taped {
     /// To a tape, or to none.
     #[must_use]
-    pub const fn new(ring: u8, to: Option<ByteProducer>) -> Self {
-        Self { ring, to }
+    pub fn new(ring: u8, to: Option<ByteProducer>) -> Self {
+        let hole = Arc::default();
+        Self { ring, to, hole }
+    }
+
+    /// The flag that goes up when a piece did not fit.
+    #[must_use]
+    pub fn hole(&self) -> Arc<Flag> {
+        Arc::clone(&self.hole)
     }
 
     /// Adds a piece of this thread's own ring; false when the tape just broke.
@@ -111,6 +121,7 @@ impl Taped {
         let fits = to.write(&head(piece, ring, split, stamp), bytes);
         if !fits {
             self.to = None;
+            self.hole.raise();
         }
         fits
     }
@@ -137,7 +148,10 @@ mod tests {
             parse(&bytes),
             Some((Piece::Rest, 3, 2, Nanos::new(-7), &b"/abody"[..]))
         );
+        let hole = taped.hole();
+        assert!(!hole.is_up());
         assert!(!taped.put(Piece::Frame, 0, Nanos::ZERO, &[0; 64]));
+        assert!(hole.is_up());
         assert!(!taped.is_on());
         assert!(taped.put(Piece::Frame, 0, Nanos::ZERO, b"x"), "said once");
         assert_eq!(parse(&[9; 20]), None);

@@ -255,7 +255,10 @@ fn wire<C: Clock + Copy + Send + 'static>(
     }
     let (to_shard, from_rest) = channel::<Event>(RING);
     rings.push(from_rest);
-    let rest = rest_ring(plan, symbols, to_shard, &mut tapes, &begun.flags.hole)?;
+    let rest = rest_ring(plan, symbols, to_shard, &mut tapes)?;
+    if let Some(rest) = &rest {
+        begun.flags.hole = rest.taped.hole();
+    }
     begun.inputs.push(control_thread(
         lines,
         wishes,
@@ -415,7 +418,6 @@ fn rest_ring(
     symbols: &[String],
     events: crate::ring::Producer<Event>,
     tapes: &mut Tapes,
-    hole: &Arc<Flag>,
 ) -> Result<Option<RestRing>, RunError> {
     let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else {
         return Ok(None);
@@ -431,7 +433,6 @@ fn rest_ring(
         )?,
         events,
         taped: tapes.ring(number, TAPE_RING),
-        hole: Arc::clone(hole),
         requests: texts::rest_requests(row(feed)?, symbols),
     }))
 }
