@@ -125,6 +125,8 @@ impl Role {
 pub enum Count {
     /// Times an input was heard.
     Heard(usize),
+    /// Taker orders of both sides, prints of one order merged.
+    Merged,
     /// Taker orders on the rarer side.
     Orders,
     /// Changes of the best bid or offer.
@@ -356,6 +358,7 @@ impl Cards {
         let streams = view.streams;
         let n = match row.cold.of {
             Count::Heard(which) => streams.counts[which],
+            Count::Merged => streams.orders().into_iter().sum(),
             Count::Orders => streams.orders().into_iter().min().unwrap_or(0),
             Count::Quotes => streams.quotes,
             Count::Seconds(which) => streams.steady_seconds(which),

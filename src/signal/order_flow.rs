@@ -34,7 +34,7 @@ pub(super) const ROWS: [Row; 3] = [
         class: Class::F,
         inputs: needs(&[input::TRADES]),
         cold: Cold {
-            of: Count::Heard(input::TRADES),
+            of: Count::Merged,
             least: 50,
         },
         floor: micro(1_000),
