@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
+  isotherm config                                what `isotherm run` here would do: isotherm.toml, or the defaults
   isotherm config example > isotherm.toml        a commented plan with every key at its default
   isotherm config check isotherm.toml            all faults in one pass, each with line and column
   isotherm config show isotherm.toml             effective values and where each comes from";
@@ -15,7 +16,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -54,8 +55,12 @@ pub(super) fn load(file: &Path) -> Result<Plan> {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    let here = PathBuf::from("isotherm.toml");
     match &args.what {
-        What::Check { file } => {
+        // Alone it shows what a `run` here would do.
+        None if here.exists() => show!("{}", load(&here)?.show()),
+        None => show!("{}", Plan::default().show()),
+        Some(What::Check { file }) => {
             let plan = load(file)?;
             say!(
                 "{}: good: instance {}, {} symbol(s), {} feed(s)",
@@ -65,9 +70,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 plan.feeds.len()
             );
         }
-        What::Show { file: Some(file) } => show!("{}", load(file)?.show()),
-        What::Show { file: None } => show!("{}", Plan::default().show()),
-        What::Example => show!("{}", Plan::example()),
+        Some(What::Show { file: Some(file) }) => show!("{}", load(file)?.show()),
+        Some(What::Show { file: None }) => show!("{}", Plan::default().show()),
+        Some(What::Example) => show!("{}", Plan::example()),
     }
     Ok(())
 }
