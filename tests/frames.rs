@@ -686,6 +686,30 @@ fn a_flipped_bit_means_the_same_on_every_road() {
     }
 }
 
+/// A name with zeros behind it is another name, and no JSON: found by fuzzing.
+#[test]
+fn a_name_with_zeros_behind_is_not_the_name() {
+    for frame in CHANNELS {
+        for name in [
+            "BTCUSDT",
+            "markPrice",
+            "singleOpenInterest",
+            "nextFundingTime",
+            "symbol",
+        ] {
+            for (zeros, places) in [("\0", 1), ("\0\0\0", 2), ("\0\0\0\0\0\0\0\0\0", 9)] {
+                let mut three = three();
+                three.decode(SNAP.as_bytes()).unwrap();
+                let bytes = frame.replacen(name, &format!("{name}{zeros}"), places);
+                if bytes != frame {
+                    // `decode` compares both instruction sets and both roads.
+                    assert!(three.decode(bytes.as_bytes()).is_err(), "{bytes:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_lies_in_the_slack_does_not_matter() {
     use isotherm::wire::{Frame, SLACK};

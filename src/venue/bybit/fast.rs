@@ -39,12 +39,12 @@ struct Topic<'a> {
     end: usize,
 }
 
-/// The first `len` (at most 24) bytes from `at` as an [`Index`] key.
+/// The first `len` (at most 23) bytes from `at` as an [`Index`] key.
 #[inline(always)]
 fn long_key(window: &Window, at: usize, len: usize) -> [u64; 3] {
     let [a, b] = key(window, at, len.min(16));
     let [c, _] = key(window, at.wrapping_add(16), len.saturating_sub(16));
-    [a, b, c]
+    [a, b, c | (len as u64) << 56]
 }
 
 /// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the

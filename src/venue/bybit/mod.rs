@@ -643,7 +643,8 @@ struct Slot {
 const EMPTY: u32 = u32::MAX;
 
 impl Index {
-    const KEY: usize = 24;
+    /// Longest name; its length takes the byte behind.
+    const KEY: usize = 23;
 
     fn new(names: usize) -> Self {
         let slot = Slot {
@@ -661,8 +662,11 @@ impl Index {
         (hash >> 32) as usize & (self.slots.len() - 1)
     }
     fn key(name: &[u8]) -> Option<[u64; 3]> {
-        let mut bytes = [0u8; Self::KEY];
-        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        let mut bytes = [0u8; Self::KEY + 1];
+        bytes[..Self::KEY]
+            .get_mut(..name.len())?
+            .copy_from_slice(name);
+        bytes[Self::KEY] = name.len() as u8;
         let mut key = [0u64; 3];
         for (word, chunk) in key.iter_mut().zip(bytes.chunks_exact(8)) {
             let mut eight = [0u8; 8];
@@ -686,7 +690,8 @@ impl Index {
     fn get(&self, name: &[u8]) -> Option<usize> {
         self.find(Self::key(name)?)
     }
-    /// The value of a name given as its bytes, zeros behind (names hold no zero).
+    /// The value of a name given as its bytes, zeros behind, and its length in the last byte: a name with zeros of
+    /// its own is another name.
     #[inline(always)]
     fn find(&self, key: [u64; 3]) -> Option<usize> {
         let mut at = self.place(key);
