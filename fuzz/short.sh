@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# A short fuzz of every target: enough to catch a careless change, not a campaign. Needs the sanitizer's flags, which
+# A short fuzz of every target, the same inputs every time; with a number, a campaign of so many seconds each. Needs the sanitizer's flags, which
 # a stable compiler takes too when told so; a machine where they do not build says so, and the corpus of truncations
 # and flipped bits in tests/frames.rs has run anyway.
 set -euo pipefail
 cd "$(dirname "$0")"
-seconds=${1:-10}
 export RUSTC_BOOTSTRAP=1
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -17,7 +16,19 @@ if ! cargo build --release --locked --target "$target" 2>fuzz-build.log; then
   exit 0
 fi
 rm -f fuzz-build.log
-mkdir -p target/found
-"target/$target/release/websocket" -max_total_time="$seconds" -verbosity=0 target/found
-"target/$target/release/decode" -max_total_time="$seconds" -max_len=4096 -verbosity=0 target/found corpus/decode
-echo "fuzzed: websocket and decode, ${seconds} s each, nothing found"
+if [ "$#" -gt 0 ]; then
+  # A campaign: so many seconds a target, going on from what earlier ones found.
+  found=target/found
+  mkdir -p "$found"
+  few=(-max_total_time="$1")
+  many=("${few[@]}")
+else
+  # The check: the same inputs every time, so that it fails for the one who broke it.
+  found=$(mktemp -d)
+  trap 'rm -rf "$found"' EXIT
+  few=(-seed=1 -runs=100000)
+  many=(-seed=1 -runs=400000)
+fi
+"target/$target/release/websocket" "${many[@]}" -verbosity=0 "$found"
+"target/$target/release/decode" "${few[@]}" -max_len=4096 -verbosity=0 "$found" corpus/decode
+echo "fuzzed: websocket and decode, nothing found"
