@@ -11,6 +11,7 @@ use isotherm::sim::{Params, TopicKind, World};
 use isotherm::time::{Nanos, mono_now};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -76,6 +77,36 @@ fn the_demo_runs_the_live_engine_and_ends_well() {
         );
     }
     assert!(text.contains("state hash"), "{text}");
+}
+
+#[test]
+fn a_demo_that_nobody_reads_ends_and_leaves_no_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args([
+            "demo",
+            "--hours",
+            "1",
+            "--seconds",
+            "60",
+            "--page",
+            page.to_str().unwrap(),
+        ])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Read until it is live, then go away.
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    assert!(
+        lines
+            .by_ref()
+            .any(|line| line.unwrap().starts_with("live: "))
+    );
+    assert!(page.exists());
+    drop(lines);
+    assert!(demo.wait().unwrap().success());
+    assert!(!page.exists());
 }
 
 #[test]

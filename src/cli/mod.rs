@@ -106,6 +106,9 @@ fn chain(fault: &anyhow::Error) -> String {
     text
 }
 
+/// Raised when nobody reads our output any more: an end like a signal, so that pages and sockets are left in order.
+static UNREAD: SignalFlag = SignalFlag::new(false);
+
 /// Writes to standard output; nobody reading is the end, not a fault.
 fn put(text: std::fmt::Arguments<'_>, end: &str) {
     let mut out = std::io::stdout().lock();
@@ -113,7 +116,8 @@ fn put(text: std::fmt::Arguments<'_>, end: &str) {
         .and_then(|()| out.flush())
         .is_err()
     {
-        std::process::exit(0);
+        // ORDER: relaxed: the flag stands for itself.
+        UNREAD.store(true, crate::sync::Ordering::Relaxed);
     }
 }
 
@@ -126,8 +130,8 @@ fn stop_signal() -> anyhow::Result<Arc<SignalFlag>> {
     Ok(flag)
 }
 
-/// True once a stop signal came.
+/// True once a stop signal came, or nobody reads our output any more.
 fn stopped(flag: &SignalFlag) -> bool {
-    // ORDER: relaxed: the flag stands for itself; nothing is read on the strength of it.
-    flag.load(crate::sync::Ordering::Relaxed)
+    // ORDER: relaxed: the flags stand for themselves; nothing is read on the strength of them.
+    flag.load(crate::sync::Ordering::Relaxed) || UNREAD.load(crate::sync::Ordering::Relaxed)
 }
