@@ -15,6 +15,7 @@ mod keys;
 
 use crate::idle::Strategy;
 use crate::market::VenueId;
+use crate::venue;
 use fault::{Complaint, Source, did_you_mean, nearest};
 use keys::{ENGINE, FEED, Key, MODEL, Value, nearest_key};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +27,16 @@ use toml::de::{DeTable, DeValue};
 pub use fault::ConfigFault;
 pub use keys::{FEEDS_MAX, SYMBOLS_MAX};
 
-/// Venues a feed can name.
-pub const VENUES: [(&str, VenueId); 1] = [("bybit", VenueId::BYBIT)];
+/// Venues a feed can name: those with a decoder.
+pub const VENUES: [(&str, VenueId); venue::VENUES.len()] = {
+    let mut names = [("", VenueId(0)); venue::VENUES.len()];
+    let mut row = 0;
+    while row < names.len() {
+        names[row] = (venue::VENUES[row].name, venue::VENUES[row].id);
+        row += 1;
+    }
+    names
+};
 
 /// Leverages of the shares in [`Model::mix_e6`], in order.
 pub const MIX_LEVERAGES: [u16; 9] = [3, 5, 10, 20, 25, 50, 75, 100, 125];

@@ -65,18 +65,16 @@ pub struct Finished {
 /// A histogram of nanoseconds up to a minute that never grows.
 #[must_use]
 pub fn latencies() -> Histogram<u64> {
-    // The bounds are constants that the crate accepts; a failure would be a build of another crate.
-    Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| {
-        let mut open = Histogram::new(3).unwrap_or_else(|_| std::process::abort());
-        open.auto(true);
-        open
-    })
+    // The bounds are constants that the crate accepts.
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap_or_else(|_| std::process::abort())
 }
 
 struct Pulse {
     grid: Grid,
     beat: Nanos,
     count: Nanos,
+    /// When the quantiles were last read: a walk over the histogram, so not oftener than a second.
+    quantiles: Nanos,
     latency: Histogram<u64>,
     taped: bool,
     /// The run of turns that still grows.
@@ -91,6 +89,7 @@ impl<C: Clock> Engine<C> {
             grid: Grid::default(),
             beat: Nanos::ZERO,
             count: Nanos::ZERO,
+            quantiles: Nanos::ZERO,
             latency: latencies(),
             taped: self.journal.is_on(),
             runs: Journal::default(),
@@ -255,11 +254,17 @@ impl<C: Clock> Engine<C> {
         ] {
             self.page.counter(id, value);
         }
-        self.page
-            .counter(counter::WIRE_NS_P50, pulse.latency.value_at_quantile(0.5));
-        self.page
-            .counter(counter::WIRE_NS_P99, pulse.latency.value_at_quantile(0.99));
-        self.page.counter(counter::WIRE_NS_MAX, pulse.latency.max());
+        if mono.since(pulse.quantiles) >= Nanos::SECOND {
+            pulse.quantiles = mono;
+            for (id, quantile) in [
+                (counter::WIRE_NS_P50, 0.5),
+                (counter::WIRE_NS_P99, 0.99),
+                (counter::WIRE_NS_MAX, 1.0),
+            ] {
+                self.page
+                    .counter(id, pulse.latency.value_at_quantile(quantile));
+            }
+        }
         self.page.venues_up(u32::from(up > 0));
         let health = match up {
             0 => status::STALE,

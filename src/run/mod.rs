@@ -16,6 +16,7 @@ use crate::feed::taped::Taped;
 use crate::feed::{Feed, Script};
 use crate::ring::{ByteConsumer, ByteProducer, byte_channel, channel};
 use crate::shard::{Setup, Shard, ShardError};
+use crate::shm::record::{FNV_START, fnv_words};
 use crate::shm::writer::{PageError, PageWriter};
 use crate::sync::{Flag, Tally};
 use crate::tape::file::Writer;
@@ -213,7 +214,8 @@ fn wire<C: Clock + Copy + Send + 'static>(
         .iter()
         .map(|s| (s.as_str(), crate::market::lot_of(s)))
         .collect();
-    let page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
+    let mut page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
+    page.hashes(plan_hash(plan), setup(plan)?.model_hash());
     let writer = tape_writer(plan, clock, begun)?;
     let mut tapes = Tapes {
         rings: Vec::new(),
@@ -363,6 +365,13 @@ fn spawn<T: Send + 'static>(
             body()
         })?;
     Ok(thread)
+}
+
+/// Hash of what the run was told: the same text that a tape's head carries.
+fn plan_hash(plan: &Plan) -> u64 {
+    let told = serde_json::to_vec(&header(plan, crate::time::Nanos::ZERO).plan).unwrap_or_default();
+    told.iter()
+        .fold(FNV_START, |hash, byte| fnv_words(hash, &[u64::from(*byte)]))
 }
 
 fn header(plan: &Plan, created: crate::time::Nanos) -> Header {

@@ -21,7 +21,8 @@ use crate::health::flag;
 use crate::inventory::liquidation::{RULES, Rule};
 use crate::inventory::params::{Choice, Params};
 use crate::market::VenueId;
-use crate::shm::record::{FNV_START, Publish, Wide};
+use crate::shm::record::{FNV_START, Publish, Wide, fnv_words};
+use crate::signal::SIGNALS;
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
 use room::Room;
@@ -119,6 +120,17 @@ impl Setup {
             memory_max: 0,
         }
     }
+
+    /// Hash of the model: what the plan chose and which signals there are, in order. Weights are priors until learning
+    /// is on, so there is nothing else to it.
+    #[must_use]
+    pub fn model_hash(&self) -> u64 {
+        let hash = fnv_words(FNV_START, bytemuck::cast_slice(&[self.choice]));
+        SIGNALS
+            .iter()
+            .flat_map(|row| row.id.bytes())
+            .fold(hash, |hash, byte| fnv_words(hash, &[u64::from(byte)]))
+    }
 }
 
 /// The margin rule of a venue.
@@ -160,6 +172,7 @@ impl Shard {
         head.state_hash = FNV_START;
         for room in rooms {
             room.choice = setup.choice;
+            room.model_hash = setup.model_hash();
             room.reach = [reading::NOWHERE; 2];
             room.params = Params::chosen(&setup.choice, rule(setup.venue), &[]);
         }

@@ -213,7 +213,7 @@ impl Room {
                 ttl_ms: TTL_MS[mode],
                 categories: score.categories(),
                 spare: [0; 7],
-                model_hash: 0,
+                model_hash: self.model_hash,
             };
             wide.flags |= score.flags & flag::WARMING;
         }

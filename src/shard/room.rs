@@ -64,6 +64,8 @@ const NO_TIER: Tier = Tier {
 #[repr(C)]
 pub(super) struct Room {
     pub(super) choice: Choice,
+    /// Hash of the model in force: the plan's parameters and the signals' rows.
+    pub(super) model_hash: u64,
     pub(super) params: Params,
     pub(super) book: [Book; VENUES],
     pub(super) inventory: [Inventory; VENUES],
@@ -87,7 +89,6 @@ pub(super) struct Room {
     pub(super) funding_e12: i64,
     pub(super) funding_next: Nanos,
     pub(super) exch: Nanos,
-    recv: Nanos,
     /// When the map was first seeded.
     seeded: Nanos,
     /// A gap of trades, ticker or prints is shown until.
@@ -111,7 +112,6 @@ impl Room {
     #[inline]
     pub(super) fn apply(&mut self, now: Nanos, event: &Event, body: &Body) {
         self.changed = 1;
-        self.recv = now;
         self.exch = self.exch.max(event.exch);
         match body {
             Body::Level(level) => self.book[0].apply(level, event.bits),

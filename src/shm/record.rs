@@ -162,7 +162,7 @@ pub struct ModeRecord {
     pub categories: [i8; CATEGORIES],
     /// Keeps the record whole words.
     pub spare: [u8; 7],
-    /// Hash of the learned model in force.
+    /// Hash of the model in force: parameters, signals and, once learning is on, what was learned.
     pub model_hash: u64,
 }
 
