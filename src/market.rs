@@ -13,8 +13,14 @@ use bytemuck::{Pod, Zeroable};
 pub struct VenueId(pub u8);
 
 impl VenueId {
+    /// Binance USD-M.
+    pub const BINANCE: Self = Self(1);
     /// Bybit v5 linear.
     pub const BYBIT: Self = Self(2);
+    /// OKX v5 swaps.
+    pub const OKX: Self = Self(3);
+    /// Hyperliquid.
+    pub const HYPERLIQUID: Self = Self(4);
 }
 
 /// A symbol by its place in the plan.

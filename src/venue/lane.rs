@@ -1,9 +1,14 @@
 //! Lane: one connection's decoder with its counts. The live feed and the replay both go through it, so that a record
 //! of a tape gives the events it gave live.
 //!
+//! A lane may be fed by two connections of the same streams, its *legs*: an A/B pair, or the old and the new connection
+//! while one is replaced. The decoder takes what comes first and drops what was met before; the shard hears of a
+//! connection when the first leg comes up and of its loss when the last goes down.
+//!
 //! Every call answers a *group*: the events of one record, LAST on the last of them and on no other, or nothing. The
 //! shard takes whole groups; the journal of a tape counts them.
 
+use super::ledger::take;
 use super::{Decoder, Refusal, Road, VenueError};
 use crate::event::{Body, Event, FIRST, Gap, Head, LAST, Stream};
 use crate::health::{Fault, FaultKind};
@@ -25,6 +30,8 @@ pub struct Counts {
     pub gaps: u64,
     /// Messages the tolerant road had to read.
     pub tolerant: u64,
+    /// Trades, prints and updates that were met before.
+    pub duplicates: u64,
     /// Faults by kind, in `FaultKind` order.
     pub by_fault: [u64; FaultKind::NAMES.len()],
 }
@@ -37,6 +44,7 @@ impl Counts {
         self.faults += other.faults;
         self.gaps += other.gaps;
         self.tolerant += other.tolerant;
+        self.duplicates += other.duplicates;
         for (mine, theirs) in self.by_fault.iter_mut().zip(other.by_fault) {
             *mine += theirs;
         }
@@ -56,8 +64,15 @@ pub struct Lane {
     resync: Vec<bool>,
     /// Bit per `Stream` that was subscribed on this connection.
     carried: u8,
+    /// Bit per leg that is connected.
+    up: u8,
+    /// When a leg's frame last did not fit.
+    spoiled: [Nanos; 2],
     own: Vec<Event>,
 }
+
+/// A bad frame of one leg loses nothing while the other leg is up and had none for this long.
+const COVERED: Nanos = Nanos::seconds(10);
 
 /// Streams a gap can be of, one at a time.
 const STREAMS: [Stream; 4] = [
@@ -74,24 +89,41 @@ impl Lane {
     /// A venue without a decoder, an asset it cannot name.
     pub fn new(venue: VenueId, assets: &[String], number: u16) -> Result<Self, VenueError> {
         let symbols = u16::try_from(assets.len()).unwrap_or(u16::MAX);
-        Ok(Self {
-            decoder: Decoder::new(venue, assets)?,
+        Ok(Self::of(
+            Decoder::new(venue, assets)?,
+            venue,
+            symbols,
+            number,
+        ))
+    }
+
+    /// A lane around a decoder.
+    pub(crate) fn of(decoder: Decoder, venue: VenueId, symbols: u16, number: u16) -> Self {
+        Self {
+            decoder,
             venue,
             number,
             symbols,
             counts: Counts::default(),
             resync: vec![false; usize::from(symbols)],
             carried: 0,
+            up: 0,
+            spoiled: [Nanos::ZERO; 2],
             own: Vec::with_capacity(1 + STREAMS.len() * usize::from(symbols)),
-        })
+        }
     }
 
-    /// Decodes one message in place.
+    /// Decodes one message of a single connection in place.
     pub fn frame(&mut self, recv: Nanos, frame: Frame<'_>) -> &[Event] {
+        self.frame_leg(0, recv, frame)
+    }
+
+    /// Decodes one message of a leg (0 or 1) in place.
+    pub fn frame_leg(&mut self, leg: usize, recv: Nanos, frame: Frame<'_>) -> &[Event] {
         self.counts.frames += 1;
         let head = self.head(recv);
         // Only the number of events is kept, so that a fault may ask the decoder what it was about.
-        let outcome = self.decoder.decode(recv, frame).map(|decoded| {
+        let outcome = self.decoder.decode_leg(leg, recv, frame).map(|decoded| {
             let events = decoded.events.len();
             (decoded.road, decoded.gap, decoded.resync, events)
         });
@@ -122,6 +154,11 @@ impl Lane {
                     ),
                     None => (0..self.symbols, unnumbered),
                 };
+                let other = (leg ^ 1) & 1;
+                self.spoiled[leg & 1] = recv;
+                if self.up & (1 << other) != 0 && recv.since(self.spoiled[other]) > COVERED {
+                    return &[];
+                }
                 self.counts.gaps += 1;
                 lost(&mut self.own, head, symbols, None, lost_bits);
                 &self.own
@@ -131,11 +168,22 @@ impl Lane {
 
     /// As [`Lane::frame`] for bytes that lie elsewhere: copied behind slack in `buffer` first.
     pub fn text(&mut self, recv: Nanos, bytes: &[u8], buffer: &mut Vec<u8>) -> &[Event] {
+        self.text_leg(0, recv, bytes, buffer)
+    }
+
+    /// As [`Lane::frame_leg`] for bytes that lie elsewhere.
+    pub fn text_leg(
+        &mut self,
+        leg: usize,
+        recv: Nanos,
+        bytes: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> &[Event] {
         buffer.clear();
         buffer.extend_from_slice(bytes);
         buffer.resize(bytes.len() + crate::wire::SLACK, 0);
         match Frame::new(buffer, bytes.len()) {
-            Some(frame) => self.frame(recv, frame),
+            Some(frame) => self.frame_leg(leg, recv, frame),
             None => &[],
         }
     }
@@ -146,6 +194,12 @@ impl Lane {
             Ok(decoded) => {
                 for fault in decoded.faults {
                     count(&mut self.counts, *fault);
+                }
+                self.counts.gaps += u64::from(decoded.gap);
+                if let Some(symbol) = decoded.resync
+                    && let Some(wanted) = self.resync.get_mut(usize::from(symbol.0))
+                {
+                    *wanted = true;
                 }
                 decoded.events
             }
@@ -158,10 +212,21 @@ impl Lane {
 
     /// The connection is up.
     pub fn connected(&mut self, recv: Nanos) -> &[Event] {
+        self.connected_leg(0, recv)
+    }
+
+    /// A leg is up; nothing when the other was up already.
+    pub fn connected_leg(&mut self, leg: usize, recv: Nanos) -> &[Event] {
+        let first = self.up == 0;
+        self.up |= 1 << (leg & 1);
+        self.decoder.leg_up(leg, first);
+        self.spoiled[leg & 1] = Nanos::ZERO;
         self.own.clear();
-        let mut head = self.head(recv);
-        head.bits = FIRST | LAST;
-        self.own.push(Event::new(head, Body::Connect(self.number)));
+        if first {
+            let mut head = self.head(recv);
+            head.bits = FIRST | LAST;
+            self.own.push(Event::new(head, Body::Connect(self.number)));
+        }
         &self.own
     }
 
@@ -182,18 +247,72 @@ impl Lane {
 
     /// The connection is down: merge state and sequences are forgotten, and every symbol hears of the gap.
     pub fn disconnected(&mut self, recv: Nanos) -> &[Event] {
-        self.decoder.reset();
-        self.resync.fill(false);
-        self.counts.gaps += 1;
-        let (head, first) = (self.head(recv), Body::Disconnect(self.number));
-        lost(
-            &mut self.own,
-            head,
-            0..self.symbols,
-            Some(first),
-            self.carried,
-        );
+        self.disconnected_leg(0, recv)
+    }
+
+    /// A leg is down. While the other is up only the books that it had run ahead of are lost; else everything the
+    /// connection carried.
+    pub fn disconnected_leg(&mut self, leg: usize, recv: Nanos) -> &[Event] {
+        let head = self.head(recv);
+        self.up &= !(1 << (leg & 1));
+        self.own.clear();
+        let (own, resync) = (&mut self.own, &mut self.resync);
+        self.decoder.leg_down(leg, |symbol| {
+            if let Some(wanted) = resync.get_mut(symbol) {
+                *wanted = true;
+            }
+            own.push(gap(head, symbol as u16, Stream::Book));
+        });
+        if self.up == 0 {
+            self.resync.fill(false);
+            self.counts.gaps += 1;
+            let first = Body::Disconnect(self.number);
+            lost(
+                &mut self.own,
+                head,
+                0..self.symbols,
+                Some(first),
+                self.carried,
+            );
+        } else {
+            self.counts.gaps += self.own.len() as u64;
+            close(&mut self.own);
+        }
         &self.own
+    }
+
+    /// True while a leg (0 or 1) is connected.
+    #[must_use]
+    pub const fn is_up(&self, leg: usize) -> bool {
+        self.up & (1 << (leg & 1)) != 0
+    }
+
+    /// Trades, prints and updates that were met before, and left out.
+    #[must_use]
+    pub fn duplicates(&self) -> u64 {
+        self.decoder.duplicates()
+    }
+
+    /// Appends what the next groups depend on: a lane that recalls it goes on as this one. Counts are not in it.
+    pub fn remember(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.up, self.carried]);
+        for stamp in self.spoiled {
+            out.extend_from_slice(&stamp.get().to_le_bytes());
+        }
+        out.extend(self.resync.iter().map(|wanted| u8::from(*wanted)));
+        self.decoder.remember(out);
+    }
+
+    /// Takes back what [`Lane::remember`] gave; `None` when it is not of such a lane.
+    pub fn recall(&mut self, from: &mut &[u8]) -> Option<()> {
+        [self.up, self.carried] = *take::<2>(from)?;
+        for stamp in &mut self.spoiled {
+            *stamp = Nanos::new(i64::from_le_bytes(*take::<8>(from)?));
+        }
+        for wanted in &mut self.resync {
+            *wanted = take::<1>(from)?[0] != 0;
+        }
+        self.decoder.recall(from)
     }
 
     /// Books that must be subscribed anew, by symbol; the feed clears what it has asked for.
@@ -236,6 +355,31 @@ fn count(counts: &mut Counts, fault: Fault) {
     counts.by_fault[fault.kind as usize] += 1;
 }
 
+fn gap(head: Head, symbol: u16, stream: Stream) -> Event {
+    let head = Head {
+        symbol: SymbolId(symbol),
+        ..head
+    };
+    Event::new(
+        head,
+        Body::Gap(Gap {
+            stream,
+            expected: 0,
+            got: 0,
+        }),
+    )
+}
+
+/// Makes a group of what stands there.
+fn close(out: &mut [Event]) {
+    if let Some(event) = out.first_mut() {
+        event.bits |= FIRST;
+    }
+    if let Some(event) = out.last_mut() {
+        event.bits |= LAST;
+    }
+}
+
 /// One group: `first`, then a gap of every carried stream for each of the symbols.
 fn lost(out: &mut Vec<Event>, head: Head, symbols: Range<u16>, first: Option<Body>, carried: u8) {
     out.clear();
@@ -243,30 +387,14 @@ fn lost(out: &mut Vec<Event>, head: Head, symbols: Range<u16>, first: Option<Bod
         out.push(Event::new(head, body));
     }
     for symbol in symbols {
-        let head = Head {
-            symbol: SymbolId(symbol),
-            ..head
-        };
         for stream in STREAMS
             .into_iter()
             .filter(|s| carried & (1 << *s as u8) != 0)
         {
-            out.push(Event::new(
-                head,
-                Body::Gap(Gap {
-                    stream,
-                    expected: 0,
-                    got: 0,
-                }),
-            ));
+            out.push(gap(head, symbol, stream));
         }
     }
-    if let Some(event) = out.first_mut() {
-        event.bits |= FIRST;
-    }
-    if let Some(event) = out.last_mut() {
-        event.bits |= LAST;
-    }
+    close(out);
 }
 
 #[cfg(test)]
@@ -288,6 +416,38 @@ mod tests {
             other => panic!("{other:?}"),
         };
         events.iter().map(gap).collect()
+    }
+
+    #[test]
+    fn a_pair_is_one_connection_to_the_shard() {
+        let mut lane = lane();
+        let now = Nanos::new(1);
+        assert_eq!(lane.connected_leg(0, now).len(), 1);
+        assert_eq!(lane.connected_leg(1, now).len(), 0);
+        let trade = r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":[{"T":1790000000000,"s":"BTCUSDT","S":"Buy","v":"1","p":"2.5","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-03eedbe3cdd7","BT":false,"RPI":false,"seq":1}]}"#;
+        let mut room = Vec::new();
+        assert_eq!(lane.text_leg(1, now, trade.as_bytes(), &mut room).len(), 1);
+        assert_eq!(lane.text_leg(0, now, trade.as_bytes(), &mut room).len(), 0);
+        assert_eq!(lane.duplicates(), 1);
+        // A bad frame of one leg is the other's to bring; of both it is a loss.
+        assert!(
+            lane.text_leg(0, Nanos::seconds(20), b"{\"topic\":", &mut room)
+                .is_empty()
+        );
+        assert!(
+            !lane
+                .text_leg(1, Nanos::seconds(21), b"{\"topic\":", &mut room)
+                .is_empty()
+        );
+        let mut memory = Vec::new();
+        lane.remember(&mut memory);
+        let mut twin = Lane::new(VenueId::BYBIT, &["BTC".into(), "ETH".into()], 0).unwrap();
+        let mut from = memory.as_slice();
+        assert!(twin.recall(&mut from).is_some() && from.is_empty());
+        assert_eq!(twin.text_leg(0, now, trade.as_bytes(), &mut room).len(), 0);
+        assert!(lane.disconnected_leg(0, now).is_empty());
+        // A disconnect, and a gap of trades, ticker and book for both symbols.
+        assert_eq!(lane.disconnected_leg(1, now).len(), 7);
     }
 
     #[test]

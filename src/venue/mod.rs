@@ -12,14 +12,86 @@
 //! that is not in it is ignored.
 
 pub mod bybit;
+mod chain;
+mod index;
 pub mod lane;
+pub(crate) mod ledger;
+mod line;
+mod recent;
 pub mod texts;
 
-use crate::event::{Event, FIRST, LAST, Stream};
-use crate::health::{Fault, FaultKind};
+use crate::event::{Event, Stream};
+use crate::health::Fault;
 use crate::market::{SymbolId, VenueId, lot_of, split_multiple};
 use crate::time::Nanos;
 use crate::wire::Frame;
+use ledger::Ledger;
+
+/// One websocket path of a venue and the streams it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Root {
+    /// The path.
+    pub path: &'static str,
+    /// What it carries; another stream asked for there stays silent.
+    pub streams: &'static [Stream],
+}
+
+/// What is asked by REST, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// What for.
+    pub what: What,
+    /// Path and query; `{}` stands for the instrument. With a space in it, it is a POST: path, then
+    /// the body. Without `{}` one answer serves every instrument.
+    pub request: &'static str,
+    /// How often; zero = once a run.
+    pub every: Nanos,
+    /// What it costs of the budget.
+    pub weight: u32,
+}
+
+/// What a REST answer tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Contracts' terms and status.
+    Instruments,
+    /// Margin tables.
+    Tiers,
+    /// Open interest now.
+    Interest,
+    /// Mark, index and funding now.
+    Mark,
+    /// Bars of the past.
+    Bars,
+    /// Open interest of the past; asked after the bars.
+    InterestHistory,
+    /// Funding of the past.
+    FundingHistory,
+    /// Long/short ratios.
+    Ratios,
+}
+
+/// How much may be asked by REST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestBudget {
+    /// Weight per period and address.
+    pub weight: u32,
+    /// The period.
+    pub per: Nanos,
+    /// Header that tells the weight used in this minute; empty = none.
+    pub used_header: &'static str,
+}
+
+/// On what a decoder of a stream was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// Frames recorded at the venue.
+    Recorded,
+    /// The form the venue documents.
+    Documented,
+}
+
+type MakeDecoder = fn(&'static Venue, &[String]) -> Result<Box<dyn Dialect>, VenueError>;
 
 /// A venue's fixed facts.
 #[derive(Debug, Clone, Copy)]
@@ -30,37 +102,68 @@ pub struct Venue {
     pub name: &'static str,
     /// Public WebSocket host.
     pub ws_host: &'static str,
-    /// Public WebSocket path.
-    pub ws_path: &'static str,
+    /// Its paths; a stream belongs to the first that carries it.
+    pub roots: &'static [Root],
     /// Public REST host.
     pub rest_host: &'static str,
-    /// Request for the contracts' terms; paged.
-    pub instruments: &'static str,
-    /// Request for the margin tables of all contracts; paged.
-    pub tiers: &'static str,
-    /// What to send to keep the connection alive.
+    /// What is asked by REST.
+    pub asks: &'static [Ask],
+    /// How much of it.
+    pub rest_budget: RestBudget,
+    /// Connections per minute and address that are admitted.
+    pub connects: u32,
+    /// What to send to keep the connection alive; empty = nothing, the server's protocol pings are
+    /// answered.
     pub ping: &'static str,
-    /// How often.
+    /// How often; where nothing is sent, how long the server may be silent between its own.
     pub ping_every: Nanos,
-    /// How instruments are named: quote coin behind the base coin.
+    /// After this a connection is cut; it is replaced before. Zero = never.
+    pub lifetime: Nanos,
+    /// Pause between two texts of a connection.
+    pub pace: Nanos,
+    /// Streams that speak all the time, and how long one may say nothing before it counts as dead.
+    /// Trades and liquidations are not in it: their silence is normal.
+    pub silence: &'static [(Stream, Nanos)],
+    /// The request of one instrument's book image, where the stream itself sends none.
+    pub image: Option<fn(instrument: &str) -> String>,
+    /// Requests whose answers a decoder needs before frames mean anything (contract values); they
+    /// are handed to the feed with its connection.
+    pub primers: &'static [&'static str],
+    /// Longest instrument name.
+    pub name_max: usize,
+    /// How instruments are named: what stands behind the base coin.
     pub quote: &'static str,
     /// Assets whose instrument is not plain `ASSET` + quote: (asset, base coin as the venue writes
     /// it).
     pub bases: &'static [(&'static str, &'static str)],
-    /// How the topics of each stream begin.
+    /// What tells a stream in a subscription's text.
     pub streams: &'static [(Stream, &'static str)],
-    /// Topics of one instrument.
-    pub topics: fn(instrument: &str) -> Vec<String>,
-    /// Topic of one instrument's book.
-    pub book_topic: fn(instrument: &str) -> String,
+    /// Topics of one instrument's stream; empty = the venue has none. One that serves every
+    /// instrument is given for each, and subscribed once.
+    pub topics: fn(instrument: &str, stream: Stream) -> Vec<String>,
+    /// The instrument a topic speaks of, as the venue writes it; `None` for one of no instrument.
+    pub instrument_of: fn(topic: &str) -> Option<String>,
     /// Texts that subscribe to topics, each within the venue's limits.
     pub subscribe: fn(topics: &[String]) -> Vec<String>,
-    /// Texts that renew one topic (it answers with a fresh image).
-    pub resubscribe: fn(topic: &str) -> Vec<String>,
+    /// Texts that renew topics (they answer with a fresh image).
+    pub resubscribe: fn(topics: &[String]) -> Vec<String>,
     /// The request of the page behind this answer; `None` on the last.
     pub next_page: fn(request: &str, body: &[u8]) -> Option<String>,
     /// What the venue says in an answer that refuses, for people; `None` when it refuses nothing.
     pub refusal: fn(body: &[u8]) -> Option<String>,
+    /// Which streams it has, and on what their decoding was tried.
+    pub checked: &'static [(Stream, Checked)],
+    pub(crate) decoder: MakeDecoder,
+}
+
+impl Venue {
+    /// The path that carries a stream; `None` when the venue has no such stream.
+    #[must_use]
+    pub fn root(&self, stream: Stream) -> Option<&'static Root> {
+        self.roots
+            .iter()
+            .find(|root| root.streams.contains(&stream))
+    }
 }
 
 /// Every venue.
@@ -207,68 +310,60 @@ impl Refusal {
     }
 }
 
-/// Room for the events of one frame.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    events: Box<[Event]>,
-    used: usize,
-    over: bool,
-    /// Rows of a REST answer that did not fit.
-    faults: Vec<Fault>,
-    /// The stream and symbol of the frame the tolerant road reads, once its topic was understood.
-    about: Option<(Stream, SymbolId)>,
-    /// What the venue last refused.
-    refusal: Refusal,
+/// What a dialect says of a frame; its events are in the ledger's scratch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// How many events.
+    pub(crate) events: usize,
+    /// How it was read.
+    pub(crate) road: Road,
+    /// True when the events are a `Gap`, or begin with one.
+    pub(crate) gap: bool,
+    /// The book that must come anew.
+    pub(crate) resync: Option<SymbolId>,
 }
 
-impl Scratch {
-    fn new(events: usize) -> Self {
-        Self {
-            events: vec![Event::tick(Nanos::ZERO); events].into_boxed_slice(),
-            used: 0,
-            over: false,
-            faults: Vec::new(),
-            about: None,
-            refusal: Refusal::EMPTY,
-        }
-    }
-    #[inline(always)]
-    fn clear(&mut self) {
-        self.used = 0;
-        self.over = false;
-        self.about = None;
-    }
-    /// Adds one; what does not fit is remembered as [`Scratch::over`].
-    #[inline(always)]
-    fn push(&mut self, event: Event) {
-        match self.events.get_mut(self.used) {
-            Some(room) => {
-                *room = event;
-                self.used += 1;
-            }
-            None => self.over = true,
-        }
-    }
-    /// Sets FIRST and LAST and gives the events.
-    fn close(&mut self) -> Result<&[Event], Fault> {
-        if self.over {
-            return Err(Fault::new(0, FaultKind::TooLong));
-        }
-        let used = &mut self.events[..self.used];
-        if let Some(first) = used.first_mut() {
-            first.bits |= FIRST;
-        }
-        if let Some(last) = used.last_mut() {
-            last.bits |= LAST;
-        }
-        Ok(used)
-    }
+impl Said {
+    /// Nothing for us.
+    pub(crate) const IGNORED: Self = Self {
+        events: 0,
+        road: Road::Ignored,
+        gap: false,
+        resync: None,
+    };
 }
 
-/// Turns one connection's bytes into events.
+/// One venue's language: what a row of [`VENUES`] makes to read its frames. `leg` is 0 or 1: the
+/// connection of a pair the frame came on.
+pub(crate) trait Dialect: core::fmt::Debug + Send {
+    /// What every dialect remembers.
+    fn ledger(&self) -> &Ledger;
+    /// The same, to be changed.
+    fn ledger_mut(&mut self) -> &mut Ledger;
+    /// Reads a message by the fast road, else the tolerant one. Its bytes may be changed.
+    fn decode(&mut self, leg: usize, recv: Nanos, frame: Frame<'_>) -> Result<Said, Fault>;
+    /// As `decode`, by the tolerant road only.
+    fn decode_tolerant(&mut self, leg: usize, recv: Nanos, frame: Frame<'_>)
+    -> Result<Said, Fault>;
+    /// Reads a REST answer; the scratch is clear. What a feed asks for (images, primers) is read
+    /// without allocation up to ordinary sizes, the rest is cold and allocates.
+    fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> Result<Said, Fault>;
+    /// Forgets what belonged to a connection that is down, beside the ledger.
+    fn leg_down(&mut self, leg: usize);
+    /// Decimals printed for a symbol's price and quantity, in canonical lots.
+    fn places(&self, symbol: usize) -> (u8, u8);
+    /// Uses the plain instruction set.
+    fn use_plain(&mut self);
+    /// Appends what the next frames depend on, beside the ledger.
+    fn remember(&self, out: &mut Vec<u8>);
+    /// Takes back what `remember` gave; `None` when it does not fit.
+    fn recall(&mut self, from: &mut &[u8]) -> Option<()>;
+}
+
+/// Turns one connection's bytes into events, or those of a pair of connections of the same streams.
 #[derive(Debug)]
 pub struct Decoder {
-    venue: Box<bybit::Bybit>,
+    dialect: Box<dyn Dialect>,
 }
 
 impl Decoder {
@@ -281,66 +376,132 @@ impl Decoder {
         if assets.len() > SYMBOLS_MAX {
             return Err(VenueError::TooMany(assets.len()));
         }
-        let venue = Box::new(bybit::Bybit::new(row, assets)?);
-        Ok(Self { venue })
+        let dialect = (row.decoder)(row, assets)?;
+        Ok(Self { dialect })
     }
-    /// Decodes one WebSocket message. Its bytes may be changed.
+    /// A decoder of another language than a venue's.
+    pub(crate) fn of(dialect: Box<dyn Dialect>) -> Self {
+        Self { dialect }
+    }
+    /// Decodes one WebSocket message of a single connection. Its bytes may be changed.
     ///
     /// # Errors
     /// A frame that fits neither road, or that the venue refused; nothing of it was taken in.
     #[inline]
     pub fn decode(&mut self, recv: Nanos, frame: Frame<'_>) -> Result<Decoded<'_>, Fault> {
-        self.venue.decode(recv, frame)
+        self.decode_leg(0, recv, frame)
+    }
+    /// Decodes one message of a leg (0 or 1) of a pair.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    #[inline]
+    pub fn decode_leg(
+        &mut self,
+        leg: usize,
+        recv: Nanos,
+        frame: Frame<'_>,
+    ) -> Result<Decoded<'_>, Fault> {
+        let said = self.dialect.decode(leg, recv, frame)?;
+        Ok(self.decoded(said))
     }
     /// As [`Decoder::decode`], but by the tolerant road only: for comparing the two.
     ///
     /// # Errors
     /// As [`Decoder::decode`].
     pub fn decode_tolerant(&mut self, recv: Nanos, frame: Frame<'_>) -> Result<Decoded<'_>, Fault> {
-        self.venue.decode_tolerant(recv, frame)
+        let said = self.dialect.decode_tolerant(0, recv, frame)?;
+        Ok(self.decoded(said))
     }
-    /// Decodes a REST answer; `request` is its path and query. Cold: allocates.
+    /// Decodes a REST answer; `request` is its path and query, with the body behind a space where
+    /// it was posted.
     ///
     /// # Errors
     /// A request this venue's decoder does not know, or an answer that is not as documented.
     pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> Result<Decoded<'_>, Fault> {
-        self.venue.rest(recv, request, body)
+        let scratch = &mut self.dialect.ledger_mut().scratch;
+        scratch.clear();
+        scratch.faults.clear();
+        let said = self.dialect.rest(recv, request, body)?;
+        let faults = self.dialect.ledger().scratch.faults.as_slice();
+        Ok(Decoded {
+            faults,
+            ..self.decoded(said)
+        })
+    }
+    fn decoded(&self, said: Said) -> Decoded<'_> {
+        Decoded {
+            events: self.events(said.events),
+            road: said.road,
+            gap: said.gap,
+            resync: said.resync,
+            faults: &[],
+        }
     }
     /// The first `count` events of the frame decoded last.
     #[must_use]
     #[inline]
     pub fn events(&self, count: usize) -> &[Event] {
-        self.venue.events(count)
+        let events = self.dialect.ledger().scratch.events();
+        events.get(..count).unwrap_or_default()
     }
     /// What the frame that was a fault just now was about, when its topic was understood.
     #[must_use]
     pub fn about(&self) -> Option<(Stream, SymbolId)> {
-        self.venue.about()
+        self.dialect.ledger().scratch.about
     }
     /// What the venue said when it last refused something.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {
-        self.venue.refusal()
+        &self.dialect.ledger().scratch.refusal
     }
     /// True while a symbol's book waits for an image.
     #[must_use]
     pub fn waits(&self, symbol: SymbolId) -> bool {
-        self.venue.waits(symbol)
+        self.dialect.ledger().waits(usize::from(symbol.0))
     }
-    /// Forgets what belongs to the connection (books' chains, merged tickers); learned precision
-    /// stays.
+    /// Trades, prints and updates that were met before, and left out.
+    #[must_use]
+    pub fn duplicates(&self) -> u64 {
+        self.dialect.ledger().duplicates
+    }
+    /// A leg (0 or 1) is connected; `alone` says that the other is not.
+    pub fn leg_up(&mut self, leg: usize, alone: bool) {
+        self.dialect.ledger_mut().leg_up(leg, alone);
+    }
+    /// A leg is down: forgets what belonged to it (books' chains, merged tickers); learned
+    /// precision stays. `broken` is told of every book that was lost with it while the other leg
+    /// goes on.
+    pub fn leg_down(&mut self, leg: usize, broken: impl FnMut(usize)) {
+        self.dialect.leg_down(leg);
+        self.dialect.ledger_mut().leg_down(leg, broken);
+    }
+    /// Forgets what belongs to connections; learned precision stays.
     pub fn reset(&mut self) {
-        self.venue.reset();
+        for leg in [0, 1] {
+            self.leg_down(leg, |_| {});
+        }
+        self.leg_up(0, true);
     }
     /// Decimals the venue prints for a symbol's prices and quantities, in canonical lots; what was
     /// learned so far.
     #[must_use]
     pub fn places(&self, symbol: SymbolId) -> (u8, u8) {
-        self.venue.places(symbol)
+        self.dialect.places(usize::from(symbol.0))
     }
     /// Uses the plain instruction set: for comparing.
     pub fn use_plain(&mut self) {
-        self.venue.use_plain();
+        self.dialect.use_plain();
+    }
+    /// Appends what the next frames depend on: a decoder that recalls it goes on as this one.
+    pub fn remember(&self, out: &mut Vec<u8>) {
+        self.dialect.ledger().remember(out);
+        self.dialect.remember(out);
+    }
+    /// Takes back what [`Decoder::remember`] gave; `None` when it is not of such a decoder.
+    pub fn recall(&mut self, from: &mut &[u8]) -> Option<()> {
+        self.dialect.ledger_mut().recall(from)?;
+        self.dialect.recall(from)
     }
 }
 

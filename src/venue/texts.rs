@@ -1,10 +1,10 @@
 //! Texts: what a connection sends and asks, put together from a venue's row.
 
-use super::{Venue, canonical, instrument_name, venue};
+use super::{Ask, Venue, What, canonical, instrument_name, venue};
 use crate::event::Stream;
 use crate::market::VenueId;
 
-/// How topics of a stream begin at a venue; empty when it has none.
+/// What tells a stream in a subscription's text; empty when the venue has none.
 #[must_use]
 pub fn topic_start(id: VenueId, stream: Stream) -> &'static str {
     let starts = venue(id).map_or(&[][..], |row| row.streams);
@@ -14,50 +14,85 @@ pub fn topic_start(id: VenueId, stream: Stream) -> &'static str {
         .map_or("", |(_, start)| start)
 }
 
+/// The topics that carry `streams` of `assets`, each once.
+#[must_use]
+pub fn topics(row: &Venue, assets: &[String], streams: &[Stream]) -> Vec<String> {
+    let mut topics: Vec<String> = Vec::new();
+    for asset in assets {
+        let Some(instrument) = instrument_name(row.id, asset) else {
+            continue;
+        };
+        for stream in streams {
+            for topic in (row.topics)(&instrument, *stream) {
+                if !topics.contains(&topic) {
+                    topics.push(topic);
+                }
+            }
+        }
+    }
+    topics
+}
+
 /// The texts that subscribe `assets` to `streams`, each within the venue's limits.
 #[must_use]
 pub fn subscribe(row: &Venue, assets: &[String], streams: &[Stream]) -> Vec<String> {
-    let starts: Vec<_> = streams
-        .iter()
-        .map(|stream| topic_start(row.id, *stream))
-        .collect();
-    let wanted = |topic: &String| starts.iter().any(|s| !s.is_empty() && topic.starts_with(s));
-    let topics: Vec<String> = assets
-        .iter()
-        .filter_map(|asset| instrument_name(row.id, asset))
-        .flat_map(|instrument| (row.topics)(&instrument))
-        .filter(wanted)
-        .collect();
-    (row.subscribe)(&topics)
+    (row.subscribe)(&topics(row, assets, streams))
 }
 
-/// The texts that bring one asset's book anew.
+/// The texts that bring one asset's stream anew.
+#[must_use]
+pub fn renew(row: &Venue, asset: &str, stream: Stream) -> Vec<String> {
+    let Some(instrument) = instrument_name(row.id, asset) else {
+        return Vec::new();
+    };
+    let topics = (row.topics)(&instrument, stream);
+    if topics.is_empty() {
+        return Vec::new();
+    }
+    (row.resubscribe)(&topics)
+}
+
+/// The texts that bring one asset's book anew; none where books come by REST.
 #[must_use]
 pub fn resync(row: &Venue, asset: &str) -> Vec<String> {
-    instrument_name(row.id, asset)
-        .map(|instrument| (row.resubscribe)(&(row.book_topic)(&instrument)))
-        .unwrap_or_default()
+    if row.image.is_some() {
+        return Vec::new();
+    }
+    renew(row, asset, Stream::Book)
 }
 
-/// What the engine asks by REST: contracts' terms (paged), then every asset's margin table.
+/// The requests of one row for these assets, the instrument put in.
 #[must_use]
-pub fn rest_requests(row: &Venue, assets: &[String]) -> Vec<String> {
-    let tiers = assets
+pub fn requests(row: &Venue, ask: &Ask, assets: &[String]) -> Vec<String> {
+    if !ask.request.contains("{}") {
+        return vec![ask.request.to_owned()];
+    }
+    assets
         .iter()
         .filter_map(|asset| instrument_name(row.id, asset))
-        .map(|instrument| format!("{}&symbol={instrument}", row.tiers));
-    core::iter::once(row.instruments.to_string())
-        .chain(tiers)
+        .map(|instrument| ask.request.replace("{}", &instrument))
         .collect()
 }
 
-/// Canonical assets of raw topics (`tickers.BTCUSDT`), in order of appearance, each once.
+/// What the engine must know of contracts: their terms (paged), then every asset's margin table.
+#[must_use]
+pub fn rest_requests(row: &Venue, assets: &[String]) -> Vec<String> {
+    row.asks
+        .iter()
+        .filter(|ask| matches!(ask.what, What::Instruments | What::Tiers))
+        .flat_map(|ask| requests(row, ask, assets))
+        .collect()
+}
+
+/// Canonical assets of raw topics (`tickers.BTCUSDT`, `btcusdt@depth`), in order of appearance, each once.
 #[must_use]
 pub fn assets_of(row: &Venue, topics: &[String]) -> Vec<String> {
     let mut assets: Vec<String> = Vec::new();
     for topic in topics {
-        let instrument = topic.rsplit('.').next().unwrap_or_default();
-        if let Some((asset, _)) = canonical(row.id, instrument)
+        let Some(instrument) = (row.instrument_of)(topic) else {
+            continue;
+        };
+        if let Some((asset, _)) = canonical(row.id, &instrument)
             && !assets.iter().any(|known| known == asset)
         {
             assets.push(asset.to_string());

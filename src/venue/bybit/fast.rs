@@ -7,13 +7,15 @@
 //! takes the tolerant road with the same bytes. Windows start where the previous field ended; a
 //! frame is only believed when its last field ends where the frame does.
 
-use super::super::{Scratch, text_id};
-use super::{Field, Index, Line, Parsed, Patch, What, image_bits};
+use super::super::index::{Index, long_key};
+use super::super::ledger::Scratch;
+use super::super::text_id;
+use super::{Field, Line, Parsed, Patch, What, image_bits};
 use crate::event::{Body, Event, Head, Level, Liquidation, Trade};
 use crate::market::{Holder, Side, SymbolId, VenueId};
 use crate::num::{Px, Qty};
 use crate::time::Nanos;
-use crate::wire::cursor::{differs, key, word};
+use crate::wire::cursor::{differs, word};
 use crate::wire::decimal::{Decimal, Shape, fix};
 use crate::wire::scan::{Job, Scan, Sink, levels, levels_any, millis};
 use crate::wire::{Frame, Window};
@@ -37,14 +39,6 @@ struct Topic<'a> {
     len: usize,
     /// Where the name ends.
     end: usize,
-}
-
-/// The first `len` (at most 23) bytes from `at` as an [`Index`] key.
-#[inline(always)]
-fn long_key(window: &Window, at: usize, len: usize) -> [u64; 3] {
-    let [a, b] = key(window, at, len.min(16));
-    let [c, _] = key(window, at.wrapping_add(16), len.saturating_sub(16));
-    [a, b, c | (len as u64) << 56]
 }
 
 /// The place behind a `}` that is followed by `,` (`Some(false)`), or by `]}` and the end of the
@@ -139,8 +133,9 @@ impl Fast<'_> {
     fn row<S: Scan>(&self, scan: S, topic: &Topic<'_>, at: usize) -> Option<(i64, usize)> {
         let window = self.frame.window(at)?;
         let stamp = millis(scan, window, 5)?;
-        let fine = differs(window, 0, b"{\"T\":") == 0 && scan.holds(window, 18, &topic.line.row);
-        fine.then_some((stamp, at + 18 + topic.line.row.len()))
+        let fine =
+            differs(window, 0, b"{\"T\":") == 0 && scan.holds(window, 18, &topic.line.own.row);
+        fine.then_some((stamp, at + 18 + topic.line.own.row.len()))
     }
 
     #[inline(always)]
@@ -198,7 +193,7 @@ impl Fast<'_> {
         (unlike == 0 && numbers.fine(scan)).then_some(Parsed {
             symbol: topic.symbol,
             exch: Nanos::millis(sent),
-            what: What::Prints,
+            what: What::Trades,
             learned: numbers.learned(),
         })
     }
@@ -285,7 +280,7 @@ impl Fast<'_> {
         numbers.fine(scan).then_some(Parsed {
             symbol: topic.symbol,
             exch: Nanos::millis(sent),
-            what: What::Prints,
+            what: What::Liquidations,
             learned: numbers.learned(),
         })
     }
@@ -461,7 +456,7 @@ impl Fast<'_> {
                     negative,
                     ..scan.decimal(window, from, end - from)?
                 };
-                let target = *line.targets.get(field)?;
+                let target = *line.own.targets.get(field)?;
                 patch.set(field, fix(decimal, target).ok()?);
                 if field == Field::Bid as usize {
                     places.0 = decimal.places;

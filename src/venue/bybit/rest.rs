@@ -1,8 +1,9 @@
 //! REST answers: contracts' terms and margin tables. Cold: allocates, reads strings as they are
 //! documented.
 
-use super::super::{Scratch, canonical};
-use super::{Line, VENUE};
+use super::super::ledger::Scratch;
+use super::super::{Ask, What, canonical};
+use super::Line;
 use crate::event::{Body, Event, Head, Instrument, Tier};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId};
@@ -10,6 +11,25 @@ use crate::num::{Px, Qty, Usd};
 use crate::time::Nanos;
 use crate::wire::decimal::parse;
 use serde_json::Value;
+
+const INSTRUMENTS: &str = "/v5/market/instruments-info?category=linear&limit=1000";
+const TIERS: &str = "/v5/market/risk-limit?category=linear&symbol={}";
+
+/// What is asked.
+pub(super) const ASKS: [Ask; 2] = [
+    Ask {
+        what: What::Instruments,
+        request: INSTRUMENTS,
+        every: Nanos::HOUR,
+        weight: 1,
+    },
+    Ask {
+        what: What::Tiers,
+        request: TIERS,
+        every: Nanos::HOUR,
+        weight: 1,
+    },
+];
 
 fn fault(kind: FaultKind) -> Fault {
     Fault::new(0, kind)
@@ -89,9 +109,9 @@ pub(super) fn decode(
         exch: Nanos::millis(exch),
         lines,
     };
-    if of(VENUE.instruments) {
+    if of(INSTRUMENTS) {
         answer.instruments(list, scratch)
-    } else if of(VENUE.tiers) {
+    } else if of(TIERS) {
         answer.tiers(list, scratch)
     } else {
         Err(fault(FaultKind::UnknownTopic))

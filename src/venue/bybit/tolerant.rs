@@ -1,7 +1,9 @@
 //! The tolerant road: any field order, unknown fields, numbers as strings or numbers.
 
-use super::super::{Refusal, Scratch, text_id};
-use super::{FIELDS, Field, Index, Line, NAMES, Parsed, Patch, What, image_bits};
+use super::super::index::Index;
+use super::super::ledger::Scratch;
+use super::super::{Refusal, text_id};
+use super::{FIELDS, Field, Line, NAMES, Parsed, Patch, What, image_bits};
 use crate::event::{Body, Event, Head, Level, Liquidation, Stream, Trade};
 use crate::health::{Fault, FaultKind};
 use crate::market::{Holder, Side, SymbolId, VenueId};
@@ -204,7 +206,7 @@ impl Symbol<'_> {
             let head = self.head(millis(row.get("T"))?, 0);
             scratch.push(Event::new(head, Body::Trade(trade)));
         }
-        Ok(self.parsed(exch, What::Prints, &seen))
+        Ok(self.parsed(exch, What::Trades, &seen))
     }
 
     fn liquidations(&self, frame: Value<'_, '_>, scratch: &mut Scratch) -> Result<Parsed, Fault> {
@@ -224,7 +226,7 @@ impl Symbol<'_> {
             let head = self.head(millis(row.get("T"))?, 0);
             scratch.push(Event::new(head, Body::Liquidation(liquidation)));
         }
-        Ok(self.parsed(exch, What::Prints, &seen))
+        Ok(self.parsed(exch, What::Liquidations, &seen))
     }
 
     fn book(&self, frame: Value<'_, '_>, scratch: &mut Scratch) -> Result<Parsed, Fault> {
@@ -278,7 +280,7 @@ impl Symbol<'_> {
             let Some(decimal) = json::decimal(Some(value))? else {
                 continue;
             };
-            patch.set(field, fixed(decimal, self.line.targets[field])?);
+            patch.set(field, fixed(decimal, self.line.own.targets[field])?);
             if field == Field::Bid as usize || field == Field::Ask as usize {
                 seen.0 = seen.0.max(decimal.places);
             }

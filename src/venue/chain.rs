@@ -1,0 +1,291 @@
+//! Chain: the numbering of one stream of one symbol, heard over one or two connections.
+//!
+//! Every venue links its updates: each names its own id and the id it follows. A chain holds the
+//! last id that was taken in, and says of every update what it is: the *next* one, an *old* one
+//! (the other leg brought it already), or a *break*. With two legs up, an update that is too far
+//! ahead on one of them is not yet a break: the other leg may still bring what is missing, and its
+//! own next update then fits again. Only when every leg that is up has run ahead, or the others
+//! have not caught up within [`PATIENCE`] updates, is something lost.
+//!
+//! A leg is an ordered stream, so a run of ids that lie behind what the same leg has told means that
+//! the service began anew behind it: after [`BACK`] of them the chain is broken too. A single one is
+//! a repetition. Nothing here allocates.
+
+use bytemuck::{Pod, Zeroable};
+
+/// Updates that one leg may run ahead while the other is waited for.
+const PATIENCE: u16 = 64;
+/// Updates in a row behind what their leg has told, before its numbering is believed to have begun
+/// anew.
+const BACK: u16 = 8;
+
+/// How an update is linked to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// It is a whole image: what came before does not matter.
+    pub(crate) image: bool,
+    /// The id it follows.
+    pub(crate) prev: u64,
+    /// Its own id.
+    pub(crate) update: u64,
+}
+
+/// What an update is to its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// To be applied.
+    Next,
+    /// Known already, or meaningless before an image: to be dropped.
+    Old,
+    /// Ahead on this leg, while the other may bring what is missing: to be dropped.
+    Ahead,
+    /// Something is lost; the chain now waits for an image.
+    Broken {
+        /// The id that was due.
+        expected: u64,
+    },
+}
+
+/// The numbering of one stream. All zeros is "no image yet".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Chain {
+    last: u64,
+    /// The highest id of each leg; 0 = none since it came up or began anew.
+    top: [u64; 2],
+    /// 1 while the chain holds.
+    whole: u32,
+    /// Bit per leg that ran ahead.
+    ahead: u16,
+    /// Updates dropped as ahead since the chain last moved.
+    waited: u16,
+    /// Updates of each leg in a row that lay behind its top.
+    back: [u16; 2],
+    room: u32,
+}
+
+impl Chain {
+    /// True until an image, and again after a break.
+    pub(crate) const fn waits(&self) -> bool {
+        self.whole == 0
+    }
+
+    /// The last id taken in; `None` while it waits.
+    pub(crate) const fn last(&self) -> Option<u64> {
+        if self.whole == 0 {
+            None
+        } else {
+            Some(self.last)
+        }
+    }
+
+    /// Takes an update of a leg (0 or 1); `up` has a bit for every leg that is connected.
+    #[inline]
+    pub(crate) fn follow(&mut self, leg: usize, up: u8, link: Link) -> Step {
+        let leg = leg & 1;
+        let joins = self.top[leg] == 0;
+        let behind = link.update <= self.top[leg];
+        self.back[leg] = if behind { self.back[leg] + 1 } else { 0 };
+        self.top[leg] = self.top[leg].max(link.update).max(1);
+        let bit = 1u16 << leg;
+        if link.image {
+            // The image a second leg begins with tells nothing that the first has not told.
+            let told = joins && self.whole != 0 && u16::from(up) & !bit != 0;
+            if told && link.update <= self.last {
+                return Step::Old;
+            }
+            self.top[leg] = link.update.max(1);
+            self.back[leg] = 0;
+            self.begin(link.update);
+            return Step::Next;
+        }
+        if self.whole == 0 {
+            self.back[leg] = 0;
+            return Step::Old;
+        }
+        if link.prev == self.last {
+            self.last = link.update;
+            self.ahead &= !bit;
+            self.waited = 0;
+            return Step::Next;
+        }
+        if link.update <= self.last && self.back[leg] < BACK {
+            self.ahead &= !bit;
+            return Step::Old;
+        }
+        self.ahead |= bit;
+        self.waited = self.waited.saturating_add(1);
+        let others = u16::from(up) & !self.ahead;
+        if others != 0 && self.waited < PATIENCE {
+            return Step::Ahead;
+        }
+        let expected = self.last.wrapping_add(1);
+        self.wait();
+        self.top = [0; 2];
+        Step::Broken { expected }
+    }
+
+    /// Begins at an id that came from elsewhere (a REST image).
+    pub(crate) fn begin(&mut self, at: u64) {
+        self.last = at;
+        self.whole = 1;
+        self.ahead = 0;
+        self.waited = 0;
+    }
+
+    /// Waits for an image.
+    pub(crate) fn wait(&mut self) {
+        self.whole = 0;
+        self.ahead = 0;
+        self.waited = 0;
+    }
+
+    /// A leg went down; `up` has the legs that are left. True when they all had run ahead: what
+    /// the lost leg would have brought is lost, and the chain waits.
+    pub(crate) fn leg_down(&mut self, leg: usize, up: u8) -> bool {
+        self.top[leg & 1] = 0;
+        self.back[leg & 1] = 0;
+        self.ahead &= !(1 << (leg & 1));
+        if up == 0 {
+            self.wait();
+            return false;
+        }
+        let lost = self.whole != 0 && u16::from(up) & !self.ahead == 0;
+        if lost {
+            self.wait();
+        }
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn delta(update: u64) -> Link {
+        Link {
+            image: false,
+            prev: update - 1,
+            update,
+        }
+    }
+
+    fn image(update: u64) -> Link {
+        Link {
+            image: true,
+            prev: 0,
+            update,
+        }
+    }
+
+    #[test]
+    fn one_leg_breaks_at_the_first_missing_update() {
+        let mut chain = Chain::default();
+        assert_eq!(chain.follow(0, 1, delta(7)), Step::Old, "before an image");
+        assert_eq!(chain.follow(0, 1, image(10)), Step::Next);
+        assert_eq!(chain.follow(0, 1, delta(11)), Step::Next);
+        assert_eq!(chain.follow(0, 1, delta(13)), Step::Broken { expected: 12 });
+        assert!(chain.waits());
+        assert_eq!(chain.follow(0, 1, delta(14)), Step::Old);
+        assert_eq!(chain.follow(0, 1, image(20)), Step::Next);
+        // The service began anew without saying so; one repetition says nothing.
+        assert_eq!(chain.follow(0, 1, delta(19)), Step::Old);
+        assert_eq!(chain.follow(0, 1, delta(21)), Step::Next);
+        let steps: Vec<Step> = (3..3 + u64::from(BACK))
+            .map(|id| chain.follow(0, 1, delta(id)))
+            .collect();
+        assert_eq!(steps.last(), Some(&Step::Broken { expected: 22 }));
+        // An image may begin anywhere.
+        assert_eq!(chain.follow(0, 1, image(1)), Step::Next);
+    }
+
+    #[test]
+    fn what_one_leg_misses_the_other_brings() {
+        let mut chain = Chain::default();
+        chain.follow(0, 3, image(10));
+        assert_eq!(chain.follow(1, 3, image(9)), Step::Old, "joins behind");
+        for id in [10, 11] {
+            chain.follow(1, 3, delta(id));
+        }
+        assert_eq!(chain.last(), Some(11));
+        assert_eq!(chain.follow(0, 3, delta(11)), Step::Old);
+        assert_eq!(chain.follow(0, 3, delta(13)), Step::Ahead);
+        assert_eq!(chain.follow(1, 3, delta(12)), Step::Next);
+        assert_eq!(chain.follow(1, 3, delta(13)), Step::Next);
+        assert_eq!(chain.follow(0, 3, delta(14)), Step::Next);
+        // Both miss 15.
+        assert_eq!(chain.follow(0, 3, delta(16)), Step::Ahead);
+        assert_eq!(chain.follow(1, 3, delta(14)), Step::Old);
+        assert_eq!(chain.follow(1, 3, delta(16)), Step::Broken { expected: 15 });
+    }
+
+    #[test]
+    fn a_leg_that_stays_away_is_not_waited_for_for_ever() {
+        let mut chain = Chain::default();
+        chain.follow(0, 3, image(10));
+        let steps: Vec<Step> = (12..12 + 2 * u64::from(PATIENCE))
+            .map(|id| chain.follow(0, 3, delta(id)))
+            .collect();
+        assert!(steps.contains(&Step::Broken { expected: 11 }));
+        let mut chain = Chain::default();
+        chain.follow(0, 3, image(10));
+        chain.follow(0, 3, delta(12));
+        assert!(chain.leg_down(1, 1), "the leg that was waited for is gone");
+        assert!(chain.waits());
+    }
+
+    proptest! {
+            /// Two legs that lose updates of their own: every update is applied at most once and in order, and a break
+            /// is told only where both legs lost something close to each other.
+            #[test]
+            fn two_legs_apply_each_update_once_and_break_only_where_both_lost(
+                lost in prop::collection::vec((0u8..12, 0u8..12), 1..300),
+                turns in prop::collection::vec(any::<bool>(), 600),
+            ) {
+                let gone = |leg: usize, id: u64| {
+                    let (a, b) = lost[(id - 11) as usize];
+                    if leg == 0 { a == 0 } else { b == 0 }
+                };
+                let ids = 11..11 + lost.len() as u64;
+                let streams = [0, 1].map(|leg| ids.clone().filter(|id| !gone(leg, *id)).collect::<Vec<_>>());
+                let mut chain = Chain::default();
+                chain.follow(0, 3, image(10));
+                chain.follow(1, 3, image(10));
+                let (mut at, mut applied, mut newest) = ([0usize; 2], 10u64, 10);
+                for turn in turns.iter().copied().chain((0..600).map(|i| i % 2 == 0)) {
+                    // A leg is never more than eight updates in front of the other.
+                    let next = |leg: usize| streams[leg].get(at[leg]).copied();
+                    let leg = match (next(0), next(1)) {
+                        (None, None) => break,
+                        (None, _) => 1,
+                        (_, None) => 0,
+                        (Some(a), Some(b)) if a + 8 < b => 0,
+                        (Some(a), Some(b)) if b + 8 < a => 1,
+                        _ => usize::from(turn),
+                    };
+                    let id = streams[leg][at[leg]];
+                    at[leg] += 1;
+                    newest = newest.max(id);
+                    match chain.follow(leg, 3, delta(id)) {
+                        Step::Next => {
+                            prop_assert_eq!(id, applied + 1);
+                            applied = id;
+                        }
+                        Step::Broken { expected } => {
+                            prop_assert_eq!(expected, applied + 1);
+                            for leg in [0, 1] {
+    let span = expected.saturating_sub(80)..expected + 80;
+                                let near = ids.clone().filter(|id| span.contains(id));
+                                prop_assert!(near.into_iter().any(|id| gone(leg, id)), "leg {} lost nothing", leg);
+                            }
+                            // The image that heals it tells all that was told so far.
+                            chain.begin(newest);
+                            applied = newest;
+                        }
+                        Step::Old | Step::Ahead => {}
+                    }
+                }
+            }
+        }
+}

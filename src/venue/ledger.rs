@@ -1,0 +1,363 @@
+//! Ledger: what every dialect remembers, kept in one place so that a dialect is only about its venue.
+//!
+//! It holds the room for a frame's events, the numbering of every book (`chain`), the ids of recent
+//! trades and prints (`recent`), and which of the two legs are up. A dialect reads a frame into
+//! [`Scratch`] and closes it with the one method that fits the stream: [`Ledger::book`],
+//! [`Ledger::trades`], [`Ledger::prints`], [`Ledger::values`] or [`Ledger::close`]. Nothing is
+//! changed before the frame is known to be good, and nothing is applied twice.
+
+use super::chain::{Chain, Link, Step};
+use super::recent::Recent;
+use super::{Refusal, Road, Said};
+use crate::event::{ALONE, Body, Event, FIRST, Gap, Head, Kind, LAST, Stream};
+use crate::health::{Fault, FaultKind};
+use crate::market::SymbolId;
+use crate::time::Nanos;
+use bytemuck::Zeroable;
+
+/// Trades remembered per symbol: many times what two legs are apart, or a venue repeats.
+const TRADES: usize = 4096;
+/// Prints remembered per symbol.
+const PRINTS: usize = 512;
+/// Marks a row that is left out; no event has these bits.
+const DROPPED: u8 = u8::MAX;
+
+/// Room for the events of one frame.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    events: Box<[Event]>,
+    pub(crate) used: usize,
+    pub(crate) over: bool,
+    /// Rows of a REST answer that did not fit.
+    pub(crate) faults: Vec<Fault>,
+    /// The stream and symbol of the frame the tolerant road reads, once its topic was understood.
+    pub(crate) about: Option<(Stream, SymbolId)>,
+    /// What the venue last refused.
+    pub(crate) refusal: Refusal,
+}
+
+impl Scratch {
+    fn new(events: usize) -> Self {
+        Self {
+            events: vec![Event::tick(Nanos::ZERO); events].into_boxed_slice(),
+            used: 0,
+            over: false,
+            faults: Vec::new(),
+            about: None,
+            refusal: Refusal::EMPTY,
+        }
+    }
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.over = false;
+        self.about = None;
+    }
+    /// Adds one; what does not fit is remembered as [`Scratch::over`].
+    #[inline(always)]
+    pub(crate) fn push(&mut self, event: Event) {
+        match self.events.get_mut(self.used) {
+            Some(room) => {
+                *room = event;
+                self.used += 1;
+            }
+            None => self.over = true,
+        }
+    }
+    /// The events so far.
+    pub(crate) fn events(&self) -> &[Event] {
+        self.events.get(..self.used).unwrap_or_default()
+    }
+    /// The events so far, to be changed.
+    pub(crate) fn events_mut(&mut self) -> &mut [Event] {
+        self.events.get_mut(..self.used).unwrap_or_default()
+    }
+    /// Sets FIRST and LAST and gives the number of events.
+    fn close(&mut self) -> Result<usize, Fault> {
+        if self.over {
+            return Err(Fault::new(0, FaultKind::TooLong));
+        }
+        let used = &mut self.events[..self.used];
+        if let Some(first) = used.first_mut() {
+            first.bits |= FIRST;
+        }
+        if let Some(last) = used.last_mut() {
+            last.bits |= LAST;
+        }
+        Ok(self.used)
+    }
+    /// Keeps the events that `wanted` wants, in order.
+    #[inline]
+    fn keep(&mut self, mut wanted: impl FnMut(&Event) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.used {
+            if wanted(&self.events[at]) {
+                if kept != at {
+                    self.events[kept] = self.events[at];
+                }
+                kept += 1;
+            }
+        }
+        self.used = kept;
+    }
+}
+
+/// What a dialect remembers beside its own.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) scratch: Scratch,
+    books: Vec<Chain>,
+    trades: Vec<Recent>,
+    prints: Vec<Recent>,
+    /// Bit per leg that is connected.
+    up: u8,
+    /// The leg whose values (tickers) count.
+    owner: usize,
+    /// Trades and prints that were met before, updates that the other leg had brought.
+    pub(crate) duplicates: u64,
+}
+
+impl Ledger {
+    /// For `symbols` symbols, and frames of at most `events` events.
+    pub(crate) fn new(symbols: usize, events: usize) -> Self {
+        Self {
+            scratch: Scratch::new(events),
+            books: vec![Chain::zeroed(); symbols],
+            trades: vec![Recent::new(TRADES); symbols],
+            prints: vec![Recent::new(PRINTS); symbols],
+            // A decoder that is told of no connection has one.
+            up: 1,
+            owner: 0,
+            duplicates: 0,
+        }
+    }
+
+    /// Legs that are up, a bit each.
+    pub(crate) const fn up(&self) -> u8 {
+        self.up
+    }
+
+    /// The leg whose values count.
+    pub(crate) const fn owner(&self) -> usize {
+        self.owner
+    }
+
+    /// The numbering of a symbol's book.
+    pub(crate) fn chain(&mut self, symbol: usize) -> Option<&mut Chain> {
+        self.books.get_mut(symbol)
+    }
+
+    /// True while a symbol's book waits for an image.
+    pub(crate) fn waits(&self, symbol: usize) -> bool {
+        self.books.get(symbol).is_some_and(Chain::waits)
+    }
+
+    /// A leg came up.
+    pub(crate) fn leg_up(&mut self, leg: usize, alone: bool) {
+        let bit = 1u8 << (leg & 1);
+        self.up = if alone { bit } else { self.up | bit };
+        if self.up & (1 << self.owner) == 0 {
+            self.owner = leg & 1;
+        }
+    }
+
+    /// A leg went down; calls `broken` for every symbol whose book is lost with it.
+    pub(crate) fn leg_down(&mut self, leg: usize, mut broken: impl FnMut(usize)) {
+        self.up &= !(1 << (leg & 1));
+        if self.up != 0 && self.up & (1 << self.owner) == 0 {
+            self.owner = 1 - self.owner;
+        }
+        for (symbol, chain) in self.books.iter_mut().enumerate() {
+            if chain.leg_down(leg, self.up) {
+                broken(symbol);
+            }
+        }
+    }
+
+    /// Closes a frame of a book whose levels are in the scratch. A break leaves a Gap instead of
+    /// the levels, and asks for the book anew.
+    #[inline]
+    pub(crate) fn book(
+        &mut self,
+        leg: usize,
+        head: Head,
+        link: Link,
+        road: Road,
+    ) -> Result<Said, Fault> {
+        if self.scratch.over {
+            return Err(Fault::new(0, FaultKind::TooLong));
+        }
+        let empty = self.scratch.used == 0;
+        let up = self.up;
+        let Some(chain) = self.books.get_mut(usize::from(head.symbol.0)) else {
+            self.scratch.clear();
+            return Ok(Said::IGNORED);
+        };
+        let step = if link.image && empty {
+            // An image without a level is no book: said aloud, and asked for again.
+            chain.wait();
+            Step::Broken { expected: 0 }
+        } else {
+            chain.follow(leg, up, link)
+        };
+        match step {
+            Step::Next => self.close(road),
+            Step::Old | Step::Ahead => {
+                self.duplicates += u64::from(up == 3);
+                self.scratch.clear();
+                Ok(Said::IGNORED)
+            }
+            Step::Broken { expected } => {
+                self.scratch.clear();
+                let gap = Gap {
+                    stream: Stream::Book,
+                    expected,
+                    got: link.update,
+                };
+                let symbol = head.symbol;
+                let head = Head {
+                    bits: ALONE,
+                    ..head
+                };
+                self.scratch.push(Event::new(head, Body::Gap(gap)));
+                let mut said = self.close(road)?;
+                said.gap = true;
+                said.resync = Some(symbol);
+                Ok(said)
+            }
+        }
+    }
+
+    /// Closes a frame of trades: one whose id was met before is left out.
+    #[inline]
+    pub(crate) fn trades(&mut self, road: Road) -> Result<Said, Fault> {
+        if self.scratch.over {
+            return Err(Fault::new(0, FaultKind::TooLong));
+        }
+        let (trades, before) = (&mut self.trades, self.scratch.used);
+        self.scratch.keep(|event| match event.body() {
+            Body::Trade(trade) => trades
+                .get_mut(usize::from(event.symbol.0))
+                .is_none_or(|recent| !recent.is_known(trade.id)),
+            _ => true,
+        });
+        self.kept(before, road)
+    }
+
+    /// Closes a frame of liquidations. They have no ids: one is known again by its stamp, price,
+    /// quantity, holder, and by how many equal ones stood before it in its frame.
+    pub(crate) fn prints(&mut self, road: Road) -> Result<Said, Fault> {
+        if self.scratch.over {
+            return Err(Fault::new(0, FaultKind::TooLong));
+        }
+        let before = self.scratch.used;
+        // Equal rows of one frame are told apart by their number; frames hold a few rows.
+        let events = self.scratch.events_mut();
+        let mut kept = 0;
+        for at in 0..events.len() {
+            let id = print_id(&events[at]);
+            let twins = events[..at]
+                .iter()
+                .filter(|event| print_id(event) == id)
+                .count() as u64;
+            let symbol = usize::from(events[at].symbol.0);
+            let known = events[at].kind() == Kind::Liquidation
+                && self.prints.get_mut(symbol).is_some_and(|recent| {
+                    recent.is_known(id.wrapping_add(twins.wrapping_mul(0x9e37_79b9)))
+                });
+            if known {
+                // The place keeps its row, so that rows behind it still count their twins.
+                events[at].bits = DROPPED;
+            } else {
+                kept += 1;
+            }
+        }
+        if kept != before {
+            self.scratch.keep(|event| event.bits != DROPPED);
+        }
+        self.kept(before, road)
+    }
+
+    fn kept(&mut self, before: usize, road: Road) -> Result<Said, Fault> {
+        self.duplicates += (before - self.scratch.used) as u64;
+        if self.scratch.used == 0 {
+            return Ok(Said::IGNORED);
+        }
+        self.close(road)
+    }
+
+    /// Closes a frame of values (mark, funding, interest, best prices): those of one leg count,
+    /// the other's say the same a moment earlier or later.
+    #[inline]
+    pub(crate) fn values(&mut self, leg: usize, road: Road) -> Result<Said, Fault> {
+        if leg != self.owner && self.up == 3 {
+            self.duplicates += 1;
+            self.scratch.clear();
+            return Ok(Said::IGNORED);
+        }
+        self.close(road)
+    }
+
+    /// Closes a frame as it is.
+    #[inline]
+    pub(crate) fn close(&mut self, road: Road) -> Result<Said, Fault> {
+        Ok(Said {
+            events: self.scratch.close()?,
+            road,
+            gap: false,
+            resync: None,
+        })
+    }
+
+    /// Appends the memory that the next frames depend on.
+    pub(crate) fn remember(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.up, self.owner as u8]);
+        out.extend_from_slice(bytemuck::cast_slice(&self.books));
+        for recent in self.trades.iter().chain(&self.prints) {
+            for word in recent.words() {
+                out.extend_from_slice(&word.to_le_bytes());
+            }
+        }
+    }
+
+    /// Takes the memory back that [`Ledger::remember`] gave; `None` when it does not fit.
+    pub(crate) fn recall(&mut self, from: &mut &[u8]) -> Option<()> {
+        let [up, owner] = *take::<2>(from)?;
+        (self.up, self.owner) = (up & 3, usize::from(owner & 1));
+        for chain in &mut self.books {
+            let bytes = take::<{ size_of::<Chain>() }>(from)?;
+            *chain = bytemuck::pod_read_unaligned(bytes);
+        }
+        for recent in self.trades.iter_mut().chain(&mut self.prints) {
+            for word in recent.words_mut() {
+                *word = u64::from_le_bytes(*take::<8>(from)?);
+            }
+        }
+        Some(())
+    }
+}
+
+/// The first `N` bytes, which are taken off.
+pub(crate) fn take<'a, const N: usize>(from: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (first, rest) = from.split_first_chunk::<N>()?;
+    *from = rest;
+    Some(first)
+}
+
+/// What tells one print from another.
+fn print_id(event: &Event) -> u64 {
+    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    let Body::Liquidation(print) = event.body() else {
+        return 0;
+    };
+    [
+        event.exch.get(),
+        print.price.get(),
+        print.qty.get(),
+        print.holder as i64,
+    ]
+    .into_iter()
+    .fold(u64::from(event.symbol.0), |hash, word| {
+        (hash.rotate_left(29) ^ word as u64).wrapping_mul(MIX)
+    })
+}
