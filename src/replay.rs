@@ -6,6 +6,7 @@
 
 use crate::config::{Model, Plan};
 use crate::event::Event;
+use crate::feed::LEG_B;
 use crate::health::FaultKind;
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
@@ -106,8 +107,8 @@ fn decoded() -> String {
 pub struct Outcome {
     /// Canonical assets in symbol order.
     pub symbols: Vec<String>,
-    /// Name of the reference venue.
-    pub venue: &'static str,
+    /// Names of the venues; the first is the reference.
+    pub venues: Vec<&'static str>,
     /// Frames, ignored, faults, gaps, tolerant.
     pub counts: Counts,
     /// From the first to the last received frame.
@@ -160,14 +161,73 @@ pub fn run(
 /// The engine of a replay: a lane per ring and the shard.
 struct Cast {
     symbols: Vec<String>,
-    venue: VenueId,
+    venues: Vec<VenueId>,
+    /// Whose each ring is, by ring number; a ring beyond them is the reference venue's.
+    rings: Vec<VenueId>,
     lanes: Vec<Lane>,
     shard: Shard,
     first: Nanos,
     last: Nanos,
     short: bool,
+    /// REST answers that stand before every connection of a session, whose recording does not say who asked.
+    loose: Vec<(String, Vec<u8>)>,
+    is_session: bool,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
+}
+
+/// What a recording says it is of.
+struct Found {
+    symbols: Vec<String>,
+    /// Name of the venue of each ring.
+    rings: Vec<String>,
+    /// First address, for people.
+    url: Option<String>,
+}
+
+/// Reads it off the head of a tape, or off the addresses and subscriptions of a session.
+fn find(
+    path: &Path,
+    header: Option<&tape::Header>,
+    named: Option<&[String]>,
+) -> Result<Found, tape::Error> {
+    if let Some(header) = header
+        && !header.plan.symbols.is_empty()
+    {
+        let rings = &header.plan.rings;
+        return Ok(Found {
+            symbols: header.plan.symbols.clone(),
+            rings: rings.iter().map(|ring| ring.venue.clone()).collect(),
+            url: rings.first().map(|ring| ring.url.clone()),
+        });
+    }
+    let found = tape::subscriptions(path)?;
+    let mut symbols: Vec<String> = named.unwrap_or_default().to_vec();
+    let mut rings = Vec::new();
+    for place in &found.places {
+        rings.resize(rings.len().max(usize::from(place.ring) + 1), String::new());
+        rings[usize::from(place.ring)] = place.venue.unwrap_or_default().to_owned();
+        let row = place.venue.and_then(venue::by_name);
+        if let (None, Some(row)) = (named, row) {
+            for asset in texts::assets_of(row, &place.topics) {
+                if !symbols.contains(&asset) {
+                    symbols.push(asset);
+                }
+            }
+        }
+    }
+    // A connection that does not say where it went is of the venue that the others are of.
+    if let Some(known) = rings.iter().find(|name| !name.is_empty()).cloned() {
+        rings
+            .iter_mut()
+            .filter(|name| name.is_empty())
+            .for_each(|name| name.clone_from(&known));
+    }
+    Ok(Found {
+        symbols,
+        rings,
+        url: found.places.first().map(|place| place.url.clone()),
+    })
 }
 
 /// Waits until a stamp is due.
@@ -197,51 +257,72 @@ impl Cast {
     /// Reads plan or subscriptions of a recording and builds the engine they ask for.
     fn of(path: &Path, named: Option<&[String]>) -> Result<Self, ReplayError> {
         let header = tape::open(path)?.header().cloned();
-        let (symbols, venue, url) = match (&header, named) {
-            (Some(header), _) if !header.plan.symbols.is_empty() => {
-                let ring = header.plan.rings.first();
-                let (venue, url) = ring.map_or((String::new(), None), |r| {
-                    (r.venue.clone(), Some(r.url.clone()))
-                });
-                (header.plan.symbols.clone(), venue, url)
-            }
-            _ => {
-                let found = tape::subscriptions(path)?;
-                let venue = found.venue.unwrap_or_default().to_owned();
-                let symbols = match named {
-                    Some(named) => named.to_vec(),
-                    None => venue::by_name(&venue)
-                        .map_or(Vec::new(), |row| texts::assets_of(row, &found.topics)),
-                };
-                (symbols, venue, found.url)
-            }
-        };
+        let found = find(path, header.as_ref(), named)?;
         let name = path.display().to_string();
-        let row = match venue::by_name(&venue) {
-            Some(row) if symbols.is_empty() => {
-                let venue = row.name;
-                return Err(ReplayError::NoSymbols { name, venue });
+        let mut rings = Vec::with_capacity(found.rings.len());
+        for venue in &found.rings {
+            match venue::by_name(venue) {
+                Some(row) => rings.push(row.id),
+                None if venue.is_empty() => {
+                    let found = found.url.unwrap_or_else(|| "no address".to_owned());
+                    return Err(ReplayError::NoVenue { name, found });
+                }
+                None => {
+                    let venue = venue.clone();
+                    return Err(ReplayError::NoDecoder { name, venue });
+                }
             }
-            Some(row) => row,
-            None if venue.is_empty() => {
-                let found = url.unwrap_or_else(|| "no address".to_owned());
-                return Err(ReplayError::NoVenue { name, found });
-            }
-            None => return Err(ReplayError::NoDecoder { name, venue }),
+        }
+        let Some(&reference) = rings.first() else {
+            let found = found.url.unwrap_or_else(|| "no address".to_owned());
+            return Err(ReplayError::NoVenue { name, found });
         };
+        if found.symbols.is_empty() {
+            let venue = venue::venue(reference).map_or("", |row| row.name);
+            return Err(ReplayError::NoSymbols { name, venue });
+        }
+        let mut venues: Vec<VenueId> = Vec::new();
+        for id in &rings {
+            if !venues.contains(id) {
+                venues.push(*id);
+            }
+        }
+        let is_session = header.is_none();
         let model = header.map(|h| h.plan.model).unwrap_or_default();
-        let mut setup = Setup::new(symbols.clone(), row.id);
+        let mut setup = Setup::new(found.symbols.clone(), &venues);
         setup.choice = choice_of_texts(&model, path)?;
         Ok(Self {
-            symbols,
-            venue: row.id,
+            symbols: found.symbols,
+            venues,
+            rings,
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,
             first: Nanos::ZERO,
             last: Nanos::ZERO,
             short: false,
+            loose: Vec::new(),
+            is_session,
             buffer: Vec::new(),
         })
+    }
+
+    /// Makes the lanes up to a ring's.
+    fn lanes_to(&mut self, ring: usize) -> Result<(), ReplayError> {
+        while self.lanes.len() <= ring {
+            let at = self.lanes.len();
+            let venue = self.rings.get(at).or(self.rings.first()).copied();
+            let number = u16::try_from(at).unwrap_or(u16::MAX);
+            let mut lane = Lane::new(venue.unwrap_or_default(), &self.symbols, number)?;
+            if at > 0 {
+                // Who asked is not known: whoever can use an answer does.
+                for (request, body) in &self.loose {
+                    lane.rest(self.first, request, body);
+                }
+                lane.counts = Counts::default();
+            }
+            self.lanes.push(lane);
+        }
+        Ok(())
     }
 
     fn ticks(&mut self, first: Nanos, count: u32, pace: &mut Pace, out: &mut impl Publish) {
@@ -259,30 +340,36 @@ impl Cast {
         pace: &mut Pace,
         out: &mut impl Publish,
     ) -> Result<bool, ReplayError> {
-        let ring = record.ring();
-        while self.lanes.len() <= usize::from(ring) {
-            let number = u16::try_from(self.lanes.len()).unwrap_or(u16::MAX);
-            self.lanes
-                .push(Lane::new(self.venue, &self.symbols, number)?);
-        }
+        let ring = usize::from(record.ring() & !LEG_B);
+        let leg = usize::from(record.ring() & LEG_B != 0);
+        self.lanes_to(ring)?;
         pace.wait(record.stamp());
-        let lane = &mut self.lanes[usize::from(ring)];
+        let lane = &mut self.lanes[ring];
         let events = match *record {
             Record::Frame { recv, bytes, .. } => {
                 if self.first == Nanos::ZERO {
                     self.first = recv;
                 }
                 self.last = recv;
-                lane.text(recv, bytes, &mut self.buffer)
+                lane.text_leg(leg, recv, bytes, &mut self.buffer)
             }
             Record::Rest {
                 recv,
                 request,
                 body,
                 ..
-            } => lane.rest(recv, request, body),
-            Record::Connect { recv, .. } => lane.connected(recv),
-            Record::Disconnect { recv, .. } => lane.disconnected(recv),
+            } => {
+                if self.is_session && self.first == Nanos::ZERO {
+                    self.loose.push((request.to_owned(), body.to_vec()));
+                }
+                lane.rest(recv, request, body)
+            }
+            Record::Connect { recv, url, .. } => {
+                // Streams may be named in the address.
+                lane.sent(url.as_bytes());
+                lane.connected_leg(leg, recv)
+            }
+            Record::Disconnect { recv, .. } => lane.disconnected_leg(leg, recv),
             Record::Sent { bytes, .. } => {
                 lane.sent(bytes);
                 return Ok(false);
@@ -313,6 +400,7 @@ impl Cast {
         let mut places = vec![(0, 0); self.symbols.len()];
         for lane in &self.lanes {
             counts.add(&lane.counts);
+            counts.duplicates += lane.duplicates();
             for (symbol, place) in places.iter_mut().enumerate() {
                 let (price, qty) = lane.places(symbol);
                 *place = (place.0.max(price), place.1.max(qty));
@@ -320,7 +408,12 @@ impl Cast {
         }
         Ok(Outcome {
             symbols: self.symbols,
-            venue: venue::venue(self.venue).map_or("", |row| row.name),
+            venues: self
+                .venues
+                .iter()
+                .filter_map(|id| venue::venue(*id))
+                .map(|row| row.name)
+                .collect(),
             counts,
             span: self.last.since(self.first),
             took,

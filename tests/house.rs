@@ -49,7 +49,10 @@ const IMPORTS: &[(&str, &str)] = &[
     ("config", "num time market event health idle venue signal"),
     ("tape", "config"),
     ("feed", "config sync idle ring wire venue"),
-    ("replay", "config tape venue inventory shard shm::record"),
+    (
+        "replay",
+        "config tape feed venue inventory shard shm::record",
+    ),
     ("sim", "config arena wire tape"),
     ("control", "config wire venue ring tape feed"),
     ("learn", "config tape replay shard shm"),

@@ -96,14 +96,14 @@ fn a_recorded_session_says_what_it_listens_to() {
     let Some(captures) = captures() else { return };
     let path = captures.join("bybit/cryptofeed-2026-linear/session.recv.jsonl");
     let found = tape::subscriptions(&path).expect("a session");
-    assert_eq!(found.venue, Some("bybit"));
-    assert_eq!(
-        found.url.as_deref(),
-        Some("wss://stream.bybit.com/v5/public/linear")
-    );
-    assert_eq!(found.topics.len(), 20);
-    assert_eq!(found.topics[0], "tickers.BTCUSDT");
-    assert_eq!(found.topics[19], "allLiquidation.DOGEUSDT");
+    let [place] = found.places.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(place.venue, Some("bybit"));
+    assert_eq!(place.url, "wss://stream.bybit.com/v5/public/linear");
+    assert_eq!(place.topics.len(), 20);
+    assert_eq!(place.topics[0], "tickers.BTCUSDT");
+    assert_eq!(place.topics[19], "allLiquidation.DOGEUSDT");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
         .zip(&outcome.places)
         .map(|(symbol, places)| Show {
             symbol: symbol.clone(),
-            venue: outcome.venue.to_string(),
+            venue: outcome.venues.join("+"),
             price_places: Some(places.0),
             qty_places: Some(places.1),
         })
@@ -120,6 +120,7 @@ fn object(outcome: &Outcome) -> Value {
         "faults": counts.faults,
         "gaps": counts.gaps,
         "tolerant": counts.tolerant,
+        "duplicates": counts.duplicates,
         "span_ns": outcome.span.get(),
         "frames_per_second": per_second(outcome),
         "inputs": shard.input_seq(),

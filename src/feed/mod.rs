@@ -1,16 +1,22 @@
-//! Feed: one pinned loop per connection. Socket, frame, decoder, ring; it counts and never logs.
+//! Feed: one pinned loop per feed. Socket, frame, decoder, ring; it counts and never logs.
 //!
-//! A feed owns a connected socket and nothing else that can block: connecting, names and backoff are the control
-//! thread's, which hands over a ready stream through a bounded channel. Per turn: read what is there, stamp it once
+//! A feed owns connected sockets and nothing else that can block: connecting, names, REST and backoff are the control
+//! thread's, which hands over what is ready through a bounded channel. Per turn: read what is there, stamp it once
 //! (before parsing), and for every message in it tape the raw bytes, decode in place, push the group to the ring.
-//! When the socket closes, or the peer breaks the protocol, the lane says so in events and the feed asks for another.
+//! When a socket closes, the peer breaks the protocol, or a stream stays silent, the lane says so in events and the
+//! feed asks for another connection.
+//!
+//! A feed has two *legs*. Of an A/B pair both are always wanted; else the second is wanted only while a connection is
+//! replaced before its lifetime ends: the new one is up, and heard on every stream, before the old one goes. Both legs
+//! run through one lane, which takes what comes first.
 //!
 //! After start nothing here allocates, locks, or makes a system call but the socket's and the idle strategy's. A full
 //! ring makes the feed wait (counted): nothing is lost, and the socket's own buffer is the next to fill.
 
+mod line;
 pub mod taped;
 
-use crate::event::Event;
+use crate::event::{Event, Stream};
 use crate::health::FaultKind;
 use crate::idle::Strategy;
 use crate::ring::Producer;
@@ -18,10 +24,10 @@ use crate::sync::{Flag, Tally};
 use crate::time::{Clock, Nanos, mono_now};
 use crate::venue::Refusal;
 use crate::venue::lane::Lane;
-use crate::wire::socket::{self, Moved};
-use crate::wire::websocket::{self, Message};
+use crate::wire::socket::{Moved, Stream as Socket};
+use crate::wire::websocket::Message;
 use crossbeam::channel::{Receiver, Sender};
-use mio::net::TcpStream;
+use line::{Line, Silence};
 use std::sync::Arc;
 use taped::{Piece, Taped};
 
@@ -37,29 +43,53 @@ pub mod count {
     pub const GAPS: usize = 3;
     /// Messages the tolerant road read.
     pub const TOLERANT: usize = 4;
-    /// Connections made, the first not counted.
+    /// Connections made, the first of each leg not counted.
     pub const RECONNECTS: usize = 5;
     /// Turns spent waiting for room in the ring.
     pub const RING_FULL: usize = 6;
     /// 1 when the tape lost a piece and ended.
     pub const TAPE_FULL: usize = 7;
-    /// 1 while connected.
+    /// 1 while a leg is connected.
     pub const UP: usize = 8;
     /// Subscriptions that the venue refused.
     pub const REFUSED: usize = 9;
+    /// Trades, prints and updates met before.
+    pub const DUPLICATES: usize = 10;
+    /// Legs that are connected.
+    pub const LEGS: usize = 11;
+    /// Times a silent stream was subscribed to anew.
+    pub const RENEWED: usize = 12;
+    /// Connections replaced before their lifetime ended.
+    pub const SWITCHES: usize = 13;
+    /// Least delay between an exchange's stamp and ours in the last minute or two, nanoseconds, as an `i64`'s bits:
+    /// the clocks' offset plus the shortest way here. `i64::MAX` = not known.
+    pub const DELAY: usize = 14;
+    /// Images asked for by REST.
+    pub const IMAGES: usize = 15;
+    /// CLOCK_MONOTONIC nanoseconds when a stream was last heard; the place of `Stream` n is this plus n - 1.
+    pub const HEARD: usize = 16;
     /// How many there are.
-    pub const ALL: usize = 10;
+    pub const ALL: usize = 20;
 }
 
 /// What a feed says to the control thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
-    /// It wants a connection.
+    /// A leg wants a connection.
     Connection {
         /// The feed.
         feed: usize,
+        /// The leg, 0 or 1.
+        leg: usize,
         /// What came with the last connection: given back where memory may be released.
         spent: Vec<u8>,
+    },
+    /// A book's image, by REST.
+    Image {
+        /// The feed.
+        feed: usize,
+        /// The symbol's place in the plan.
+        symbol: usize,
     },
     /// People should know that the venue refused a subscription; at most once a connection.
     Refused {
@@ -68,28 +98,80 @@ pub enum Wish {
         /// What the venue said.
         said: Refusal,
     },
+    /// People should know why a connection was given up.
+    Down {
+        /// The feed.
+        feed: usize,
+        /// The leg, 0 or 1.
+        leg: usize,
+        /// Why.
+        reason: &'static str,
+    },
+    /// People should know that a subscription says nothing.
+    Silent {
+        /// The feed.
+        feed: usize,
+        /// The stream.
+        stream: Stream,
+        /// The symbol's place in the plan.
+        symbol: usize,
+    },
+    /// An answer that was used: given back where memory may be released.
+    Spent(Answer),
+}
+
+/// A REST answer for a feed's decoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The request, then the body.
+    pub whole: Vec<u8>,
+    /// Where the body begins.
+    pub split: usize,
+}
+
+/// What the control thread hands a feed.
+#[derive(Debug)]
+pub enum Handed {
+    /// A connection.
+    Ready(Ready),
+    /// An answer its decoder needs: a book's image, contracts' values.
+    Answer(Answer),
 }
 
 /// A connected socket and what was read past the handshake.
 #[derive(Debug)]
 pub struct Ready {
+    /// For which leg.
+    pub leg: usize,
     /// Nonblocking.
-    pub stream: TcpStream,
+    pub stream: Socket,
     /// First bytes of the stream that came with the handshake.
     pub early: Vec<u8>,
 }
 
-/// Text the client sends on its own.
+/// Text the client sends on its own, and the venue's rules of a connection.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     /// Sent once a connection is up.
     pub subscribe: Vec<String>,
-    /// Per symbol: sent when its book must come anew.
+    /// Pause between two of them.
+    pub pace: Nanos,
+    /// Per symbol: sent when its book must come anew; empty where images come by REST.
     pub resync: Vec<Vec<String>>,
-    /// Sent every `ping_every`.
+    /// Images of books come by REST.
+    pub images: bool,
+    /// Per symbol and stream (`Stream` number less one): sent when it stays silent.
+    pub renew: Vec<[Vec<String>; 4]>,
+    /// How long a stream that never rests may say nothing.
+    pub silence: Vec<(Stream, Nanos)>,
+    /// Sent every `ping_every`; empty = the server pings.
     pub ping: String,
-    /// Zero = never.
+    /// Three of them without a byte, and the connection is dead; zero = not judged.
     pub ping_every: Nanos,
+    /// A connection is replaced before it is this old; zero = never.
+    pub lifetime: Nanos,
+    /// Both legs are always wanted.
+    pub pair: bool,
 }
 
 /// Everything a feed thread owns.
@@ -97,8 +179,8 @@ pub struct Script {
 pub struct Feed<C: Clock> {
     /// Its number: ring, connection, tally.
     pub number: usize,
-    /// Address, for the tape.
-    pub url: String,
+    /// Address of each leg, for the tape.
+    pub urls: [String; 2],
     /// Decoder and counts.
     pub lane: Lane,
     /// To the shard.
@@ -107,8 +189,8 @@ pub struct Feed<C: Clock> {
     pub taped: Taped,
     /// What it sends.
     pub script: Script,
-    /// Sockets come here.
-    pub ready: Receiver<Ready>,
+    /// Sockets and answers come here.
+    pub handed: Receiver<Handed>,
     /// Wishes go here.
     pub wishes: Sender<Wish>,
     /// Stamps with this.
@@ -121,62 +203,87 @@ pub struct Feed<C: Clock> {
     pub stop: Arc<Flag>,
 }
 
-/// Bytes a connection may have queued for sending.
-const SEND_MAX: usize = 1 << 20;
 /// A connection that was silent for this many pings is dead, whatever the socket says.
 const SILENT: i64 = 3;
 /// A book that broke again is asked for at most this often.
 const ASK: Nanos = Nanos::SECOND;
 /// A book that has not come is asked for again after this long.
 const ASK_AGAIN: Nanos = Nanos::seconds(10);
+/// What is slow (legs, silence, books that wait) is looked at this often.
+const LOOK: Nanos = Nanos::new(50_000_000);
+/// A new connection that is not heard on every stream after this long is taken all the same when it speaks at all.
+const SETTLE: Nanos = Nanos::MINUTE;
+/// Length of the window of the least delay.
+const DELAY_WINDOW: Nanos = Nanos::MINUTE;
+/// The top bit of a ring's number on the tape names the second leg.
+pub const LEG_B: u8 = 0x80;
 
-/// The connection of the moment.
-struct Line {
-    stream: Option<TcpStream>,
-    /// First bytes of the connection, used up.
-    early: Vec<u8>,
-    receiver: websocket::Receiver,
-    sender: websocket::Sender,
-    mask: u32,
-    pinged: Nanos,
-    /// When bytes last came.
-    heard: Nanos,
-    wished: bool,
-    ups: u64,
+/// The least delay of the last window and of the one that runs.
+#[derive(Debug, Clone, Copy)]
+struct Delay {
+    began: Nanos,
+    least: i64,
+    before: i64,
+}
+
+impl Delay {
+    #[inline]
+    fn note(&mut self, recv: Nanos, exch: Nanos) {
+        if exch != Nanos::ZERO {
+            self.least = self.least.min(recv.since(exch).get());
+        }
+        if recv.since(self.began) >= DELAY_WINDOW {
+            *self = Self {
+                began: recv,
+                least: i64::MAX,
+                before: self.least,
+            };
+        }
+    }
+    fn least(&self) -> i64 {
+        self.least.min(self.before)
+    }
+}
+
+/// What a feed remembers between turns.
+#[derive(Debug)]
+struct Memory {
+    lines: [Line; 2],
+    /// The leg that is used when one is enough.
+    current: usize,
+    looked: Nanos,
+    asked: Nanos,
     /// When each symbol's book was last asked for.
     resynced: Vec<Nanos>,
-    /// When books that wait were last looked for.
-    looked: Nanos,
-    /// Refusals before this connection, and whether people know of one on it.
-    refused: u64,
-    told: bool,
+    delay: Delay,
 }
 
 impl<C: Clock> Feed<C> {
     /// Runs until the stop flag is up.
     pub fn run(mut self) {
-        let mut line = Line {
-            stream: None,
-            early: Vec::new(),
-            receiver: websocket::Receiver::new(websocket::MESSAGE_MAX),
-            sender: websocket::Sender::new(SEND_MAX),
-            mask: 0x9e37_79b9 ^ (self.number as u32 + 1),
-            pinged: Nanos::ZERO,
-            heard: Nanos::ZERO,
-            wished: false,
-            ups: 0,
-            resynced: vec![Nanos::ZERO; self.script.resync.len()],
+        let symbols = self.lane.symbols();
+        let seed = self.number as u32 * 2;
+        let mut memory = Memory {
+            lines: [Line::new(seed, symbols), Line::new(seed + 1, symbols)],
+            current: 0,
             looked: Nanos::ZERO,
-            refused: 0,
-            told: false,
+            asked: Nanos::ZERO,
+            resynced: vec![Nanos::ZERO; symbols],
+            delay: Delay {
+                began: Nanos::ZERO,
+                least: i64::MAX,
+                before: i64::MAX,
+            },
         };
         let mut idle_turns = 0;
         while !self.stop.is_up() {
-            let worked = if line.stream.is_some() {
-                self.turn(&mut line)
-            } else {
-                self.connect(&mut line)
-            };
+            let mut worked = false;
+            for leg in 0..2 {
+                if memory.lines[leg].is_up() {
+                    worked |= self.turn(&mut memory, leg);
+                }
+            }
+            worked |= self.look(&mut memory);
             if worked {
                 idle_turns = 0;
             } else {
@@ -184,102 +291,266 @@ impl<C: Clock> Feed<C> {
                 self.idle.idle(idle_turns);
             }
         }
-        self.report(&line);
+        self.report(&memory);
     }
 
-    /// Without a socket: wish for one, once, and see whether it came.
-    fn connect(&mut self, line: &mut Line) -> bool {
-        if !line.wished {
-            // A full channel means that the wish is already there.
-            let _ = self.wishes.try_send(Wish::Connection {
-                feed: self.number,
-                spent: core::mem::take(&mut line.early),
-            });
-            line.wished = true;
+    /// What is slow: what was handed over, which legs are wanted, who is silent, which books wait.
+    fn look(&mut self, memory: &mut Memory) -> bool {
+        let mut worked = false;
+        while let Ok(handed) = self.handed.try_recv() {
+            worked = true;
+            match handed {
+                Handed::Ready(ready) => self.begin(memory, ready),
+                Handed::Answer(answer) => self.answer(answer),
+            }
         }
-        let Ok(ready) = self.ready.try_recv() else {
-            return false;
-        };
-        line.wished = false;
+        let now = mono_now();
+        for leg in 0..2 {
+            worked |= self.subscribe(&mut memory.lines[leg], leg, now);
+        }
+        worked |= self.resync(memory, now);
+        if now.since(memory.looked) < LOOK {
+            return worked;
+        }
+        memory.looked = now;
+        self.steer(memory, now);
+        for leg in 0..2 {
+            if memory.lines[leg].is_up() {
+                self.judge(memory, leg, now);
+            }
+        }
+        self.report(memory);
+        worked
+    }
+
+    /// Asks for the connections that are wanted, and lets the old one go when the new one has taken over.
+    fn steer(&mut self, memory: &mut Memory, now: Nanos) {
+        let (current, other) = (memory.current, 1 - memory.current);
+        let up = [memory.lines[0].is_up(), memory.lines[1].is_up()];
+        if self.script.pair {
+            for leg in 0..2 {
+                if !up[leg] {
+                    self.wish(&mut memory.lines[leg], leg);
+                } else if self.is_old(&memory.lines[leg], leg, now) && up[1 - leg] {
+                    self.down(memory, leg, "replaced before its lifetime ends");
+                    return;
+                }
+            }
+            return;
+        }
+        match (up[current], up[other]) {
+            (false, false) => self.wish(&mut memory.lines[current], current),
+            (false, true) => memory.current = other,
+            (true, false) => {
+                if self.is_old(&memory.lines[current], current, now) {
+                    self.wish(&mut memory.lines[other], other);
+                }
+            }
+            (true, true) => {
+                let new = &memory.lines[other];
+                let late = now.since(new.since) > SETTLE && new.data_at > new.since;
+                if new.is_complete(&self.script) && now.since(new.since) > ASK || late {
+                    self.tally.add(count::SWITCHES, 1);
+                    memory.current = other;
+                    self.down(memory, current, "replaced before its lifetime ends");
+                }
+            }
+        }
+    }
+
+    /// True when a connection should be replaced: after nine tenths of its lifetime, feeds and legs spread over the
+    /// last of them.
+    fn is_old(&self, line: &Line, leg: usize, now: Nanos) -> bool {
+        let life = self.script.lifetime.get();
+        let spread = life / 400 * ((self.number * 2 + leg) as i64 % 20);
+        life != 0 && now.since(line.since).get() > life / 10 * 9 + spread
+    }
+
+    fn wish(&self, line: &mut Line, leg: usize) {
+        if line.wished {
+            return;
+        }
+        // A full channel is tried again at the next look.
+        line.wished = self
+            .wishes
+            .try_send(Wish::Connection {
+                feed: self.number,
+                leg,
+                spent: core::mem::take(&mut line.early),
+            })
+            .is_ok();
+    }
+
+    /// Looks for silence on a leg.
+    fn judge(&mut self, memory: &mut Memory, leg: usize, now: Nanos) {
+        let line = &mut memory.lines[leg];
+        let every = self.script.ping_every;
+        let quiet = now.since(line.bytes_at).get();
+        if every != Nanos::ZERO && quiet >= every.get().saturating_mul(SILENT) {
+            return self.down(memory, leg, "no byte came for three pings");
+        }
+        match line.silent(now, &self.script) {
+            None => {}
+            Some(Silence::Connection) => self.down(memory, leg, "no data came"),
+            Some(Silence::GiveUp(stream, symbol)) => {
+                let _ = self.wishes.try_send(Wish::Silent {
+                    feed: self.number,
+                    stream,
+                    symbol,
+                });
+                self.down(memory, leg, "a subscription stays silent");
+            }
+            Some(Silence::Renew(stream, symbol)) => {
+                self.tally.add(count::RENEWED, 1);
+                let at = stream as usize - 1;
+                let Some(renew) = self.script.renew.get_mut(symbol) else {
+                    return;
+                };
+                let texts = core::mem::take(&mut renew[at]);
+                for text in &texts {
+                    self.send(&mut memory.lines[leg], leg, text.as_bytes());
+                }
+                self.script.renew[symbol][at] = texts;
+            }
+        }
+    }
+
+    /// A connection was handed over.
+    fn begin(&mut self, memory: &mut Memory, ready: Ready) {
+        let (leg, now) = (ready.leg & 1, mono_now());
+        if memory.lines[leg].is_up() {
+            return;
+        }
         let recv = self.clock.now();
+        let line = &mut memory.lines[leg];
         let up = line.receiver.restart(&ready.early).is_ok();
         line.early = ready.early;
-        line.sender.clear();
         line.stream = Some(ready.stream);
-        line.pinged = mono_now();
-        line.heard = line.pinged;
-        // Subscribing asks for every book; one that does not come is asked for again.
-        line.resynced.fill(line.pinged);
+        line.begin(now);
         line.refused = self.refusals();
-        line.told = false;
-        line.ups += 1;
-        self.tape(Piece::Connect, recv, None);
-        push(&mut self.events, self.lane.connected(recv), &self.tally);
-        let subscribe = core::mem::take(&mut self.script.subscribe);
-        for text in &subscribe {
-            self.send(line, text.as_bytes());
+        let alone = !memory.lines[1 - leg].is_up();
+        if alone {
+            // Subscribing asks for every book; one that does not come is asked for again.
+            memory.resynced.fill(now);
+            memory.current = leg;
         }
-        self.script.subscribe = subscribe;
+        self.tape(leg, Piece::Connect, recv, None);
+        push(
+            &mut self.events,
+            self.lane.connected_leg(leg, recv),
+            &self.tally,
+        );
+        if alone && self.script.images {
+            // No stream sends these: they are asked for at once.
+            memory.resynced.fill(Nanos::ZERO);
+            self.lane.resync().fill(true);
+        }
+        self.subscribe(&mut memory.lines[leg], leg, now);
         // What came with the handshake is not announced by the socket again.
         let early = if up {
-            self.messages(line, recv)
+            self.messages(memory, leg, recv, now)
         } else {
             Err("too much came with the handshake")
         };
-        self.report(line);
-        self.tell(line);
+        self.report(memory);
         if let Err(reason) = early {
-            self.down(line, reason);
+            self.down(memory, leg, reason);
         }
-        true
+    }
+
+    /// Sends the subscriptions that are due, at the venue's pace.
+    fn subscribe(&mut self, line: &mut Line, leg: usize, now: Nanos) -> bool {
+        let mut sent = false;
+        while line.is_up()
+            && line.text < self.script.subscribe.len()
+            && (line.text == 0 || now.since(line.text_at) >= self.script.pace)
+        {
+            let text = core::mem::take(&mut self.script.subscribe[line.text]);
+            self.send(line, leg, text.as_bytes());
+            self.script.subscribe[line.text] = text;
+            line.text += 1;
+            line.text_at = now;
+            sent = true;
+        }
+        sent
+    }
+
+    /// An answer of REST: taped in this ring, decoded, given back.
+    fn answer(&mut self, answer: Answer) {
+        let recv = self.clock.now();
+        let split = u32::try_from(answer.split).unwrap_or(u32::MAX);
+        if !self.taped.put(Piece::Rest, split, recv, &answer.whole) {
+            self.tally.set(count::TAPE_FULL, 1);
+        }
+        if let Some((request, body)) = answer.whole.split_at_checked(answer.split) {
+            let request = core::str::from_utf8(request).unwrap_or_default();
+            let group = self.lane.rest(recv, request, body);
+            push(&mut self.events, group, &self.tally);
+        }
+        // No room means that memory is released here, once, and not on the way of a frame.
+        let _ = self.wishes.try_send(Wish::Spent(answer));
     }
 
     /// With a socket: read, decode, send what is due.
-    fn turn(&mut self, line: &mut Line) -> bool {
+    fn turn(&mut self, memory: &mut Memory, leg: usize) -> bool {
+        let line = &mut memory.lines[leg];
         let Some(stream) = line.stream.as_mut() else {
             return false;
         };
-        let moved = socket::read(stream, line.receiver.space());
+        let moved = stream.read(line.receiver.space());
         let now = mono_now();
         let worked = match moved {
             Moved::Bytes(bytes) => {
                 // One stamp a read, before anything is parsed.
                 let recv = self.clock.now();
-                line.heard = now;
+                line.bytes_at = now;
                 line.receiver.filled(bytes);
-                if let Err(reason) = self.messages(line, recv) {
-                    self.down(line, reason);
+                if let Err(reason) = self.messages(memory, leg, recv, now) {
+                    self.down(memory, leg, reason);
                     return true;
                 }
-                self.report(line);
-                self.tell(line);
                 true
             }
             Moved::Nothing => false,
             Moved::Gone => {
-                self.down(line, "closed by the other side");
+                let why = stream.why();
+                self.down(memory, leg, why);
                 return true;
             }
         };
-        let every = self.script.ping_every;
-        if every != Nanos::ZERO && now.since(line.heard).get() >= every.get().saturating_mul(SILENT)
-        {
-            self.down(line, "silent");
-            return true;
-        }
-        self.ping(line, now);
-        worked | self.resync(line, now) | self.flush(line)
+        self.ping(&mut memory.lines[leg], leg, now);
+        worked | self.flush(memory, leg)
     }
 
     /// Every message that is complete.
-    fn messages(&mut self, line: &mut Line, recv: Nanos) -> Result<(), &'static str> {
+    fn messages(
+        &mut self,
+        memory: &mut Memory,
+        leg: usize,
+        recv: Nanos,
+        now: Nanos,
+    ) -> Result<(), &'static str> {
+        let Memory { lines, delay, .. } = memory;
+        let line = &mut lines[leg];
+        let ring = ring_of(self.number, leg);
         loop {
             match line.receiver.message() {
                 Ok(Some(Message::Text(frame) | Message::Binary(frame))) => {
-                    if !self.taped.put(Piece::Frame, 0, recv, frame.bytes()) {
+                    if !self
+                        .taped
+                        .put_for(ring, Piece::Frame, 0, recv, frame.bytes())
+                    {
                         self.tally.set(count::TAPE_FULL, 1);
                     }
-                    push(&mut self.events, self.lane.frame(recv, frame), &self.tally);
+                    let group = self.lane.frame_leg(leg, recv, frame);
+                    if let Some(event) = group.last() {
+                        delay.note(recv, event.exch);
+                    }
+                    push(&mut self.events, group, &self.tally);
+                    if let Some((stream, symbol)) = self.lane.heard() {
+                        line.hear(now, stream, symbol);
+                        self.hear(stream, now);
+                    }
                 }
                 Ok(Some(Message::Ping(payload))) => {
                     // A peer that floods us with pings gets its answers dropped, not our memory.
@@ -287,99 +558,150 @@ impl<C: Clock> Feed<C> {
                 }
                 Ok(Some(Message::Pong(_))) => {}
                 Ok(Some(Message::Close(..))) => return Err("closed by the server"),
-                Ok(None) => return Ok(()),
+                Ok(None) => break,
                 Err(_) => {
                     self.lane.broken_framing();
                     return Err("broken framing");
                 }
             }
         }
+        self.tell(line);
+        Ok(())
     }
 
-    fn ping(&mut self, line: &mut Line, now: Nanos) {
+    /// Lets the page know when a stream was last heard.
+    #[inline]
+    fn hear(&self, stream: Stream, now: Nanos) {
+        if let Some(at) = (stream as usize).checked_sub(1) {
+            self.tally.set(count::HEARD + at, now.get().unsigned_abs());
+        }
+    }
+
+    fn ping(&mut self, line: &mut Line, leg: usize, now: Nanos) {
         let every = self.script.ping_every;
-        if every == Nanos::ZERO || now.since(line.pinged) < every {
+        if self.script.ping.is_empty() || every == Nanos::ZERO || now.since(line.pinged) < every {
             return;
         }
         line.pinged = now;
         let ping = core::mem::take(&mut self.script.ping);
-        self.send(line, ping.as_bytes());
+        self.send(line, leg, ping.as_bytes());
         self.script.ping = ping;
     }
 
     /// Asks anew for the books that broke, each at most once a second: a venue that keeps sending what does not fit
     /// must not be flooded with our subscriptions. A book that still waits for its image is asked for every ten:
     /// the venue may have refused, or what it sent may not have fitted.
-    fn resync(&mut self, line: &mut Line, now: Nanos) -> bool {
+    fn resync(&mut self, memory: &mut Memory, now: Nanos) -> bool {
+        let leg = match (memory.lines[0].is_up(), memory.lines[1].is_up()) {
+            (true, true) => memory.current,
+            (true, false) => 0,
+            (false, true) => 1,
+            (false, false) => return false,
+        };
         let mut asked = false;
-        let look = now.since(line.looked) >= ASK;
+        let look = now.since(memory.asked) >= ASK;
         if look {
-            line.looked = now;
+            memory.asked = now;
         }
-        for symbol in 0..line.resynced.len() {
-            let since = now.since(line.resynced[symbol]);
+        for symbol in 0..memory.resynced.len() {
+            let since = now.since(memory.resynced[symbol]);
             let broke = self.lane.resync().get(symbol).is_some_and(|wanted| *wanted);
             let due = if broke {
                 since >= ASK
             } else {
                 look && since >= ASK_AGAIN && self.lane.waits(symbol)
             };
-            if !due || self.script.resync[symbol].is_empty() {
-                continue;
+            if due && self.renew_book(&mut memory.lines[leg], leg, symbol) {
+                memory.resynced[symbol] = now;
+                asked = true;
             }
-            line.resynced[symbol] = now;
-            if let Some(wanted) = self.lane.resync().get_mut(symbol) {
-                *wanted = false;
-            }
-            let texts = core::mem::take(&mut self.script.resync[symbol]);
-            for text in &texts {
-                self.send(line, text.as_bytes());
-            }
-            self.script.resync[symbol] = texts;
-            asked = true;
         }
         asked
     }
 
+    /// Asks for a book; false when that has to wait.
+    fn renew_book(&mut self, line: &mut Line, leg: usize, symbol: usize) -> bool {
+        if self.script.images {
+            let wish = Wish::Image {
+                feed: self.number,
+                symbol,
+            };
+            if self.wishes.try_send(wish).is_err() {
+                return false;
+            }
+            self.tally.add(count::IMAGES, 1);
+        } else {
+            let Some(resync) = self.script.resync.get_mut(symbol) else {
+                return false;
+            };
+            if resync.is_empty() {
+                return false;
+            }
+            let texts = core::mem::take(resync);
+            for text in &texts {
+                self.send(line, leg, text.as_bytes());
+            }
+            self.script.resync[symbol] = texts;
+        }
+        if let Some(wanted) = self.lane.resync().get_mut(symbol) {
+            *wanted = false;
+        }
+        true
+    }
+
     /// Queues a message and tapes it.
-    fn send(&mut self, line: &mut Line, text: &[u8]) {
+    fn send(&mut self, line: &mut Line, leg: usize, text: &[u8]) {
         // A message that does not fit finds a socket that takes nothing: it will be closed, and all is sent again.
         if line.sender.text(text, &mut line.mask).is_ok() {
             let at = self.clock.now();
             self.lane.sent(text);
-            self.tape(Piece::Sent, at, Some(text));
+            self.tape(leg, Piece::Sent, at, Some(text));
         }
     }
 
-    fn flush(&mut self, line: &mut Line) -> bool {
+    fn flush(&mut self, memory: &mut Memory, leg: usize) -> bool {
+        let line = &mut memory.lines[leg];
         let (Some(stream), false) = (line.stream.as_mut(), line.sender.pending().is_empty()) else {
             return false;
         };
-        match socket::write(stream, line.sender.pending()) {
+        match stream.write(line.sender.pending()) {
             Moved::Bytes(bytes) => {
                 line.sender.sent(bytes);
                 true
             }
             Moved::Nothing => false,
             Moved::Gone => {
-                self.down(line, "closed by the other side");
+                self.down(memory, leg, "closed by the other side");
                 true
             }
         }
     }
 
-    /// The connection is lost: say so to the shard, drop the socket, wish for another.
-    fn down(&mut self, line: &mut Line, reason: &'static str) {
+    /// A connection is lost or given up: say so to the shard and drop the socket; another is wished for at the next
+    /// look.
+    fn down(&mut self, memory: &mut Memory, leg: usize, reason: &'static str) {
         let recv = self.clock.now();
-        line.stream = None;
-        self.tape(Piece::Disconnect, recv, Some(reason.as_bytes()));
-        push(&mut self.events, self.lane.disconnected(recv), &self.tally);
-        self.report(line);
+        memory.lines[leg].stream = None;
+        memory.lines[leg].wished = false;
+        self.tape(leg, Piece::Disconnect, recv, Some(reason.as_bytes()));
+        push(
+            &mut self.events,
+            self.lane.disconnected_leg(leg, recv),
+            &self.tally,
+        );
+        let _ = self.wishes.try_send(Wish::Down {
+            feed: self.number,
+            leg,
+            reason,
+        });
+        memory.looked = Nanos::ZERO;
+        self.report(memory);
     }
 
-    fn tape(&mut self, piece: Piece, stamp: Nanos, bytes: Option<&[u8]>) {
-        let bytes = bytes.unwrap_or(self.url.as_bytes());
-        if !self.taped.put(piece, 0, stamp, bytes) {
+    fn tape(&mut self, leg: usize, piece: Piece, stamp: Nanos, bytes: Option<&[u8]>) {
+        let bytes = bytes.unwrap_or(self.urls[leg & 1].as_bytes());
+        let ring = ring_of(self.number, leg);
+        if !self.taped.put_for(ring, piece, 0, stamp, bytes) {
             self.tally.set(count::TAPE_FULL, 1);
         }
     }
@@ -404,21 +726,34 @@ impl<C: Clock> Feed<C> {
             .is_ok();
     }
 
-    fn report(&self, line: &Line) {
+    fn report(&self, memory: &Memory) {
         let counts = &self.lane.counts;
+        let lines = &memory.lines;
+        let legs = lines.iter().filter(|line| line.is_up()).count() as u64;
+        let again = |line: &Line| line.ups.saturating_sub(1);
         for (place, value) in [
             (count::FRAMES, counts.frames),
             (count::IGNORED, counts.ignored),
             (count::FAULTS, counts.faults),
             (count::GAPS, counts.gaps),
             (count::TOLERANT, counts.tolerant),
-            (count::RECONNECTS, line.ups.saturating_sub(1)),
-            (count::UP, u64::from(line.stream.is_some())),
+            (count::RECONNECTS, lines.iter().map(again).sum()),
+            (count::UP, legs.min(1)),
             (count::REFUSED, self.refusals()),
+            (count::DUPLICATES, self.lane.duplicates()),
+            (count::LEGS, legs),
+            (count::DELAY, memory.delay.least() as u64),
         ] {
             self.tally.set(place, value);
         }
     }
+}
+
+/// The number of a leg's records on the tape.
+#[must_use]
+pub fn ring_of(feed: usize, leg: usize) -> u8 {
+    let ring = u8::try_from(feed).unwrap_or(!LEG_B) & !LEG_B;
+    if leg == 0 { ring } else { ring | LEG_B }
 }
 
 /// Puts a group into the ring, waiting for room: the socket's buffer fills next, and nothing is lost. Not even at

@@ -296,8 +296,9 @@ impl Track {
             Some(header) => header.plan.symbols.clone(),
             None => {
                 let found = tape::subscriptions(path)?;
-                let row = venue::by_name(found.venue.unwrap_or_default()).ok_or_else(nothing)?;
-                texts::assets_of(row, &found.topics)
+                let place = found.places.first().ok_or_else(nothing)?;
+                let row = venue::by_name(place.venue.unwrap_or_default()).ok_or_else(nothing)?;
+                texts::assets_of(row, &place.topics)
             }
         };
         let mut load = Load::new("recorded");

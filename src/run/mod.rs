@@ -6,14 +6,16 @@
 
 pub mod bench;
 pub mod engine;
+pub mod inputs;
 pub mod taping;
 pub mod warm;
 
-use crate::config::{Channel, Feed as FeedPlan, Plan};
-use crate::control::{self, Line, RestRing};
-use crate::event::{Event, Stream};
+use crate::config::{Feed as FeedPlan, Plan};
+use crate::control::{self, Control};
+use crate::event::Event;
+use crate::feed::Feed;
 use crate::feed::taped::Taped;
-use crate::feed::{Feed, Script};
+use crate::market::VenueId;
 use crate::ring::{ByteConsumer, ByteProducer, byte_channel, channel};
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
@@ -23,7 +25,7 @@ use crate::tape::file::Writer;
 use crate::tape::{self, End, Header, RingPlan, RunPlan};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
-use crate::venue::{self, Venue, VenueError, texts};
+use crate::venue::{self, VenueError};
 use engine::{Engine, Finished};
 use std::fs::File;
 use std::io::BufWriter;
@@ -87,7 +89,7 @@ struct Flags {
     stop_shard: Arc<Flag>,
     stop_tape: Arc<Flag>,
     /// Raised when an answer of REST did not reach the tape.
-    hole: Arc<Flag>,
+    holes: Vec<Arc<Flag>>,
 }
 
 /// What runs already while an instance is being put together.
@@ -221,24 +223,23 @@ fn wire<C: Clock + Copy + Send + 'static>(
         rings: Vec::new(),
         on: writer.is_some(),
     };
-    let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 4);
+    let venues = inputs::venues(plan);
+    let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
     let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
     for (number, feed) in plan.feeds.iter().enumerate() {
         let (to_shard, from_feed) = channel::<Event>(RING);
-        let (ready, sockets) = crossbeam::channel::bounded(1);
+        // A socket a leg, and every symbol's image.
+        let (handed, to_take) = crossbeam::channel::bounded(4 + symbols.len());
         let tally = Arc::new(Tally::default());
+        let number_u16 = u16::try_from(number).unwrap_or(u16::MAX);
         let thread = Feed {
             number,
-            url: feed.url.clone(),
-            lane: Lane::new(
-                feed.venue,
-                symbols,
-                u16::try_from(number).unwrap_or(u16::MAX),
-            )?,
+            urls: [feed.url.clone(), feed.url.clone()],
+            lane: Lane::new(feed.venue, symbols, number_u16)?,
             events: to_shard,
             taped: tapes.ring(number, TAPE_RING),
-            script: script(row(feed)?, feed, symbols),
-            ready: sockets,
+            script: inputs::script(inputs::row(feed.venue)?, feed, symbols),
+            handed: to_take,
             wishes: wish.clone(),
             clock,
             idle: plan.engine.idle,
@@ -251,20 +252,27 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .push(spawn(&format!("feed-{number}"), core, move || {
                 thread.run()
             })?);
-        lines.push(Line::new(feed.url.clone(), ready));
+        lines.extend(inputs::lines(plan, number, &handed)?);
         rings.push(from_feed);
         tallies.push(tally);
     }
-    let (to_shard, from_rest) = channel::<Event>(RING);
-    rings.push(from_rest);
-    let rest = rest_ring(plan, symbols, to_shard, &mut tapes)?;
-    if let Some(rest) = &rest {
-        begun.flags.hole = rest.taped.hole();
+    drop(wish);
+    let mut asked = Vec::new();
+    for (at, venue) in venues.iter().enumerate() {
+        let number = plan.feeds.len() + at;
+        let (to_shard, from_rest) = channel::<Event>(RING);
+        rings.push(from_rest);
+        let taped = tapes.ring(number, TAPE_RING);
+        begun.flags.holes.push(taped.hole());
+        asked.push(inputs::rest_ring(plan, *venue, number, to_shard, taped)?);
     }
-    begun.inputs.push(control_thread(
+    let control = Control {
         lines,
+        venues: asked,
         wishes,
-        rest,
+    };
+    begun.inputs.push(control_thread(
+        control,
         clock,
         Arc::clone(&begun.flags.stop_inputs),
         say,
@@ -299,7 +307,8 @@ impl Live {
     /// True when the tape has ended before the run: the disk said no, or an answer did not fit.
     #[must_use]
     pub fn tape_failed(&self) -> bool {
-        self.flags.hole.is_up() || self.tape.as_ref().is_some_and(JoinHandle::is_finished)
+        self.flags.holes.iter().any(|hole| hole.is_up())
+            || self.tape.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
@@ -317,7 +326,7 @@ impl Live {
         let mut tape_whole = None;
         if let Some(tape) = self.tape {
             let writer = tape.join().map_err(|_| RunError::Died("tape"))??;
-            let whole = finished.tape_whole && !self.flags.hole.is_up();
+            let whole = finished.tape_whole && !self.flags.holes.iter().any(|hole| hole.is_up());
             tape_whole = Some(whole);
             if whole {
                 let end = End {
@@ -340,8 +349,11 @@ impl Live {
 /// # Errors
 /// A plan without a feed.
 pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
-    let first = plan.feeds.first().ok_or(RunError::NoFeed)?;
-    let mut setup = Setup::new(plan.engine.symbols.clone(), first.venue);
+    let venues = inputs::venues(plan);
+    if venues.is_empty() {
+        return Err(RunError::NoFeed);
+    }
+    let mut setup = Setup::new(plan.engine.symbols.clone(), &venues);
     setup.choice = crate::replay::choice(&plan.model);
     setup.memory_max = plan.engine.memory_max;
     Ok(setup)
@@ -380,81 +392,31 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
         url: feed.url.clone(),
         rest: feed.rest.clone(),
     };
+    let asked = |id: VenueId| RingPlan {
+        venue: venue::venue(id).map_or("", |row| row.name).to_string(),
+        ..RingPlan::default()
+    };
+    let rings = plan.feeds.iter().map(ring);
     Header {
         created,
         journalled: true,
         plan: RunPlan {
             symbols: plan.engine.symbols.clone(),
-            rings: plan.feeds.iter().map(ring).collect(),
+            rings: rings
+                .chain(inputs::venues(plan).into_iter().map(asked))
+                .collect(),
             model: plan.model.texts(),
         },
     }
 }
 
-const fn stream(channel: Channel) -> Stream {
-    match channel {
-        Channel::Book => Stream::Book,
-        Channel::Trades => Stream::Trades,
-        Channel::Tickers => Stream::Ticker,
-        Channel::Liquidations => Stream::Liquidations,
-    }
-}
-
-fn row(feed: &FeedPlan) -> Result<&'static Venue, VenueError> {
-    venue::venue(feed.venue).ok_or(VenueError::Unknown(feed.venue.0))
-}
-
-fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
-    let streams: Vec<Stream> = feed.channels.iter().map(|c| stream(*c)).collect();
-    let has_book = streams.contains(&Stream::Book);
-    let resync = |symbol: &String| {
-        if has_book {
-            texts::resync(row, symbol)
-        } else {
-            Vec::new()
-        }
-    };
-    Script {
-        subscribe: texts::subscribe(row, symbols, &streams),
-        resync: symbols.iter().map(resync).collect(),
-        ping: row.ping.to_string(),
-        ping_every: row.ping_every,
-    }
-}
-
-fn rest_ring(
-    plan: &Plan,
-    symbols: &[String],
-    events: crate::ring::Producer<Event>,
-    tapes: &mut Tapes,
-) -> Result<Option<RestRing>, RunError> {
-    let Some(feed) = plan.feeds.iter().find(|feed| !feed.rest.is_empty()) else {
-        return Ok(None);
-    };
-    let number = plan.feeds.len();
-    Ok(Some(RestRing {
-        base: feed.rest.clone(),
-        venue: row(feed)?,
-        lane: Lane::new(
-            feed.venue,
-            symbols,
-            u16::try_from(number).unwrap_or(u16::MAX),
-        )?,
-        events,
-        taped: tapes.ring(number, TAPE_RING),
-        requests: texts::rest_requests(row(feed)?, symbols),
-    }))
-}
-
 fn control_thread<C: Clock + Send + 'static>(
-    lines: Vec<Line>,
-    wishes: crossbeam::channel::Receiver<crate::feed::Wish>,
-    rest: Option<RestRing>,
+    control: Control,
     clock: C,
     stop: Arc<Flag>,
     mut say: impl FnMut(String) + Send + 'static,
 ) -> Result<JoinHandle<()>, RunError> {
     spawn("control", None, move || {
-        control::run(lines, &wishes, rest, &clock, &|| stop.is_up(), &mut say);
+        control::run(control, &clock, &|| stop.is_up(), &mut |_| {}, &mut say);
     })
 }

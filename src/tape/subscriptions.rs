@@ -25,16 +25,51 @@ const PLACES: [(&str, &str, &str); 10] = [
     ("asterdex.com", "/", "aster"),
 ];
 
-/// What a recording listens to.
+/// What a recording listens to, connection by connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subscriptions {
-    /// First address it connected to.
-    pub url: Option<String>,
+    /// In order of appearance.
+    pub places: Vec<Place>,
+}
+
+/// What one connection listens to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Its ring.
+    pub ring: u8,
+    /// Where it connected to; empty when the recording does not say.
+    pub url: String,
     /// Name of the venue that address belongs to, also of venues without a decoder.
     pub venue: Option<&'static str>,
-    /// Topics asked for, in order, each once; an argument that is no string is given as its JSON
-    /// text.
+    /// Topics asked for, in the address or in messages, in order, each once; an argument that is no
+    /// string is given as its JSON text.
     pub topics: Vec<String>,
+}
+
+impl Subscriptions {
+    fn place(&mut self, ring: u8) -> &mut Place {
+        let at = match self.places.iter().position(|place| place.ring == ring) {
+            Some(at) => at,
+            None => {
+                self.places.push(Place {
+                    ring,
+                    ..Place::default()
+                });
+                self.places.len() - 1
+            }
+        };
+        &mut self.places[at]
+    }
+}
+
+impl Place {
+    fn add(&mut self, topics: Vec<String>) {
+        for topic in topics {
+            if !self.topics.contains(&topic) {
+                self.topics.push(topic);
+            }
+        }
+    }
 }
 
 /// The venue an address belongs to.
@@ -62,23 +97,30 @@ pub fn subscriptions(path: &Path) -> Result<Subscriptions, Error> {
             break;
         };
         match record {
-            Record::Connect { url, .. } if found.url.is_none() && !url.is_empty() => {
-                found.venue = venue_of(url);
-                found.url = Some(url.to_owned());
-            }
-            Record::Sent { bytes, .. } => {
-                quiet = 0;
-                for topic in topics_of(bytes) {
-                    if !found.topics.contains(&topic) {
-                        found.topics.push(topic);
-                    }
+            Record::Connect { ring, url, .. } => {
+                let place = found.place(ring & 0x7f);
+                if place.url.is_empty() {
+                    place.venue = venue_of(url);
+                    url.clone_into(&mut place.url);
                 }
+                place.add(streams_of(url));
+            }
+            Record::Sent { ring, bytes, .. } => {
+                quiet = 0;
+                found.place(ring & 0x7f).add(topics_of(bytes));
             }
             Record::Frame { .. } => quiet += 1,
             _ => {}
         }
     }
     Ok(found)
+}
+
+/// Topics named in an address: `?streams=a/b`.
+fn streams_of(url: &str) -> Vec<String> {
+    let streams = url.split_once("streams=").map_or("", |(_, list)| list);
+    let list = streams.split(['&', '/']).filter(|name| !name.is_empty());
+    list.map(str::to_owned).collect()
 }
 
 /// Topics of one sent message: the arguments of a subscription; nothing for a ping or anything

@@ -326,6 +326,18 @@ impl Lane {
         u16::try_from(symbol).is_ok_and(|symbol| self.decoder.waits(SymbolId(symbol)))
     }
 
+    /// What the last frame spoke of, also when nothing of it was new; `None` for what is no data.
+    #[must_use]
+    pub fn heard(&self) -> Option<(Stream, SymbolId)> {
+        self.decoder.heard()
+    }
+
+    /// Symbols it knows.
+    #[must_use]
+    pub fn symbols(&self) -> usize {
+        usize::from(self.symbols)
+    }
+
     /// What the venue said when it last refused something.
     #[must_use]
     pub fn refusal(&self) -> &Refusal {

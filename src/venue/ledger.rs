@@ -115,6 +115,8 @@ pub(crate) struct Ledger {
     owner: usize,
     /// Trades and prints that were met before, updates that the other leg had brought.
     pub(crate) duplicates: u64,
+    /// The stream and symbol that the frame spoke of, also when nothing of it was new.
+    pub(crate) heard: Option<(Stream, SymbolId)>,
 }
 
 impl Ledger {
@@ -129,6 +131,7 @@ impl Ledger {
             up: 1,
             owner: 0,
             duplicates: 0,
+            heard: None,
         }
     }
 
@@ -193,6 +196,10 @@ impl Ledger {
             self.scratch.clear();
             return Ok(Said::IGNORED);
         };
+        // A book that waits for its image is not heard, whatever comes.
+        if link.image || !chain.waits() {
+            self.heard = Some((Stream::Book, head.symbol));
+        }
         let step = if link.image && empty {
             // An image without a level is no book: said aloud, and asked for again.
             chain.wait();
@@ -234,6 +241,7 @@ impl Ledger {
         if self.scratch.over {
             return Err(Fault::new(0, FaultKind::TooLong));
         }
+        self.hear(Stream::Trades);
         let (trades, before) = (&mut self.trades, self.scratch.used);
         self.scratch.keep(|event| match event.body() {
             Body::Trade(trade) => trades
@@ -250,6 +258,7 @@ impl Ledger {
         if self.scratch.over {
             return Err(Fault::new(0, FaultKind::TooLong));
         }
+        self.hear(Stream::Liquidations);
         let before = self.scratch.used;
         // Equal rows of one frame are told apart by their number; frames hold a few rows.
         let events = self.scratch.events_mut();
@@ -278,6 +287,12 @@ impl Ledger {
         self.kept(before, road)
     }
 
+    #[inline]
+    fn hear(&mut self, stream: Stream) {
+        let first = self.scratch.events().first();
+        self.heard = first.map(|event| (stream, event.symbol));
+    }
+
     fn kept(&mut self, before: usize, road: Road) -> Result<Said, Fault> {
         self.duplicates += (before - self.scratch.used) as u64;
         if self.scratch.used == 0 {
@@ -290,6 +305,7 @@ impl Ledger {
     /// the other's say the same a moment earlier or later.
     #[inline]
     pub(crate) fn values(&mut self, leg: usize, road: Road) -> Result<Said, Fault> {
+        self.hear(Stream::Ticker);
         if leg != self.owner && self.up == 3 {
             self.duplicates += 1;
             self.scratch.clear();

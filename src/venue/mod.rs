@@ -402,6 +402,7 @@ impl Decoder {
         recv: Nanos,
         frame: Frame<'_>,
     ) -> Result<Decoded<'_>, Fault> {
+        self.dialect.ledger_mut().heard = None;
         let said = self.dialect.decode(leg, recv, frame)?;
         Ok(self.decoded(said))
     }
@@ -449,6 +450,12 @@ impl Decoder {
     #[must_use]
     pub fn about(&self) -> Option<(Stream, SymbolId)> {
         self.dialect.ledger().scratch.about
+    }
+    /// What the last frame spoke of, also when nothing of it was new; `None` for what is no data.
+    #[must_use]
+    #[inline]
+    pub fn heard(&self) -> Option<(Stream, SymbolId)> {
+        self.dialect.ledger().heard
     }
     /// What the venue said when it last refused something.
     #[must_use]

@@ -1,0 +1,347 @@
+//! Control: the slow thread. REST, connections, backoff, budgets; never in the way of a feed.
+//!
+//! A feed asks for a connection through a bounded channel and gets a ready, nonblocking socket back; it goes on
+//! polling meanwhile. Names, TCP, TLS and handshakes run on a thread of the attempt's own, so that a host that does not
+//! answer holds up nobody. Attempts that fail are repeated after a wait that doubles from 100 ms to 30 s, with jitter
+//! so that many connections lost at once do not all come back at once; a connection that lived for a minute starts
+//! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST at most one request a
+//! venue is asked a turn, so that no wish waits for more; answers travel to the shard through a ring of the venue's own
+//! and are taped there (`rest`).
+
+mod budget;
+mod rest;
+
+pub use rest::{Poll, RestRing, polls, retry};
+
+use crate::feed::{Handed, Ready, Wish};
+use crate::time::{Clock, Nanos, WallClock, mono_now};
+use crate::wire::socket::{Attempt, SocketFault, Target};
+use crate::wire::tls::Trust;
+use crossbeam::channel::{Receiver, Sender};
+use rest::Rest;
+use std::time::{Duration, Instant};
+
+/// One leg of a feed as control sees it.
+#[derive(Debug)]
+pub struct Line {
+    /// The feed's number.
+    pub feed: usize,
+    /// The leg, 0 or 1.
+    pub leg: usize,
+    /// The venue's place among the [`RestRing`]s.
+    pub venue: usize,
+    /// Where to connect, and how.
+    pub target: Target,
+    /// Whom to trust there.
+    pub trust: Trust,
+    /// Where the feed waits for its socket.
+    pub handed: Sender<Handed>,
+}
+
+/// A line and where its connection stands.
+#[derive(Debug)]
+struct Way {
+    line: Line,
+    /// Attempts since the last connection that lived.
+    attempts: u32,
+    /// When it last came up.
+    since: Option<Instant>,
+    /// When it is to be tried.
+    due: Option<Instant>,
+    trying: Option<Attempt>,
+}
+
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const HEALTHY: Duration = Duration::from_secs(60);
+/// The wall clock is compared with the monotonic one this often; a difference beyond `STEP` is a step.
+const LOOK: Duration = Duration::from_secs(1);
+const STEP: Nanos = Nanos::new(50_000_000);
+
+/// The wait before attempt number `attempts` (0 = at once), without jitter.
+#[must_use]
+pub fn backoff(attempts: u32) -> Duration {
+    match attempts {
+        0 => Duration::ZERO,
+        n => BACKOFF_FIRST
+            .saturating_mul(1 << (n - 1).min(10))
+            .min(BACKOFF_MAX),
+    }
+}
+
+/// Between half of a wait and all of it, by a number that differs from one connection and moment to the next.
+fn jittered(wait: Duration, line: &Line) -> Duration {
+    let mix = (mono_now().get().unsigned_abs() ^ (line.feed * 2 + line.leg) as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let part = (wait / 2).as_nanos() * u128::from(mix >> 44) >> 20;
+    wait / 2 + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
+}
+
+/// Notices steps of the wall clock: it and the monotonic one must go on together.
+#[derive(Debug)]
+struct Steps {
+    offset: Nanos,
+    looked: Instant,
+}
+
+impl Steps {
+    fn offset() -> Nanos {
+        WallClock.now().since(mono_now())
+    }
+    fn new() -> Self {
+        Self {
+            offset: Self::offset(),
+            looked: Instant::now(),
+        }
+    }
+    /// The step since the last look, if there was one.
+    fn look(&mut self, now: Instant) -> Option<Nanos> {
+        if now.duration_since(self.looked) < LOOK {
+            return None;
+        }
+        self.looked = now;
+        let offset = Self::offset();
+        let step = offset.since(self.offset);
+        self.offset = offset;
+        (step.get().abs() > STEP.get()).then_some(step)
+    }
+}
+
+/// Everything the control thread owns.
+#[derive(Debug)]
+pub struct Control {
+    /// Every leg of every feed.
+    pub lines: Vec<Line>,
+    /// One a venue.
+    pub venues: Vec<RestRing>,
+    /// What feeds want.
+    pub wishes: Receiver<Wish>,
+}
+
+/// Runs until every wish channel is closed or `stop` says so. Messages for people go to `say`; `idle` is called once a
+/// turn for what else is slow.
+pub fn run(
+    control: Control,
+    clock: &impl Clock,
+    stop: &dyn Fn() -> bool,
+    idle: &mut dyn FnMut(&mut dyn FnMut(String)),
+    say: &mut dyn FnMut(String),
+) {
+    let Control {
+        lines,
+        venues,
+        wishes,
+    } = control;
+    let now = Instant::now();
+    let mut rests: Vec<Rest> = venues
+        .into_iter()
+        .enumerate()
+        .map(|(venue, ring)| {
+            let first_legs = lines
+                .iter()
+                .filter(|line| line.venue == venue && line.leg == 0);
+            Rest::new(
+                ring,
+                first_legs.map(|line| line.handed.clone()).collect(),
+                now,
+            )
+        })
+        .collect();
+    let mut ways: Vec<Way> = lines
+        .into_iter()
+        .map(|line| Way {
+            line,
+            attempts: 0,
+            since: None,
+            due: None,
+            trying: None,
+        })
+        .collect();
+    let mut steps = Steps::new();
+    while !stop() {
+        // Feeds first: whatever REST does, one request a venue is all that a wish waits for.
+        match wishes.recv_timeout(Duration::from_millis(20)) {
+            Ok(wish) => {
+                hear(&mut ways, &mut rests, wish, say);
+                for wish in wishes.try_iter() {
+                    hear(&mut ways, &mut rests, wish, say);
+                }
+            }
+            Err(crossbeam::channel::RecvTimeoutError::Timeout) => {}
+            Err(crossbeam::channel::RecvTimeoutError::Disconnected) => return,
+        }
+        for way in &mut ways {
+            if let Some(rest) = rests.get_mut(way.line.venue) {
+                way.turn(rest, say);
+            }
+        }
+        idle(say);
+        for rest in &mut rests {
+            if !stop() {
+                rest.turn(clock, say);
+            }
+        }
+        if let Some(step) = steps.look(Instant::now()) {
+            say(format!(
+                "the wall clock stepped by {} ms; nothing here depends on it, stamps of new recordings do",
+                step.get() / 1_000_000
+            ));
+        }
+    }
+}
+
+/// Notes what a feed wants, or says what it heard.
+fn hear(ways: &mut [Way], rests: &mut [Rest], wish: Wish, say: &mut dyn FnMut(String)) {
+    match wish {
+        Wish::Connection { feed, leg, .. } => {
+            if let Some(way) = find(ways, feed, leg) {
+                let lived = way.since.take();
+                if lived.is_some_and(|since| since.elapsed() > HEALTHY) {
+                    way.attempts = 0;
+                }
+                way.later();
+            }
+        }
+        Wish::Image { feed, symbol } => {
+            if let Some(way) = find(ways, feed, 0)
+                && let Some(rest) = rests.get_mut(way.line.venue)
+            {
+                rest.image(symbol, &way.line.handed);
+            }
+        }
+        Wish::Refused { feed, said } => {
+            say(format!(
+                "feed {feed}: a subscription was refused: {}",
+                said.text()
+            ));
+        }
+        Wish::Down { feed, leg, reason } => {
+            say(format!(
+                "feed {feed} leg {}: connection down: {reason}",
+                leg_name(leg)
+            ));
+        }
+        Wish::Silent {
+            feed,
+            stream,
+            symbol,
+        } => {
+            say(format!(
+                "feed {feed}: {stream:?} of symbol {symbol} was subscribed to and stays silent"
+            ));
+        }
+        // Its memory is released here.
+        Wish::Spent(answer) => drop(answer),
+    }
+}
+
+fn find(ways: &mut [Way], feed: usize, leg: usize) -> Option<&mut Way> {
+    ways.iter_mut()
+        .find(|way| way.line.feed == feed && way.line.leg == leg)
+}
+
+const fn leg_name(leg: usize) -> &'static str {
+    if leg == 0 { "A" } else { "B" }
+}
+
+impl Way {
+    /// To be tried after the wait that is due; answers the wait.
+    fn later(&mut self) -> Duration {
+        let wait = jittered(backoff(self.attempts), &self.line);
+        self.due = Some(Instant::now() + wait);
+        self.attempts = self.attempts.saturating_add(1);
+        wait
+    }
+
+    /// Begins what is due, and hands over what is ready.
+    fn turn(&mut self, rest: &mut Rest, say: &mut dyn FnMut(String)) {
+        if let Some(attempt) = self.trying.as_mut() {
+            if let Some(outcome) = attempt.poll() {
+                self.trying = None;
+                self.settle(outcome, rest, say);
+            }
+            return;
+        }
+        let now = Instant::now();
+        // A decoder that does not know contracts' values yet would have to throw everything away.
+        if self.due.is_some_and(|due| due <= now) && rest.is_primed() && rest.budget.connect(now) {
+            self.due = None;
+            self.trying = Some(Attempt::start(
+                self.line.target.clone(),
+                &self.line.trust,
+                CONNECT_TIMEOUT,
+            ));
+        }
+    }
+
+    fn settle(
+        &mut self,
+        outcome: Result<(crate::wire::socket::Stream, Vec<u8>), SocketFault>,
+        rest: &mut Rest,
+        say: &mut dyn FnMut(String),
+    ) {
+        let (feed, leg) = (self.line.feed, self.line.leg);
+        match outcome {
+            Ok((stream, early)) => {
+                self.since = Some(Instant::now());
+                // A feed that is gone no longer wants its socket.
+                let _ = self
+                    .line
+                    .handed
+                    .try_send(Handed::Ready(Ready { leg, stream, early }));
+            }
+            Err(fault) => {
+                let mut wait = self.later();
+                if let SocketFault::Refused {
+                    status: status @ (403 | 418 | 429 | 451),
+                    retry_after,
+                    ..
+                } = fault
+                {
+                    // The whole address is meant: nothing else is tried there meanwhile.
+                    wait = rest
+                        .budget
+                        .refused(status, retry_after, Instant::now())
+                        .max(wait);
+                    self.due = Some(Instant::now() + wait);
+                }
+                let (venue, leg) = (rest.venue().name, leg_name(leg));
+                say(format!(
+                    "feed {feed} leg {leg} ({venue}): {}: {fault}; trying again in {wait:?}",
+                    self.line.target.url
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_to_a_limit() {
+        assert_eq!(backoff(0), Duration::ZERO);
+        assert_eq!(backoff(1), Duration::from_millis(100));
+        assert_eq!(backoff(4), Duration::from_millis(800));
+        assert_eq!(backoff(40), BACKOFF_MAX);
+    }
+
+    #[test]
+    fn jitter_stays_between_half_and_all() {
+        let (handed, _keep) = crossbeam::channel::bounded(1);
+        let line = Line {
+            feed: 3,
+            leg: 1,
+            venue: 0,
+            target: Target::new("ws://localhost/"),
+            trust: Trust::default(),
+            handed,
+        };
+        for _ in 0..1_000 {
+            let wait = jittered(Duration::from_secs(10), &line);
+            assert!((Duration::from_secs(5)..=Duration::from_secs(10)).contains(&wait));
+        }
+    }
+}

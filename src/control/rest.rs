@@ -1,0 +1,471 @@
+//! Rest: what is asked of one venue by REST, when, and where the answers go.
+//!
+//! A queue of requests with due times. Images of books come first, because a book waits for them;
+//! then whatever has been due for longest and fits the budget. An answer is taped and decoded on
+//! its way to the shard through the venue's own ring; an image, or an answer the feeds' decoders
+//! need first (a *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
+
+use super::budget::Budget;
+use crate::event::{Event, Kind};
+use crate::feed::taped::{Piece, Taped};
+use crate::feed::{Answer, Handed};
+use crate::ring::Producer;
+use crate::time::{Clock, Nanos};
+use crate::venue::lane::Lane;
+use crate::venue::{Venue, What, instrument_name, texts};
+use crossbeam::channel::Sender;
+use std::time::{Duration, Instant};
+
+/// The wait before a failed request is asked again; doubles to the second.
+const RETRY_FIRST: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(600);
+/// Everything of a request, its connection included.
+const REST_TIMEOUT: Duration = Duration::from_secs(2);
+/// Largest answer: the contracts of a large venue are a few MiB.
+const BODY_MAX: u64 = 64 << 20;
+// LIMIT: pages of one table; a venue that goes on naming next pages is not followed for ever.
+const PAGES_MAX: u32 = 64;
+/// Images that wait at most; a feed asks again.
+const IMAGES_MAX: usize = 1_024;
+/// What an image costs of the budget.
+const IMAGE_WEIGHT: u32 = 20;
+
+/// The wait before a request that failed `fails` times (at least once) is asked again.
+#[must_use]
+pub fn retry(fails: u32) -> Duration {
+    RETRY_FIRST
+        .saturating_mul(1 << fails.saturating_sub(1).min(10))
+        .min(RETRY_MAX)
+}
+
+/// The ring that a venue's REST answers take.
+#[derive(Debug)]
+pub struct RestRing {
+    /// Base address, `https://host`; empty = this venue is not asked.
+    pub base: String,
+    /// Whose answers they are.
+    pub venue: &'static Venue,
+    /// Assets of the plan, in order.
+    pub assets: Vec<String>,
+    /// Decoder of the answers.
+    pub lane: Lane,
+    /// To the shard.
+    pub events: Producer<Event>,
+    /// To the tape.
+    pub taped: Taped,
+    /// What to ask: what it is, path and query, how often, its weight.
+    pub polls: Vec<Poll>,
+    /// Our percentage of the venue's budgets.
+    pub share: u32,
+    /// Sent as User-Agent; empty = the library's.
+    pub agent: String,
+}
+
+/// Something that is asked again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poll {
+    /// What for.
+    pub what: What,
+    /// Path and query, an absolute address, or path, space and the body of a POST.
+    pub request: String,
+    /// How often; zero = once.
+    pub every: Duration,
+    /// What it costs.
+    pub weight: u32,
+}
+
+/// The polls of a venue's row for these assets; history only when it is wanted.
+#[must_use]
+pub fn polls(row: &Venue, assets: &[String], history: bool) -> Vec<Poll> {
+    let past = |what| {
+        matches!(
+            what,
+            What::Bars | What::InterestHistory | What::FundingHistory
+        )
+    };
+    row.asks
+        .iter()
+        .filter(|ask| history || !past(ask.what))
+        .flat_map(|ask| {
+            texts::requests(row, ask, assets)
+                .into_iter()
+                .map(|request| Poll {
+                    what: ask.what,
+                    request,
+                    every: Duration::from_nanos(ask.every.get().max(0).unsigned_abs()),
+                    weight: ask.weight,
+                })
+        })
+        .collect()
+}
+
+/// A request that is to be asked.
+#[derive(Debug)]
+struct Asked {
+    poll: Poll,
+    due: Instant,
+    /// Times it failed since it was last answered.
+    fails: u32,
+    /// Its number among the pages of one table, 0 = the first.
+    page: u32,
+}
+
+/// A book's image that a feed waits for.
+#[derive(Debug)]
+struct Image {
+    to: Sender<Handed>,
+    request: String,
+}
+
+/// The requests of a venue and their way.
+#[derive(Debug)]
+pub(super) struct Rest {
+    ring: RestRing,
+    http: ureq::Agent,
+    queue: Vec<Asked>,
+    images: Vec<Image>,
+    pub(super) budget: Budget,
+    /// Where primers go.
+    feeds: Vec<Sender<Handed>>,
+    /// Primers that were answered; connections wait for all of them.
+    primed: Vec<String>,
+    /// Assets whose terms were heard, and whether people were told of the others.
+    listed: Vec<bool>,
+    told: bool,
+}
+
+/// An answer and what it says of the budget.
+struct Fetched {
+    status: u16,
+    used: Option<u64>,
+    retry_after: Option<Duration>,
+    body: Vec<u8>,
+}
+
+impl Rest {
+    pub(super) fn new(mut ring: RestRing, feeds: Vec<Sender<Handed>>, now: Instant) -> Self {
+        let mut polls = std::mem::take(&mut ring.polls);
+        // What others need first is asked first.
+        polls.sort_by_key(|poll| poll.what);
+        let queue = polls
+            .into_iter()
+            .enumerate()
+            .map(|(at, poll)| Asked {
+                poll,
+                // In order: of two that are due, the one that has been due for longest goes first.
+                due: now + Duration::from_micros(at as u64),
+                fails: 0,
+                page: 0,
+            })
+            .collect();
+        let mut config = ureq::Agent::config_builder()
+            .timeout_global(Some(REST_TIMEOUT))
+            .http_status_as_error(false);
+        if !ring.agent.is_empty() {
+            config = config.user_agent(ring.agent.as_str());
+        }
+        Self {
+            budget: Budget::new(ring.venue, ring.share, now),
+            listed: vec![false; ring.assets.len()],
+            told: false,
+            http: config.build().into(),
+            queue,
+            images: Vec::new(),
+            feeds,
+            primed: Vec::new(),
+            ring,
+        }
+    }
+
+    /// The venue.
+    pub(super) const fn venue(&self) -> &'static Venue {
+        self.ring.venue
+    }
+
+    /// True once connections may be made: their decoders have what they need.
+    pub(super) fn is_primed(&self) -> bool {
+        self.ring.base.is_empty() || self.primed.len() >= self.ring.venue.primers.len()
+    }
+
+    /// Asks for a book's image on behalf of a feed.
+    pub(super) fn image(&mut self, symbol: usize, to: &Sender<Handed>) {
+        let (Some(image), Some(asset)) = (self.ring.venue.image, self.ring.assets.get(symbol))
+        else {
+            return;
+        };
+        let Some(instrument) = instrument_name(self.ring.venue.id, asset) else {
+            return;
+        };
+        let request = image(&instrument);
+        let waits = self
+            .images
+            .iter()
+            .any(|known| known.request == request && known.to.same_channel(to));
+        // LIMIT: a feed that is not answered asks again.
+        if !waits && self.images.len() < IMAGES_MAX && !self.ring.base.is_empty() {
+            self.images.push(Image {
+                to: to.clone(),
+                request,
+            });
+        }
+    }
+
+    /// Asks one request, if one is due and admitted.
+    pub(super) fn turn(&mut self, clock: &impl Clock, say: &mut dyn FnMut(String)) {
+        let now = Instant::now();
+        if self.ring.base.is_empty() {
+            return;
+        }
+        if !self.images.is_empty() {
+            if self.budget.admits(IMAGE_WEIGHT, now) {
+                let image = self.images.remove(0);
+                self.fetch_image(image, say);
+            }
+            return;
+        }
+        let next = self
+            .queue
+            .iter()
+            .enumerate()
+            .filter(|(_, asked)| asked.due <= now)
+            .min_by_key(|(_, asked)| asked.due)
+            .map(|(at, _)| at);
+        let Some(at) = next else { return };
+        if !self.budget.admits(self.queue[at].poll.weight, now) {
+            return;
+        }
+        let mut asked = self.queue.swap_remove(at);
+        match self.ask(&asked.poll, clock, say) {
+            Ok(next) => {
+                asked.fails = 0;
+                let page = asked.page + 1;
+                if let Some(request) = next.filter(|r| page < PAGES_MAX && *r != asked.poll.request)
+                {
+                    let poll = Poll {
+                        request,
+                        ..asked.poll.clone()
+                    };
+                    self.queue.push(Asked {
+                        poll,
+                        due: Instant::now(),
+                        fails: 0,
+                        page,
+                    });
+                } else if asked.poll.what == What::Instruments {
+                    self.missing(say);
+                }
+                // Where a table's later pages begin is for its first one to say: they are not asked again themselves.
+                if asked.page > 0 || asked.poll.every.is_zero() {
+                    return;
+                }
+                asked.due += asked.poll.every;
+                asked.due = asked.due.max(Instant::now());
+            }
+            Err(fault) => {
+                asked.fails = asked.fails.saturating_add(1);
+                let wait = retry(asked.fails);
+                asked.due = Instant::now() + wait;
+                let (venue, request) = (self.ring.venue.name, &asked.poll.request);
+                say(format!(
+                    "{venue} rest: {request}: {fault}; trying again in {wait:?}"
+                ));
+            }
+        }
+        self.queue.push(asked);
+    }
+
+    /// Says which of the plan's symbols the venue does not list.
+    fn missing(&mut self, say: &mut dyn FnMut(String)) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let missing: Vec<&str> = self
+            .ring
+            .assets
+            .iter()
+            .zip(&self.listed)
+            .filter(|(_, listed)| !**listed)
+            .map(|(asset, _)| asset.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let (venue, missing) = (self.ring.venue.name, missing.join(", "));
+            say(format!(
+                "{venue} lists no perpetual of {missing}: nothing is heard of it there until it does"
+            ));
+        }
+    }
+
+    fn fetch_image(&mut self, image: Image, say: &mut dyn FnMut(String)) {
+        let venue = self.ring.venue.name;
+        match self.fetch(&image.request, IMAGE_WEIGHT, say) {
+            // A feed that is gone, or whose channel is full, asks again.
+            Ok(body) => {
+                let _ = image.to.try_send(answer(&image.request, &body));
+            }
+            Err(fault) => say(format!("{venue} rest: {}: {fault}", image.request)),
+        }
+    }
+
+    /// Asks once: tapes the answer, decodes it, hands its events over. Gives the request of the next page.
+    fn ask(
+        &mut self,
+        poll: &Poll,
+        clock: &impl Clock,
+        say: &mut dyn FnMut(String),
+    ) -> Result<Option<String>, String> {
+        let body = self.fetch(&poll.request, poll.weight, say)?;
+        let recv: Nanos = clock.now();
+        let request = poll.request.as_str();
+        if self.ring.venue.primers.contains(&request) {
+            for feed in &self.feeds {
+                // A feed that is gone needs it no longer.
+                let _ = feed.send_timeout(answer(request, &body), Duration::from_millis(100));
+            }
+            if !self.primed.iter().any(|known| known == request) {
+                self.primed.push(request.to_owned());
+            }
+        }
+        let ring = &mut self.ring;
+        let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
+        let whole = [request.as_bytes(), &body].concat();
+        if !ring.taped.put(Piece::Rest, split, recv, &whole) {
+            say("tape: an answer did not fit its ring, the tape ends here".to_string());
+        }
+        let faults = ring.lane.counts.faults;
+        let events = ring.lane.rest(recv, request, &body);
+        for event in events {
+            if event.kind() == Kind::Instrument
+                && let Some(listed) = self.listed.get_mut(usize::from(event.symbol.0))
+            {
+                *listed = true;
+            }
+        }
+        let some = !events.is_empty();
+        // The answer is on the tape, so it must reach the shard, which drains its rings after this thread has ended.
+        while !ring.events.push_all(events) {
+            if ring.events.is_abandoned() {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let spoiled = ring.lane.counts.faults - faults;
+        if let Some(said) = (ring.venue.refusal)(&body) {
+            return Err(said);
+        }
+        if spoiled > 0 && !some {
+            return Err(format!("the answer does not fit ({} bytes)", body.len()));
+        }
+        if spoiled > 0 {
+            let venue = ring.venue.name;
+            say(format!(
+                "{venue} rest: {request}: {spoiled} row(s) do not fit"
+            ));
+        }
+        Ok((ring.venue.next_page)(request, &body))
+    }
+
+    /// The body of an answer that is one; budget and refusals are kept.
+    fn fetch(
+        &mut self,
+        request: &str,
+        weight: u32,
+        say: &mut dyn FnMut(String),
+    ) -> Result<Vec<u8>, String> {
+        let got = self.get(request);
+        let now = Instant::now();
+        let used = got.as_ref().ok().and_then(|got| got.used);
+        self.budget.spend(weight, used, now);
+        let got = got?;
+        match got.status {
+            200..=299 => Ok(got.body),
+            403 | 418 | 429 | 451 => {
+                let wait = self.budget.refused(got.status, got.retry_after, now);
+                let (venue, status) = (self.ring.venue.name, got.status);
+                say(format!(
+                    "{venue} rest: HTTP {status}: the venue refuses this address; nothing is asked for {wait:?}"
+                ));
+                Err(format!("HTTP {status}"))
+            }
+            status => {
+                let said = (self.ring.venue.refusal)(&got.body);
+                Err(said.unwrap_or_else(|| format!("HTTP {status}")))
+            }
+        }
+    }
+
+    fn get(&self, request: &str) -> Result<Fetched, String> {
+        let (path, posted) = match request.split_once(' ') {
+            Some((path, body)) => (path, Some(body)),
+            None => (request, None),
+        };
+        let url = if path.contains("://") {
+            path.to_owned()
+        } else {
+            format!("{}{path}", self.ring.base)
+        };
+        let answer = match posted {
+            Some(body) => self
+                .http
+                .post(&url)
+                .header("Content-Type", "application/json")
+                .send(body),
+            None => self.http.get(&url).call(),
+        };
+        let mut answer = answer.map_err(|fault| fault.to_string())?;
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?.to_str().ok()?;
+            value.trim().parse::<u64>().ok()
+        };
+        let used = match self.ring.venue.rest_budget.used_header {
+            "" => None,
+            name => header(name),
+        };
+        let retry_after = header("retry-after").map(Duration::from_secs);
+        let status = answer.status().as_u16();
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(BODY_MAX)
+            .read_to_vec()
+            .map_err(|fault| fault.to_string())?;
+        Ok(Fetched {
+            status,
+            used,
+            retry_after,
+            body,
+        })
+    }
+}
+
+fn answer(request: &str, body: &[u8]) -> Handed {
+    Handed::Answer(Answer {
+        whole: [request.as_bytes(), body].concat(),
+        split: request.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_request_waits_longer_each_time() {
+        assert_eq!(retry(1), Duration::from_secs(10));
+        assert_eq!(retry(3), Duration::from_secs(40));
+        assert_eq!(retry(9), RETRY_MAX);
+    }
+
+    #[test]
+    fn history_is_asked_only_when_it_is_wanted() {
+        let row = crate::venue::by_name("bybit").unwrap();
+        let assets = ["BTC".to_owned(), "ETH".to_owned()];
+        let plain = polls(row, &assets, false);
+        assert!(
+            plain
+                .iter()
+                .all(|poll| poll.what <= What::Mark || poll.what == What::Ratios)
+        );
+        assert!(plain.iter().any(|poll| poll.request.contains("ETHUSDT")));
+        assert!(polls(row, &assets, true).len() >= plain.len());
+    }
+}

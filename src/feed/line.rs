@@ -1,0 +1,233 @@
+//! Line: one leg of a feed, its socket and what was heard on it.
+//!
+//! Liveness is judged by data that was understood, a stream and symbol at a time: a connection that is up, and a
+//! subscription that was acknowledged, prove nothing. The table of cells says when each stream of each symbol was last
+//! heard on this leg; [`Line::silent`] finds one that has said nothing for longer than the venue's rule.
+
+use super::Script;
+use crate::event::Stream;
+use crate::market::SymbolId;
+use crate::time::Nanos;
+use crate::wire::socket::Stream as Socket;
+use crate::wire::websocket;
+
+/// Bytes a connection may have queued for sending.
+const SEND_MAX: usize = 1 << 20;
+/// Streams that cells are kept of: by number, without `All`.
+const STREAMS: usize = 4;
+/// A silent subscription is renewed this often before its connection is given up.
+const TRIES: u8 = 2;
+/// One that stayed silent over a new connection as well is renewed this seldom.
+const SELDOM: Nanos = Nanos::MINUTE;
+
+/// One stream of one symbol on one leg.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cell {
+    /// When it was last heard, monotonic; zero = not on this connection.
+    heard: Nanos,
+    /// When it was last renewed.
+    asked: Nanos,
+    tries: u8,
+    /// A connection was given up for it already.
+    blamed: bool,
+}
+
+/// What is to be done about a silent stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Subscribe to it anew.
+    Renew(Stream, usize),
+    /// The whole connection says nothing.
+    Connection,
+    /// It stays silent: give the connection up.
+    GiveUp(Stream, usize),
+}
+
+/// A leg.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) stream: Option<Socket>,
+    /// First bytes of the connection, used up.
+    pub(super) early: Vec<u8>,
+    pub(super) receiver: websocket::Receiver,
+    pub(super) sender: websocket::Sender,
+    pub(super) mask: u32,
+    pub(super) pinged: Nanos,
+    /// When it came up, monotonic.
+    pub(super) since: Nanos,
+    /// When bytes last came, and when data that was understood.
+    pub(super) bytes_at: Nanos,
+    pub(super) data_at: Nanos,
+    pub(super) wished: bool,
+    pub(super) ups: u64,
+    /// The subscription text that is sent next, and when the last one was.
+    pub(super) text: usize,
+    pub(super) text_at: Nanos,
+    /// Refusals before this connection, and whether people know of one on it.
+    pub(super) refused: u64,
+    pub(super) told: bool,
+    cells: Vec<Cell>,
+}
+
+impl Line {
+    pub(super) fn new(seed: u32, symbols: usize) -> Self {
+        Self {
+            stream: None,
+            early: Vec::new(),
+            receiver: websocket::Receiver::new(websocket::MESSAGE_MAX),
+            sender: websocket::Sender::new(SEND_MAX),
+            mask: 0x9e37_79b9 ^ (seed + 1),
+            pinged: Nanos::ZERO,
+            since: Nanos::ZERO,
+            bytes_at: Nanos::ZERO,
+            data_at: Nanos::ZERO,
+            wished: false,
+            ups: 0,
+            text: 0,
+            text_at: Nanos::ZERO,
+            refused: 0,
+            told: false,
+            cells: vec![Cell::default(); STREAMS * symbols],
+        }
+    }
+
+    pub(super) const fn is_up(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    fn cell(&mut self, stream: Stream, symbol: usize) -> Option<&mut Cell> {
+        let at = (stream as usize).checked_sub(1)?;
+        self.cells.get_mut(symbol * STREAMS + at)
+    }
+
+    /// A connection begins.
+    pub(super) fn begin(&mut self, now: Nanos) {
+        self.sender.clear();
+        self.pinged = now;
+        self.since = now;
+        self.bytes_at = now;
+        self.data_at = now;
+        self.wished = false;
+        self.told = false;
+        self.text = 0;
+        self.text_at = Nanos::ZERO;
+        self.ups += 1;
+        for cell in &mut self.cells {
+            cell.heard = Nanos::ZERO;
+            cell.asked = now;
+            cell.tries = 0;
+        }
+    }
+
+    /// A stream of a symbol was heard.
+    #[inline]
+    pub(super) fn hear(&mut self, now: Nanos, stream: Stream, symbol: SymbolId) {
+        self.data_at = now;
+        if let Some(cell) = self.cell(stream, usize::from(symbol.0)) {
+            cell.heard = now;
+            cell.tries = 0;
+            cell.blamed = false;
+        }
+    }
+
+    /// True when every stream that never rests was heard on this connection.
+    pub(super) fn is_complete(&self, script: &Script) -> bool {
+        script.silence.iter().all(|(stream, _)| {
+            let cells = self.cells.iter().skip(*stream as usize - 1);
+            cells
+                .step_by(STREAMS)
+                .all(|cell| cell.heard != Nanos::ZERO || cell.blamed)
+        })
+    }
+
+    /// The first stream that has been silent for too long, noted as asked for.
+    pub(super) fn silent(&mut self, now: Nanos, script: &Script) -> Option<Silence> {
+        let most = script.silence.iter().map(|(_, most)| *most).max()?;
+        if now.since(self.data_at) > most && now.since(self.since) > most {
+            return Some(Silence::Connection);
+        }
+        for symbol in 0..self.cells.len() / STREAMS {
+            for (stream, most) in &script.silence {
+                let since = self.since;
+                let Some(cell) = self.cell(*stream, symbol) else {
+                    continue;
+                };
+                let quiet = now.since(cell.heard.max(since));
+                let again = if cell.blamed { SELDOM } else { *most };
+                if quiet <= *most || now.since(cell.asked) <= again {
+                    continue;
+                }
+                cell.asked = now;
+                if cell.tries >= TRIES && !cell.blamed {
+                    cell.blamed = true;
+                    return Some(Silence::GiveUp(*stream, symbol));
+                }
+                cell.tries = cell.tries.saturating_add(1);
+                return Some(Silence::Renew(*stream, symbol));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script() -> Script {
+        Script {
+            silence: vec![
+                (Stream::Book, Nanos::seconds(10)),
+                (Stream::Ticker, Nanos::seconds(10)),
+            ],
+            ..Script::default()
+        }
+    }
+
+    #[test]
+    fn a_subscription_that_stays_silent_is_renewed_then_its_connection_given_up_once() {
+        let (script, mut line) = (script(), Line::new(0, 2));
+        let mut found = Vec::new();
+        line.begin(Nanos::seconds(100));
+        for second in 100..400 {
+            let now = Nanos::seconds(second);
+            // Everything speaks but the ticker of symbol 1.
+            line.hear(now, Stream::Book, SymbolId(0));
+            line.hear(now, Stream::Book, SymbolId(1));
+            line.hear(now, Stream::Ticker, SymbolId(0));
+            if let Some(what) = line.silent(now, &script) {
+                if matches!(what, Silence::GiveUp(..)) {
+                    line.begin(now);
+                }
+                found.push((second, what));
+            }
+        }
+        assert_eq!(found[0], (111, Silence::Renew(Stream::Ticker, 1)));
+        assert_eq!(found[1], (122, Silence::Renew(Stream::Ticker, 1)));
+        assert_eq!(found[2], (133, Silence::GiveUp(Stream::Ticker, 1)));
+        // From here on seldom, and never for the connection again.
+        assert_eq!(found[3], (194, Silence::Renew(Stream::Ticker, 1)));
+        assert!(
+            found[3..]
+                .iter()
+                .all(|(_, what)| *what == Silence::Renew(Stream::Ticker, 1))
+        );
+        assert!(found.len() < 9, "{found:?}");
+    }
+
+    #[test]
+    fn a_connection_without_data_is_dead_whatever_it_sends() {
+        let (script, mut line) = (script(), Line::new(0, 1));
+        line.begin(Nanos::seconds(100));
+        line.bytes_at = Nanos::seconds(111);
+        assert_eq!(line.silent(Nanos::seconds(105), &script), None);
+        assert_eq!(
+            line.silent(Nanos::seconds(111), &script),
+            Some(Silence::Connection)
+        );
+        assert!(!line.is_complete(&script));
+        line.hear(Nanos::seconds(111), Stream::Book, SymbolId(0));
+        line.hear(Nanos::seconds(111), Stream::Ticker, SymbolId(0));
+        assert!(line.is_complete(&script));
+    }
+}
