@@ -39,10 +39,12 @@
 
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
-#define ISOTHERM_ABI_MINOR   1
-#define ISOTHERM_LAYOUT_HASH 0xe06dd501b2d79f94ull
+#define ISOTHERM_ABI_MINOR   2
+#define ISOTHERM_LAYOUT_HASH 0xfd4ccdb8e293f81dull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
+#define ISOTHERM_LISTED_MAX  1024       /* venues, and errors */
+#define ISOTHERM_CHANNELS    4 /* book, trades, tickers, liquidations */
 #define ISOTHERM_PAGE_MAX    (1ul << 28)
 #define ISOTHERM_RETRIES     64         /* tries before ISOTHERM_STALLED: microseconds */
 #define ISOTHERM_HEARTBEAT_MAX_NS 100000000ll /* older = the engine is dead or stuck */
@@ -54,6 +56,8 @@
 #define ISOTHERM_DEGRADED (1u << 2)
 #define ISOTHERM_STALE    (1u << 3)
 #define ISOTHERM_HALT     (1u << 4)
+#define ISOTHERM_TAPE_GAP   (1u << 5) /* the recording has a hole and has stopped */
+#define ISOTHERM_CLOCK_STEP (1u << 6) /* the wall clock was stepped */
 
 /* Bits of flags: each is a reason to trust a number less. */
 #define ISOTHERM_FLAG_WARMING            (1u << 0)
@@ -70,6 +74,10 @@
 #define ISOTHERM_FLAG_EXHAUSTED          (1u << 11)
 #define ISOTHERM_FLAG_DISCONNECTED       (1u << 12)
 #define ISOTHERM_FLAG_SATURATED          (1u << 13)
+#define ISOTHERM_FLAG_HALTED             (1u << 14)
+#define ISOTHERM_FLAG_DELISTED           (1u << 15)
+#define ISOTHERM_FLAG_MAINTENANCE        (1u << 16)
+#define ISOTHERM_FLAG_SHALLOW            (1u << 17)
 
 /* Verdicts. */
 #define ISOTHERM_NO_DATA       0
@@ -90,7 +98,7 @@ struct isotherm_region {
     uint32_t per_symbol;               /* records per symbol; 0 = not by symbol */
 };
 
-/* The first 320 bytes. */
+/* The first 384 bytes. */
 struct isotherm_header {
     uint64_t magic;                    /* ISOTHERM_MAGIC; 0 = torn down */
     uint16_t abi_major;
@@ -120,6 +128,9 @@ struct isotherm_header {
     uint32_t kill_reason;
     uint32_t venues_up;
     uint64_t spare_usable[6];
+    struct isotherm_region venues;     /* reference venue first; from minor 2, as all that follows */
+    struct isotherm_region errors;     /* the distinct error log; the last place counts what did not fit */
+    uint64_t spare_where[4];
 };
 
 /* One symbol of the directory. */
@@ -233,6 +244,35 @@ struct isotherm_wide {
     int64_t publish_mono_ns;           /* CLOCK_MONOTONIC ns; 0 = never published */
 };
 
+/* One venue of the instance. An unused place is all zeros. */
+struct isotherm_venue {
+    char name[16];                     /* zero-filled */
+    uint32_t id;                       /* as on tapes; 0 = unused place */
+    uint32_t up;                       /* 1 = all its feeds are up */
+    uint32_t feeds_up;                 /* an A/B pair is one feed */
+    uint32_t feeds;
+    uint64_t frames;
+    uint64_t faults;                   /* frames that did not fit */
+    uint64_t gaps;                     /* losses of continuity */
+    uint64_t reconnects;
+    uint64_t duplicates;               /* events that came twice and were dropped */
+    int64_t offset_ns;                 /* its clock less ours */
+    int64_t offset_error_ns;           /* half width of the doubt; negative = not measured */
+    int64_t heard_mono_ns[4];          /* newest book, trades, tickers, liquidations, CLOCK_MONOTONIC ns; 0 = never */
+};
+
+/* One kind of error of the distinct error log. An unused place is all zeros. */
+struct isotherm_error {
+    uint64_t count;                    /* 0 = unused place */
+    int64_t first_ns;                  /* Unix ns */
+    int64_t last_ns;                   /* Unix ns */
+    uint32_t level;                    /* 0 error, 1 warning */
+    uint32_t spare_level;
+    char code[16];                     /* zero-filled, as all three; not terminated when full */
+    char subject[16];                  /* with the code it is the kind */
+    char text[184];                    /* newest text */
+};
+
 #ifdef __cplusplus
 #define ISOTHERM_ASSERT(name, claim) static_assert(claim, #name)
 #else
@@ -248,7 +288,7 @@ ISOTHERM_FIELD(region, offset, 0, 4);
 ISOTHERM_FIELD(region, stride, 4, 4);
 ISOTHERM_FIELD(region, count, 8, 4);
 ISOTHERM_FIELD(region, per_symbol, 12, 4);
-ISOTHERM_SIZE(header, 320);
+ISOTHERM_SIZE(header, 384);
 ISOTHERM_FIELD(header, magic, 0, 8);
 ISOTHERM_FIELD(header, abi_major, 8, 2);
 ISOTHERM_FIELD(header, abi_minor, 10, 2);
@@ -277,6 +317,9 @@ ISOTHERM_FIELD(header, kill, 260, 4);
 ISOTHERM_FIELD(header, kill_reason, 264, 4);
 ISOTHERM_FIELD(header, venues_up, 268, 4);
 ISOTHERM_FIELD(header, spare_usable, 272, 48);
+ISOTHERM_FIELD(header, venues, 320, 16);
+ISOTHERM_FIELD(header, errors, 336, 16);
+ISOTHERM_FIELD(header, spare_where, 352, 32);
 ISOTHERM_SIZE(symbol, 32);
 ISOTHERM_FIELD(symbol, name, 0, 16);
 ISOTHERM_FIELD(symbol, index, 16, 4);
@@ -367,6 +410,29 @@ ISOTHERM_FIELD(wide, hot_below, 792, 448);
 ISOTHERM_FIELD(wide, cold_above, 1240, 224);
 ISOTHERM_FIELD(wide, cold_below, 1464, 224);
 ISOTHERM_FIELD(wide, publish_mono_ns, 1688, 8);
+ISOTHERM_SIZE(venue, 120);
+ISOTHERM_FIELD(venue, name, 0, 16);
+ISOTHERM_FIELD(venue, id, 16, 4);
+ISOTHERM_FIELD(venue, up, 20, 4);
+ISOTHERM_FIELD(venue, feeds_up, 24, 4);
+ISOTHERM_FIELD(venue, feeds, 28, 4);
+ISOTHERM_FIELD(venue, frames, 32, 8);
+ISOTHERM_FIELD(venue, faults, 40, 8);
+ISOTHERM_FIELD(venue, gaps, 48, 8);
+ISOTHERM_FIELD(venue, reconnects, 56, 8);
+ISOTHERM_FIELD(venue, duplicates, 64, 8);
+ISOTHERM_FIELD(venue, offset_ns, 72, 8);
+ISOTHERM_FIELD(venue, offset_error_ns, 80, 8);
+ISOTHERM_FIELD(venue, heard_mono_ns, 88, 32);
+ISOTHERM_SIZE(error, 248);
+ISOTHERM_FIELD(error, count, 0, 8);
+ISOTHERM_FIELD(error, first_ns, 8, 8);
+ISOTHERM_FIELD(error, last_ns, 16, 8);
+ISOTHERM_FIELD(error, level, 24, 4);
+ISOTHERM_FIELD(error, spare_level, 28, 4);
+ISOTHERM_FIELD(error, code, 32, 16);
+ISOTHERM_FIELD(error, subject, 48, 16);
+ISOTHERM_FIELD(error, text, 64, 184);
 
 /* Answers of the functions below. */
 enum isotherm_fault {
@@ -378,7 +444,7 @@ enum isotherm_fault {
     ISOTHERM_MALFORMED = 5, /* the header says something that cannot be */
     ISOTHERM_GONE = 6,      /* torn down or replaced: close and open again */
     ISOTHERM_STALLED = 7,   /* the writer died in the middle of a record, or is far faster than this reader */
-    ISOTHERM_NO_RECORD = 8  /* no such symbol or mode */
+    ISOTHERM_NO_RECORD = 8  /* no such symbol, mode, venue or error */
 };
 
 /* What an executor may make of a headline; only LIVE is a reason to open anything. */
@@ -395,7 +461,7 @@ static inline const char *isotherm_fault_name(int fault)
     static const char *const names[] = {
         "ok", "cannot be opened", "not a page of isotherm", "another ABI version", "another layout",
         "damaged page", "the page is gone; open it again", "the writer is in the middle of a record",
-        "no such symbol or mode",
+        "the page has no such record",
     };
     return fault >= 0 && fault <= ISOTHERM_NO_RECORD ? names[fault] : "unknown fault";
 }
@@ -418,7 +484,7 @@ typedef struct isotherm_page {
     const uint64_t *words;
     size_t bytes;
     uint64_t epoch;
-    struct isotherm_region directory, headlines, wides, counters;
+    struct isotherm_region directory, headlines, wides, counters, venues, errors;
 } isotherm_page;
 
 static inline int64_t isotherm_mono_now(void)
@@ -531,6 +597,24 @@ static inline int isotherm_counter_read(const isotherm_page *page, uint32_t id, 
     return at ? ISOTHERM_OK : ISOTHERM_NO_RECORD;
 }
 
+/* One venue, by place: reference first, page.venues.count of them. */
+static inline int isotherm_venue_read(const isotherm_page *page, uint32_t place, struct isotherm_venue *to)
+{
+    const uint64_t *turn = isotherm_at(page, &page->venues, place);
+    if (isotherm_alive(page) != ISOTHERM_OK)
+        return ISOTHERM_GONE;
+    return turn ? isotherm_slot(turn, to, sizeof *to) : ISOTHERM_NO_RECORD;
+}
+
+/* One kind of error, by place: page.errors.count of them, unused ones with count 0. */
+static inline int isotherm_error_read(const isotherm_page *page, uint32_t place, struct isotherm_error *to)
+{
+    const uint64_t *turn = isotherm_at(page, &page->errors, place);
+    if (isotherm_alive(page) != ISOTHERM_OK)
+        return ISOTHERM_GONE;
+    return turn ? isotherm_slot(turn, to, sizeof *to) : ISOTHERM_NO_RECORD;
+}
+
 /* Age of a CLOCK_MONOTONIC stamp of the page; any stamp, also a damaged one. */
 static inline int64_t isotherm_age_ns(int64_t stamp_mono_ns, int64_t now)
 {
@@ -575,12 +659,15 @@ static inline int isotherm_check(const struct isotherm_header *header, uint64_t 
         return ISOTHERM_MALFORMED;
     if (symbols == 0 || symbols > ISOTHERM_SYMBOLS_MAX || header->counters.count > 4096
         || per_symbol < ISOTHERM_MODES || header->headlines.count / per_symbol != symbols
-        || header->wides.count != symbols)
+        || header->wides.count != symbols || header->venues.count > ISOTHERM_LISTED_MAX
+        || header->errors.count > ISOTHERM_LISTED_MAX)
         return ISOTHERM_MALFORMED;
     if (!isotherm_region_fits(header, &header->directory, sizeof(struct isotherm_symbol))
         || !isotherm_region_fits(header, &header->counters, sizeof(struct isotherm_counter))
         || !isotherm_region_fits(header, &header->headlines, 8 + sizeof(struct isotherm_headline))
-        || !isotherm_region_fits(header, &header->wides, 8 + sizeof(struct isotherm_wide)))
+        || !isotherm_region_fits(header, &header->wides, 8 + sizeof(struct isotherm_wide))
+        || !isotherm_region_fits(header, &header->venues, 8 + sizeof(struct isotherm_venue))
+        || !isotherm_region_fits(header, &header->errors, 8 + sizeof(struct isotherm_error)))
         return ISOTHERM_MALFORMED;
     return ISOTHERM_OK;
 }
@@ -627,6 +714,8 @@ static inline int isotherm_open(isotherm_page *page, const char *path)
     page->headlines = header.headlines;
     page->wides = header.wides;
     page->counters = header.counters;
+    page->venues = header.venues;
+    page->errors = header.errors;
     return ISOTHERM_OK;
 }
 

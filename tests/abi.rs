@@ -15,7 +15,10 @@ use bytemuck::Zeroable;
 use isotherm::health::flag;
 use isotherm::shm::page::{self, LAYOUT_HASH, SHAPES, status};
 use isotherm::shm::reader::PageReader;
-use isotherm::shm::record::{Headline, MODES, Publish, Wide, ZoneRecord, verdict};
+use isotherm::shm::record::{
+    CHANNELS, ErrorRecord, Headline, MODES, Publish, VenueRecord, Wide, ZoneRecord, bytes_of,
+    verdict,
+};
 use isotherm::shm::writer::PageWriter;
 use isotherm::time::mono_now;
 use std::fmt::Write;
@@ -101,7 +104,28 @@ fn run_c(dir: &Path, body: &str, argument: &Path) -> String {
 /// A page with a different number everywhere.
 fn sample(path: &Path) -> PageWriter {
     let symbols = [("BTC", 1), ("SIXTEEN_LETTERS_", 1_000_000), ("PEPE", 1_000)];
-    let mut writer = PageWriter::create_with_lots(path, &symbols, "abi test").unwrap();
+    let venues = [("bybit", 2), ("hyperliquid", 4)];
+    let mut writer = PageWriter::create_with(path, &symbols, &venues, "abi test").unwrap();
+    let venue = VenueRecord {
+        up: 1,
+        gaps: 3,
+        offset_ns: -1_500_000,
+        offset_error_ns: 250_000,
+        heard_mono_ns: [1, 0, 3, 4],
+        ..VenueRecord::new("hyperliquid", 4)
+    };
+    writer.venue(1, &venue);
+    let error = ErrorRecord {
+        count: 12,
+        first_ns: 5,
+        last_ns: 6,
+        level: 1,
+        code: bytes_of("connect"),
+        subject: bytes_of("sixteen letters!"),
+        text: bytes_of(&"a long text ".repeat(30)),
+        ..Zeroable::zeroed()
+    };
+    writer.error(page::ERRORS - 1, &error);
     writer.status(status::LIVE | status::DEGRADED);
     writer.kill(1, 7);
     writer.hashes(11, 12);
@@ -186,6 +210,7 @@ fn c_has_the_same_numbers_for_the_same_words() {
         ("ISOTHERM_ABI_MINOR".into(), page::ABI_MINOR.into()),
         ("ISOTHERM_MODES".into(), MODES as i64),
         ("ISOTHERM_SYMBOLS_MAX".into(), page::MAX_SYMBOLS as i64),
+        ("ISOTHERM_CHANNELS".into(), CHANNELS.len() as i64),
         (
             "ISOTHERM_RETRIES".into(),
             isotherm::shm::slot::RETRIES.into(),
@@ -233,6 +258,7 @@ fn c_reads_what_rust_wrote() {
     let body = r#"
         isotherm_page page; struct isotherm_header header; struct isotherm_counter counter;
         struct isotherm_headline headline; struct isotherm_wide wide; struct isotherm_symbol symbol;
+        struct isotherm_venue venue; struct isotherm_error error;
         if (isotherm_open(&page, argv[1]) != ISOTHERM_OK) return 1;
         #define DUMP(x) for (size_t n = 0; n < sizeof x; n++) \
             printf("%02x%s", ((unsigned char *)&x)[n], n + 1 == sizeof x ? "\n" : "")
@@ -253,6 +279,16 @@ fn c_reads_what_rust_wrote() {
         if (isotherm_headline_read(&page, 3, 0, &headline) != ISOTHERM_NO_RECORD) return 7;
         if (isotherm_headline_read(&page, 0, 3, &headline) != ISOTHERM_NO_RECORD) return 8;
         if (isotherm_wide_read(&page, 3, &wide) != ISOTHERM_NO_RECORD) return 9;
+        for (uint32_t v = 0; v < page.venues.count; v++) {
+            if (isotherm_venue_read(&page, v, &venue) != ISOTHERM_OK) return 10;
+            DUMP(venue);
+        }
+        for (uint32_t e = 0; e < page.errors.count; e++) {
+            if (isotherm_error_read(&page, e, &error) != ISOTHERM_OK) return 11;
+            DUMP(error);
+        }
+        if (isotherm_venue_read(&page, 2, &venue) != ISOTHERM_NO_RECORD) return 12;
+        if (isotherm_error_read(&page, page.errors.count, &error) != ISOTHERM_NO_RECORD) return 13;
         isotherm_close(&page);"#;
     let reader = PageReader::open(&path).unwrap();
     let dump = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
@@ -267,6 +303,19 @@ fn c_reads_what_rust_wrote() {
         want.push(dump(bytemuck::bytes_of(&reader.wide(index).unwrap())));
     }
     want.push("gaps 99".into());
+    assert_eq!((reader.venues(), reader.errors()), (2, page::ERRORS));
+    for slot in 0..reader.venues() {
+        want.push(dump(bytemuck::bytes_of(&reader.venue(slot).unwrap())));
+    }
+    for slot in 0..reader.errors() {
+        want.push(dump(bytemuck::bytes_of(&reader.error(slot).unwrap())));
+    }
+    assert_eq!(reader.venue(0).unwrap(), VenueRecord::new("bybit", 2));
+    let newest = reader.error(page::ERRORS - 1).unwrap();
+    assert_eq!(
+        (newest.count, newest.texts()[1].as_str()),
+        (12, "sixteen letters!")
+    );
     let got = run_c(dir.path(), body, &path);
     assert_eq!(got.lines().collect::<Vec<_>>(), want);
 }
@@ -346,14 +395,25 @@ fn c_refuses_every_damaged_header_that_rust_refuses() {
     drop(writer);
     // Every 32-bit half of the header, set to extremes, one file each; the last one is whole.
     let mut files = Vec::new();
-    for at in (0..320).step_by(4) {
+    for at in (0..384).step_by(4) {
         for value in [0u32, 1, 63, u32::MAX / 2, u32::MAX] {
             let mut bytes = bytes.clone();
             bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
             files.push((format!("{at}-{value}"), bytes));
         }
     }
-    for len in [0, 8, 319, 320, 4095, 4096, bytes.len() - 1, bytes.len()] {
+    for len in [
+        0,
+        8,
+        319,
+        320,
+        383,
+        384,
+        4095,
+        4096,
+        bytes.len() - 1,
+        bytes.len(),
+    ] {
         files.push((format!("cut-{len}"), bytes[..len].to_vec()));
     }
     let mut want = String::new();

@@ -8,7 +8,8 @@
 //!    128 │ build[32]  config_hash  model_hash                              │ what
 //!    192 │ heartbeat_turn │ heartbeat_mono_ns  input_seq  state_hash       │ alive?
 //!    256 │ status  kill  kill_reason  venues_up                            │ usable?
-//!    320 ├─────────────────────────────────────────────────────────────────┤
+//!    320 │ two regions more                                                │ where (minor 2)
+//!    384 ├─────────────────────────────────────────────────────────────────┤
 //!        │ counters    64 B each   value  id  name[24]                     │
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ directory   32 B each   name[16]  index  lot                    │ one per symbol
@@ -16,6 +17,10 @@
 //!        │ headlines   64 B each   turn │ Headline                         │ three per symbol
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ wides     1728 B each   turn │ Wide │ room                      │ one per symbol
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ venues     128 B each   turn │ VenueRecord                      │ one per venue
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ errors     256 B each   turn │ ErrorRecord                      │ one per kind
 //!        └─────────────────────────────────────────────────────────────────┘
 //! ```
 //! A reader finds every region by the offset, stride and count in the header, never by its own
@@ -27,7 +32,9 @@
 #[cfg(target_endian = "big")]
 compile_error!("the page is little-endian");
 
-use super::record::{Ages, Headline, MODES, ModeRecord, Wide, ZoneRecord};
+use super::record::{
+    Ages, ErrorRecord, Headline, MODES, ModeRecord, VenueRecord, Wide, ZoneRecord, text_of,
+};
 use crate::sync::{self, AtomicU64};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -40,11 +47,15 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
 /// A reader refuses a smaller one: it would look for fields that are not there.
-pub const ABI_MINOR: u16 = 1;
+pub const ABI_MINOR: u16 = 2;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
 /// Most symbols of one page: 1024 x (32 + 3 x 64 + 1728) bytes is 2 MB.
 pub const MAX_SYMBOLS: usize = 1024;
+/// Most venues of one page: zones have a bit for each.
+pub const MAX_VENUES: usize = 16;
+/// Kinds of errors that a page lists, and one place more for all that did not fit.
+pub const ERRORS: usize = 65;
 /// Bytes of a symbol's name; shorter names are zero-filled.
 pub const NAME_LEN: usize = 16;
 /// Bytes of a counter's name; shorter names are zero-filled.
@@ -61,6 +72,10 @@ pub const AHEAD_MAX: Nanos = Nanos::new(1_000_000);
 pub const HEADLINE_WORDS: usize = size_of::<Headline>() / 8;
 /// Words of a wide record.
 pub const WIDE_WORDS: usize = size_of::<Wide>() / 8;
+/// Words of a venue's record.
+pub const VENUE_WORDS: usize = size_of::<VenueRecord>() / 8;
+/// Words of an error's record.
+pub const ERROR_WORDS: usize = size_of::<ErrorRecord>() / 8;
 /// Words of the heartbeat record (the line without its turn).
 pub const HEARTBEAT_WORDS: usize = 7;
 
@@ -76,9 +91,21 @@ pub mod status {
     pub const STALE: u32 = 1 << 3;
     /// Stopped on purpose: act on nothing.
     pub const HALT: u32 = 1 << 4;
+    /// The recording has a hole and has stopped; the engine goes on.
+    pub const TAPE_GAP: u32 = 1 << 5;
+    /// The wall clock was stepped; stamps for people are off by it until the next start.
+    pub const CLOCK_STEP: u32 = 1 << 6;
 
     /// Name of each bit, from bit 0.
-    pub const NAMES: [&str; 5] = ["WARMING", "LIVE", "DEGRADED", "STALE", "HALT"];
+    pub const NAMES: [&str; 7] = [
+        "WARMING",
+        "LIVE",
+        "DEGRADED",
+        "STALE",
+        "HALT",
+        "TAPE_GAP",
+        "CLOCK_STEP",
+    ];
 }
 
 /// Values of [`Header::kill`]: advice to executors.
@@ -113,10 +140,20 @@ pub mod counter {
     pub const WIRE_NS_P50: usize = 16;
     pub const WIRE_NS_P99: usize = 17;
     pub const WIRE_NS_MAX: usize = 18;
+    pub const DUPLICATES: usize = 19;
+    pub const TAPE_BYTES: usize = 20;
+    pub const TAPE_HOLES: usize = 21;
+    pub const REST_REFUSED: usize = 22;
+    pub const RATE_LIMITED: usize = 23;
+    pub const CLOCK_STEPS: usize = 24;
+    pub const SERIES: usize = 25;
+    pub const SERIES_DROPPED: usize = 26;
+    pub const IMAGE_REQUESTS: usize = 27;
+    pub const LEG_SWITCHES: usize = 28;
 }
 
 /// Name and meaning of every counter, by id. Append only.
-pub const COUNTERS: [(&str, &str); 19] = [
+pub const COUNTERS: [(&str, &str); 29] = [
     ("frames", "frames received"),
     ("events", "events stepped"),
     ("faults", "frames that did not fit"),
@@ -148,6 +185,25 @@ pub const COUNTERS: [(&str, &str); 19] = [
     ("wire_ns_p50", "receive stamp to published, median"),
     ("wire_ns_p99", "receive stamp to published, 99th percentile"),
     ("wire_ns_max", "receive stamp to published, longest"),
+    ("duplicates", "events that came twice and were dropped"),
+    ("tape_bytes", "bytes recorded"),
+    ("tape_holes", "times the recording stopped in a hole"),
+    ("rest_refused", "REST requests that were refused or failed"),
+    (
+        "rate_limited",
+        "answers that said we ask too much: 429, 418, a spent budget",
+    ),
+    ("clock_steps", "steps of the wall clock"),
+    ("series", "values of external series taken in"),
+    (
+        "series_dropped",
+        "datagrams of external series that were ignored",
+    ),
+    ("image_requests", "images asked for to mend a book"),
+    (
+        "leg_switches",
+        "times the other connection of a pair took the lead",
+    ),
 ];
 
 /// A run of equal records in the page.
@@ -164,7 +220,7 @@ pub struct Region {
     pub per_symbol: u32,
 }
 
-/// The first 320 bytes of the page. In a snapshot the heartbeat line is one whole record.
+/// The first 384 bytes of the page. In a snapshot the heartbeat line is one whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Header {
@@ -224,6 +280,12 @@ pub struct Header {
     pub venues_up: u32,
     /// Room for appended fields.
     pub spare_usable: [u64; 6],
+    /// Venues, reference first. From minor 2, as all that follows.
+    pub venues: Region,
+    /// The distinct error log; its last place counts what did not fit.
+    pub errors: Region,
+    /// Room for appended fields.
+    pub spare_where: [u64; 4],
 }
 
 impl Header {
@@ -289,6 +351,26 @@ pub struct WideSlot {
     pub record: Wide,
 }
 
+/// A venue's record in its slot: two cache lines.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct VenueSlot {
+    /// Odd = being written.
+    pub turn: u64,
+    /// The record.
+    pub record: VenueRecord,
+}
+
+/// An error's record in its slot: four cache lines.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct ErrorSlot {
+    /// Odd = being written.
+    pub turn: u64,
+    /// The record.
+    pub record: ErrorRecord,
+}
+
 /// Word of the magic, and of what changes after the start.
 pub(super) const MAGIC_WORD: usize = offset_of!(Header, magic) / 8;
 pub(super) const CONFIG_WORD: usize = offset_of!(Header, config_hash) / 8;
@@ -300,17 +382,20 @@ pub(super) const REASON_WORD: usize = offset_of!(Header, kill_reason) / 8;
 pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 8;
 
 const _: () = {
-    assert!(size_of::<Header>() == 5 * LINE);
+    assert!(size_of::<Header>() == 6 * LINE);
     assert!(offset_of!(Header, directory) == LINE);
     assert!(offset_of!(Header, build) == 2 * LINE);
     assert!(offset_of!(Header, heartbeat_turn) == 3 * LINE);
     assert!(offset_of!(Header, status) == 4 * LINE);
+    assert!(offset_of!(Header, venues) == 5 * LINE);
     assert!(offset_of!(Header, kill) == offset_of!(Header, status) + 4);
     assert!(offset_of!(Header, venues_up) == offset_of!(Header, kill_reason) + 4);
     assert!(size_of::<SymbolRecord>() == 32);
     assert!(size_of::<CounterRecord>() == LINE);
     assert!(size_of::<HeadlineSlot>() == LINE);
     assert!(size_of::<WideSlot>() == 1704);
+    assert!(size_of::<VenueSlot>() == 2 * LINE);
+    assert!(size_of::<ErrorSlot>() == 4 * LINE);
     assert!(1 + HEARTBEAT_WORDS == LINE / 8);
     let mut at = 0;
     while at < COUNTERS.len() {
@@ -361,12 +446,12 @@ macro_rules! shape {
 
 /// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's
 /// test and the document's test are made from.
-pub const SHAPES: [Shape; 9] = [
+pub const SHAPES: [Shape; 11] = [
     shape!("region", Region, offset stride count per_symbol),
     shape!("header", Header, magic abi_major abi_minor header_len layout_hash epoch pid start_ns
         start_mono_ns page_len directory headlines wides counters build config_hash model_hash
         spare_what heartbeat_turn heartbeat_mono_ns input_seq state_hash spare_alive status kill
-        kill_reason venues_up spare_usable),
+        kill_reason venues_up spare_usable venues errors spare_where),
     shape!("symbol", SymbolRecord, name index lot spare),
     shape!("counter", CounterRecord, value id spare_id name spare),
     shape!("headline", Headline, input_seq recv_ns mark_e10 bias confidence verdict state motion
@@ -380,6 +465,9 @@ pub const SHAPES: [Shape; 9] = [
         interest_e6 funding_e12 funding_next_ns long_usd short_usd inert_share_e6 prior_share_e6
         oi_residual_e6 flags sigma_1h_q32 ages mode hot_above hot_below cold_above cold_below
         publish_mono_ns),
+    shape!("venue", VenueRecord, name id up feeds_up feeds frames faults gaps reconnects duplicates
+        offset_ns offset_error_ns heard_mono_ns),
+    shape!("error", ErrorRecord, count first_ns last_ns level spare_level code subject text),
 ];
 
 /// FNV-1a over names, offsets and sizes of [`SHAPES`]: equal numbers mean equal layouts.
@@ -427,19 +515,21 @@ const fn layout_hash(shapes: &[Shape]) -> u64 {
     hash
 }
 
-/// Where the regions of a page of `symbols` symbols lie.
+/// Where the regions of a page lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) counters: Region,
     pub(super) directory: Region,
     pub(super) headlines: Region,
     pub(super) wides: Region,
+    pub(super) venues: Region,
+    pub(super) errors: Region,
     pub(super) page_len: usize,
 }
 
 impl Layout {
-    /// The layout this version writes; `symbols` is at most [`MAX_SYMBOLS`].
-    pub(super) fn of(symbols: usize) -> Self {
+    /// The layout this version writes; `symbols` is at most [`MAX_SYMBOLS`], `venues` at most [`MAX_VENUES`].
+    pub(super) fn of(symbols: usize, venues: usize) -> Self {
         let mut end = size_of::<Header>();
         let mut region = |size: usize, count: usize, per_symbol: usize| {
             let offset = end.next_multiple_of(LINE);
@@ -455,11 +545,15 @@ impl Layout {
         let directory = region(size_of::<SymbolRecord>(), symbols, 1);
         let headlines = region(size_of::<HeadlineSlot>(), symbols * MODES, MODES);
         let wides = region(size_of::<WideSlot>().next_multiple_of(LINE), symbols, 1);
+        let venues = region(size_of::<VenueSlot>(), venues, 0);
+        let errors = region(size_of::<ErrorSlot>(), ERRORS, 0);
         Self {
             counters,
             directory,
             headlines,
             wides,
+            venues,
+            errors,
             page_len: end.next_multiple_of(4096),
         }
     }
@@ -487,30 +581,6 @@ impl Mapped {
     }
 }
 
-/// Zero-filled bytes of `text`, cut at `N`.
-pub(super) fn bytes_of<const N: usize>(text: &str) -> [u8; N] {
-    let mut bytes = [0; N];
-    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
-        *to = from;
-    }
-    bytes
-}
-
-/// Text up to the first zero; a byte that is not printable ASCII shows as `?`.
-pub(super) fn text_of(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .take_while(|byte| **byte != 0)
-        .map(|byte| {
-            if byte.is_ascii_graphic() || *byte == b' ' {
-                char::from(*byte)
-            } else {
-                '?'
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,
@@ -535,13 +605,15 @@ mod tests {
     #[test]
     fn regions_lie_behind_each_other_on_cache_lines() {
         for symbols in [1, 2, 7, MAX_SYMBOLS] {
-            let layout = Layout::of(symbols);
+            let layout = Layout::of(symbols, symbols % 5);
             let mut end = size_of::<Header>() as u32;
             for region in [
                 layout.counters,
                 layout.directory,
                 layout.headlines,
                 layout.wides,
+                layout.venues,
+                layout.errors,
             ] {
                 assert!(region.offset >= end && region.offset.is_multiple_of(64));
                 end = region.offset + region.stride * region.count;
@@ -549,6 +621,18 @@ mod tests {
             assert!(layout.page_len >= end as usize);
             assert_eq!(layout.wides.stride, 1728);
         }
+    }
+
+    /// What a reader of minor 1 knows lies where it lay: the hash over that part of today's shapes is minor 1's.
+    #[test]
+    fn all_of_minor_1_is_where_it_was() {
+        let mut old: [Shape; 9] = core::array::from_fn(|at| SHAPES[at]);
+        assert_eq!(old[1].name, "header");
+        let known = old[1].fields.iter().take_while(|f| f.offset < 320).count();
+        old[1].fields = &old[1].fields[..known];
+        old[1].size = 320;
+        assert_eq!(old[1].fields.last().map(|f| f.offset + f.size), Some(320));
+        assert_eq!(layout_hash(&old), 0xe06d_d501_b2d7_9f94);
     }
 
     #[test]

@@ -14,11 +14,11 @@
 //! belongs to its writer's user, mode 0640.
 
 use super::page::{
-    ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_MAX,
-    HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, MAGIC, MAGIC_WORD, MAX_SYMBOLS, Mapped,
-    NAME_LEN, Region, SymbolRecord, WIDE_WORDS, status, text_of,
+    ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, ERROR_WORDS, HEADER_WORDS, HEADLINE_WORDS,
+    HEARTBEAT_MAX, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, MAGIC, MAGIC_WORD,
+    MAX_SYMBOLS, Mapped, NAME_LEN, Region, SymbolRecord, VENUE_WORDS, WIDE_WORDS, status,
 };
-use super::record::{Headline, MODES, Wide, verdict};
+use super::record::{ErrorRecord, Headline, MODES, VenueRecord, Wide, text_of, verdict};
 use super::slot::{Slot, WriterStalled};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::time::Nanos;
@@ -32,6 +32,8 @@ use std::path::{Path, PathBuf};
 const PAGE_LEN_MAX: u64 = 1 << 28;
 /// Most counters that are listed.
 const COUNTERS_MAX: u32 = 4096;
+/// Most venues, and most errors, that are listed.
+const LISTED_MAX: u32 = 1024;
 
 /// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +65,8 @@ pub enum ReadFault {
     /// reader.
     #[error("the writer is in the middle of a record")]
     WriterStalled,
-    /// No such symbol or mode.
-    #[error("the page has no such symbol or mode")]
+    /// No such symbol, mode, venue or error.
+    #[error("the page has no such record")]
     NoSuchRecord,
 }
 
@@ -165,6 +167,8 @@ pub struct PageReader {
     headlines: Region,
     wides: Region,
     counters: Region,
+    venues: Region,
+    errors: Region,
     symbols: Vec<Symbol>,
 }
 
@@ -199,6 +203,8 @@ impl PageReader {
             headlines: header.headlines,
             wides: header.wides,
             counters: header.counters,
+            venues: header.venues,
+            errors: header.errors,
             symbols,
         })
     }
@@ -249,6 +255,38 @@ impl PageReader {
     pub fn wide(&self, symbol: usize) -> Result<Wide, ReadFault> {
         self.alive()?;
         let slot: Slot<'_, WIDE_WORDS> = self.slot(&self.wides, symbol)?;
+        Ok(bytemuck::cast(slot.get()?))
+    }
+
+    /// How many venues the page lists, used or not.
+    #[must_use]
+    pub const fn venues(&self) -> usize {
+        self.venues.count as usize
+    }
+
+    /// The record of a venue, reference first; all zeros = unused place.
+    ///
+    /// # Errors
+    /// `Gone`, `WriterStalled`, `NoSuchRecord`.
+    pub fn venue(&self, slot: usize) -> Result<VenueRecord, ReadFault> {
+        self.alive()?;
+        let slot: Slot<'_, VENUE_WORDS> = self.slot(&self.venues, slot)?;
+        Ok(bytemuck::cast(slot.get()?))
+    }
+
+    /// How many errors the page lists, used or not; the last place counts what did not fit.
+    #[must_use]
+    pub const fn errors(&self) -> usize {
+        self.errors.count as usize
+    }
+
+    /// An entry of the distinct error log; `count` 0 = unused place.
+    ///
+    /// # Errors
+    /// `Gone`, `WriterStalled`, `NoSuchRecord`.
+    pub fn error(&self, slot: usize) -> Result<ErrorRecord, ReadFault> {
+        self.alive()?;
+        let slot: Slot<'_, ERROR_WORDS> = self.slot(&self.errors, slot)?;
         Ok(bytemuck::cast(slot.get()?))
     }
 
@@ -394,6 +432,9 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
     if header.counters.count > COUNTERS_MAX {
         return Err(ReadFault::Malformed("too many counters"));
     }
+    if header.venues.count > LISTED_MAX || header.errors.count > LISTED_MAX {
+        return Err(ReadFault::Malformed("too many venues or errors"));
+    }
     let per_symbol = header.headlines.per_symbol;
     if (per_symbol as usize) < MODES
         || header.headlines.count.checked_div(per_symbol) != Some(symbols)
@@ -406,6 +447,8 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
         (&header.counters, size_of::<CounterRecord>()),
         (&header.headlines, (1 + HEADLINE_WORDS) * 8),
         (&header.wides, (1 + WIDE_WORDS) * 8),
+        (&header.venues, (1 + VENUE_WORDS) * 8),
+        (&header.errors, (1 + ERROR_WORDS) * 8),
     ] {
         let end = u64::from(region.offset) + u64::from(region.stride) * u64::from(region.count);
         if !region.offset.is_multiple_of(64) || !region.stride.is_multiple_of(8) {
@@ -476,8 +519,11 @@ mod tests {
         let dir = place();
         let path = dir.path().join("page");
         let names = ["BTC", "ETH", "SOL"].map(String::from);
-        let mut writer = PageWriter::create(&path, &names, "sample").unwrap();
+        let lots: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 1)).collect();
+        let venues = [("okx", 3), ("bybit", 2)];
+        let mut writer = PageWriter::create_with(&path, &lots, &venues, "sample").unwrap();
         writer.heartbeat(mono_now(), 1, 2);
+        writer.error(64, &Zeroable::zeroed());
         for symbol in 0..3 {
             for mode in 0..MODES {
                 writer.headline(
@@ -515,6 +561,10 @@ mod tests {
                 let _ = reader.headline_turns(symbol, mode);
             }
             let _ = reader.wide(symbol);
+        }
+        for slot in [0, 1, 64, reader.venues(), reader.errors(), usize::MAX] {
+            let _ = reader.venue(slot).map(|venue| venue.name_text());
+            let _ = reader.error(slot).map(|error| error.texts());
         }
         let _ = reader.counters();
         let _ = reader.header().map(|header| header.build_text());
@@ -561,27 +611,26 @@ mod tests {
             Err(ReadFault::Abi { major: 9, .. })
         ));
         assert!(matches!(
-            with(10, &[0, 0]),
-            Err(ReadFault::Abi { minor: 0, .. })
+            with(10, &[1, 0]),
+            Err(ReadFault::Abi { minor: 1, .. })
         ));
         assert!(matches!(with(16, &[0; 8]), Err(ReadFault::Layout(0))));
         assert!(matches!(with(0, &[0; 8]), Err(ReadFault::Gone)));
         assert!(
-            with(10, &[99, 0, 64, 1, 0, 0, 1]).is_ok(),
+            with(10, &[99, 0, 128, 1, 0, 0, 1]).is_ok(),
             "a newer minor has another hash"
         );
     }
 
     #[test]
     fn records_that_grew_are_found_by_the_pages_own_strides() {
-        // A page of a later version: counters moved behind a longer header, wide records two lines
-        // longer.
+        // A page of a later version: wide records two lines longer, and moved to its end.
         let old = sample();
-        let layout = Layout::of(3);
+        let layout = Layout::of(3, 2);
         let mut bytes = old.clone();
         let at = layout.wides.offset as usize;
         let stride = layout.wides.stride as usize;
-        bytes.truncate(at);
+        let moved = bytes.len() as u32;
         for symbol in 0..3 {
             bytes.extend_from_slice(&old[at + symbol * stride..at + (symbol + 1) * stride]);
             bytes.extend_from_slice(&[0xee; 128]);
@@ -592,10 +641,11 @@ mod tests {
             fields.iter().find(|f| f.name == name).unwrap().offset
         };
         let stride = (layout.wides.stride + 128).to_le_bytes();
+        bytes[field("wides")..field("wides") + 4].copy_from_slice(&moved.to_le_bytes());
         bytes[field("wides") + 4..field("wides") + 8].copy_from_slice(&stride);
         let len = (bytes.len() as u64).to_le_bytes();
         bytes[field("page_len")..field("page_len") + 8].copy_from_slice(&len);
-        bytes[10] = 2;
+        bytes[10] = 3;
         let dir = place();
         let path = dir.path().join("page");
         fs::write(&path, &bytes).unwrap();
@@ -610,7 +660,7 @@ mod tests {
         #[test]
         fn hostile_bytes_neither_panic_nor_hang(
             patches in proptest::collection::vec(
-                (prop_oneof![0usize..320, 320usize..9_000], any::<[u8; 8]>(), 1usize..=8, 0u8..3),
+                (prop_oneof![0usize..384, 384usize..9_000], any::<[u8; 8]>(), 1usize..=8, 0u8..3),
                 1..12,
             ),
             cut in prop_oneof![3 => Just(usize::MAX), 1 => 0usize..9_000],

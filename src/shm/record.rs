@@ -240,7 +240,126 @@ pub struct Wide {
     pub publish_mono_ns: i64,
 }
 
+/// Channels of a venue whose age is told, in the order of [`VenueRecord::heard_mono_ns`].
+pub const CHANNELS: [&str; 4] = ["book", "trades", "tickers", "liquidations"];
+
+/// One venue of the instance: is it there, how much came, how far its clock is from ours. An unused place is all zeros
+/// (`id` 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct VenueRecord {
+    /// Name, printable ASCII, zero-filled.
+    pub name: [u8; 16],
+    /// Its number, as on tapes; 0 = unused place.
+    pub id: u32,
+    /// 1 = all its feeds are up, 0 = at least one is down.
+    pub up: u32,
+    /// Feeds that are up; an A/B pair is one feed, up while one of its connections is.
+    pub feeds_up: u32,
+    /// Feeds the plan has.
+    pub feeds: u32,
+    /// Frames received.
+    pub frames: u64,
+    /// Frames that did not fit.
+    pub faults: u64,
+    /// Losses of continuity.
+    pub gaps: u64,
+    /// Connections made again.
+    pub reconnects: u64,
+    /// Events that came twice and were dropped the second time.
+    pub duplicates: u64,
+    /// Its clock less ours, nanoseconds: what is left of the fastest message's way is in it.
+    pub offset_ns: i64,
+    /// Half width of what `offset_ns` can be wrong by, nanoseconds; negative = not measured, the offset means nothing.
+    pub offset_error_ns: i64,
+    /// CLOCK_MONOTONIC nanoseconds of the newest event of each of [`CHANNELS`]; 0 = never heard.
+    pub heard_mono_ns: [i64; CHANNELS.len()],
+}
+
+impl VenueRecord {
+    /// A venue of which nothing is known yet but its name and number.
+    #[must_use]
+    pub fn new(name: &str, id: u8) -> Self {
+        Self {
+            name: bytes_of(name),
+            id: u32::from(id),
+            offset_error_ns: -1,
+            ..Self::zeroed()
+        }
+    }
+    /// The name.
+    #[must_use]
+    pub fn name_text(&self) -> String {
+        text_of(&self.name)
+    }
+}
+
+/// Bytes of an error's text.
+pub const ERROR_TEXT: usize = 184;
+
+/// One kind of error: told once, with how often and when. An unused place is all zeros (`count` 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct ErrorRecord {
+    /// How often; 0 = unused place.
+    pub count: u64,
+    /// First time, Unix nanoseconds.
+    pub first_ns: i64,
+    /// Newest time, Unix nanoseconds.
+    pub last_ns: i64,
+    /// 0 error, 1 warning.
+    pub level: u32,
+    /// Keeps the texts at a word.
+    pub spare_level: u32,
+    /// What kind of thing went wrong, one word, zero-filled.
+    pub code: [u8; 16],
+    /// With whom or what (`feed 2`, `okx`), zero-filled; with the code it is the kind.
+    pub subject: [u8; 16],
+    /// The newest text, zero-filled, cut when longer.
+    pub text: [u8; ERROR_TEXT],
+}
+
+impl ErrorRecord {
+    /// Code, subject and text, each up to its first zero.
+    #[must_use]
+    pub fn texts(&self) -> [String; 3] {
+        [
+            text_of(&self.code),
+            text_of(&self.subject),
+            text_of(&self.text),
+        ]
+    }
+}
+
+/// Zero-filled bytes of `text`, cut at `N`.
+#[must_use]
+pub fn bytes_of<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (to, from) in bytes.iter_mut().zip(text.bytes()) {
+        *to = from;
+    }
+    bytes
+}
+
+/// Text up to the first zero; a byte that is not printable ASCII shows as `?`.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .take_while(|byte| **byte != 0)
+        .map(|byte| {
+            if byte.is_ascii_graphic() || *byte == b' ' {
+                char::from(*byte)
+            } else {
+                '?'
+            }
+        })
+        .collect()
+}
+
 const _: () = {
+    assert!(size_of::<VenueRecord>() == 120);
+    assert!(size_of::<ErrorRecord>() == 248);
     assert!(size_of::<Headline>() == 56);
     assert!(size_of::<ZoneRecord>() == 56);
     assert!(size_of::<ModeRecord>().is_multiple_of(8));

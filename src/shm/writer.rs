@@ -10,16 +10,19 @@
 //!
 //! Death: the magic is zeroed first, then the name removed (only if it is still ours).
 //!
+//! What slow threads publish, the venues and the distinct error log, lies in regions of its own and can be
+//! handed to them as a [`Margin`]: each slot keeps its one writer, and no thread waits for another.
+//!
 //! The calls of the hot loop (`headline`, `wide`, `heartbeat`, `stamp`, `counter`, `status`) store
 //! words: no system call, no allocation, no wait, and they cannot fail.
 
 use super::page::{
-    ABI_MAJOR, ABI_MINOR, BUILD_LEN, CONFIG_WORD, COUNTERS, CounterRecord, HEADER_WORDS,
-    HEADLINE_WORDS, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, LINE, Layout, MAGIC,
-    MAGIC_WORD, MAX_SYMBOLS, MODEL_WORD, Mapped, NAME_LEN, REASON_WORD, Region, STATUS_WORD,
-    SymbolRecord, WIDE_WORDS, bytes_of, counter, status,
+    ABI_MAJOR, ABI_MINOR, BUILD_LEN, CONFIG_WORD, COUNTERS, CounterRecord, ERROR_WORDS,
+    HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, LINE,
+    Layout, MAGIC, MAGIC_WORD, MAX_SYMBOLS, MAX_VENUES, MODEL_WORD, Mapped, NAME_LEN, REASON_WORD,
+    Region, STATUS_WORD, SymbolRecord, VENUE_WORDS, WIDE_WORDS, counter, status,
 };
-use super::record::{Headline, MODES, Publish, Wide};
+use super::record::{ErrorRecord, Headline, MODES, Publish, VenueRecord, Wide, bytes_of};
 use super::slot::Slot;
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::{Clock, Nanos, WallClock, mono_now};
@@ -30,6 +33,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why there is no page to write.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,9 @@ pub enum PageError {
     /// The symbols cannot be listed in a page.
     #[error("{0}")]
     Symbols(String),
+    /// More venues than a page lists.
+    #[error("{0} venues: a page lists at most {MAX_VENUES}")]
+    Venues(usize),
     /// The system refused.
     #[error("{path}: {what}: {source}")]
     Io {
@@ -73,8 +80,10 @@ fn io_error(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> PageEr
 /// The one writer of a page. Dropping it tears the page down.
 #[derive(Debug)]
 pub struct PageWriter {
-    map: Mapped,
+    map: Arc<Mapped>,
     layout: Layout,
+    /// The venues and errors, until somebody else writes them.
+    margin: Option<Margin>,
     path: PathBuf,
     /// Holds the lock that says "alive".
     file: File,
@@ -100,7 +109,7 @@ impl PageWriter {
     }
 
     /// Makes the page at `path` for symbols with their canonical lots (units of coin that count as
-    /// one).
+    /// one), without venues.
     ///
     /// # Errors
     /// See [`PageError`]; nothing is left behind.
@@ -109,18 +118,48 @@ impl PageWriter {
         symbols: &[(&str, u32)],
         build: &str,
     ) -> Result<Self, PageError> {
+        Self::create_with(path, symbols, &[], build)
+    }
+
+    /// Makes the page at `path` for symbols with their canonical lots and for venues (name and
+    /// number, reference first; at most [`MAX_VENUES`]), of which nothing is known yet.
+    ///
+    /// # Errors
+    /// See [`PageError`]; nothing is left behind.
+    pub fn create_with(
+        path: &Path,
+        symbols: &[(&str, u32)],
+        venues: &[(&str, u8)],
+        build: &str,
+    ) -> Result<Self, PageError> {
         check(symbols)?;
+        if venues.len() > MAX_VENUES {
+            return Err(PageError::Venues(venues.len()));
+        }
         let old = claim(path)?;
         let epoch = fresh_epoch();
         let newborn = Newborn::create(path, epoch)?;
-        let layout = Layout::of(symbols.len());
-        let map = newborn.map(layout.page_len)?;
+        let layout = Layout::of(symbols.len(), venues.len());
+        let map = Arc::new(newborn.map(layout.page_len)?);
         let locked = map.lock();
+        let margin = Margin {
+            map: Arc::clone(&map),
+            layout,
+        };
         fill(map.cells(), &layout, symbols, build, epoch);
+        for (slot, (name, id)) in venues.iter().enumerate() {
+            margin.venue(slot, &VenueRecord::new(name, *id));
+        }
+        if let Some(magic) = map.cells().get(MAGIC_WORD) {
+            // ORDER: release: publishes all of the above; pairs with the fence after the header is read
+            // in `reader`.
+            magic.store(MAGIC, Ordering::Release);
+        }
         let file = newborn.name(path, old.as_ref())?;
         Ok(Self {
             map,
             layout,
+            margin: Some(margin),
             path: path.to_path_buf(),
             file,
             symbols: symbols.len(),
@@ -206,6 +245,27 @@ impl PageWriter {
         }
     }
 
+    /// Replaces a venue's record (reference first); a slot that is none changes nothing, nor does any
+    /// once [`PageWriter::take_margin`] gave the venues away.
+    pub fn venue(&mut self, slot: usize, record: &VenueRecord) {
+        if let Some(margin) = &self.margin {
+            margin.venue(slot, record);
+        }
+    }
+
+    /// Replaces an entry of the distinct error log; as [`PageWriter::venue`].
+    pub fn error(&mut self, slot: usize, record: &ErrorRecord) {
+        if let Some(margin) = &self.margin {
+            margin.error(slot, record);
+        }
+    }
+
+    /// Hands the venues and errors to another thread; `None` when they are gone already. What is
+    /// written there after the page was torn down is seen by nobody.
+    pub fn take_margin(&mut self) -> Option<Margin> {
+        self.margin.take()
+    }
+
     #[inline]
     fn store(&self, word: usize, value: u64) {
         if let Some(cell) = self.map.cells().get(word) {
@@ -218,6 +278,35 @@ impl PageWriter {
     #[inline]
     fn slot<const N: usize>(&self, word: usize) -> Option<Slot<'_, N>> {
         Slot::at(self.map.cells().get(word..)?)
+    }
+}
+
+/// The part of a page that slow threads write: there is one of each page, so every slot has one
+/// writer.
+#[derive(Debug)]
+pub struct Margin {
+    map: Arc<Mapped>,
+    layout: Layout,
+}
+
+impl Margin {
+    /// Replaces a venue's record (reference first); a slot that is none changes nothing.
+    pub fn venue(&self, slot: usize, record: &VenueRecord) {
+        let words: [u64; VENUE_WORDS] = bytemuck::cast(*record);
+        self.put(&self.layout.venues, slot, &words);
+    }
+
+    /// Replaces an entry of the distinct error log; a slot that is none changes nothing.
+    pub fn error(&self, slot: usize, record: &ErrorRecord) {
+        let words: [u64; ERROR_WORDS] = bytemuck::cast(*record);
+        self.put(&self.layout.errors, slot, &words);
+    }
+
+    fn put<const N: usize>(&self, region: &Region, slot: usize, words: &[u64; N]) {
+        let cells = record_word(region, slot).and_then(|word| self.map.cells().get(word..));
+        if let Some(slot) = cells.and_then(Slot::at) {
+            slot.put(words);
+        }
     }
 }
 
@@ -308,7 +397,7 @@ fn check(symbols: &[(&str, u32)]) -> Result<(), PageError> {
     Ok(())
 }
 
-/// Writes everything but the magic, then the magic.
+/// Writes everything but the venues and the magic.
 fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &str, epoch: u64) {
     let now = mono_now();
     let header = Header {
@@ -324,6 +413,8 @@ fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &s
         directory: layout.directory,
         headlines: layout.headlines,
         wides: layout.wides,
+        venues: layout.venues,
+        errors: layout.errors,
         counters: layout.counters,
         build: bytes_of::<BUILD_LEN>(build),
         heartbeat_turn: 2,
@@ -352,11 +443,6 @@ fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &s
         };
         let words: [u64; size_of::<SymbolRecord>() / 8] = bytemuck::cast(record);
         put_words(cells, record_word(&layout.directory, index), &words);
-    }
-    if let Some(magic) = cells.get(MAGIC_WORD) {
-        // ORDER: release: publishes all of the above; pairs with the fence after the header is read
-        // in `reader`.
-        magic.store(MAGIC, Ordering::Release);
     }
 }
 
@@ -626,6 +712,53 @@ mod tests {
         assert_eq!(counters.len(), COUNTERS.len());
         assert_eq!((counters[3].name.as_str(), counters[3].value), ("gaps", 4));
         assert_eq!(counters[counter::HEADLINES].value, 1);
+    }
+
+    #[test]
+    fn venues_and_errors_are_written_by_whoever_holds_the_margin() {
+        let dir = place();
+        let path = dir.path().join("page");
+        let venues = [("okx", 3), ("bybit", 2)];
+        let mut writer = PageWriter::create_with(&path, &[("BTC", 1)], &venues, "x").unwrap();
+        let reader = PageReader::open(&path).unwrap();
+        assert_eq!(reader.venue(0).unwrap(), VenueRecord::new("okx", 3));
+        assert_eq!(reader.venue(1).unwrap().name_text(), "bybit");
+        assert!(matches!(reader.venue(2), Err(ReadFault::NoSuchRecord)));
+        let record = VenueRecord {
+            frames: 9,
+            ..VenueRecord::new("okx", 3)
+        };
+        writer.venue(0, &record);
+        writer.venue(2, &record);
+        assert_eq!(reader.venue(0).unwrap(), record);
+        assert_eq!(reader.error(0).unwrap(), ErrorRecord::zeroed());
+        let margin = writer.take_margin().unwrap();
+        assert!(writer.take_margin().is_none());
+        writer.venue(1, &record);
+        assert_eq!(
+            reader.venue(1).unwrap(),
+            VenueRecord::new("bybit", 2),
+            "given away"
+        );
+        let error = ErrorRecord {
+            count: 1,
+            text: bytes_of("full"),
+            ..ErrorRecord::zeroed()
+        };
+        std::thread::spawn(move || {
+            margin.error(64, &error);
+            margin.error(65, &error);
+            margin
+        })
+        .join()
+        .unwrap();
+        assert_eq!(reader.error(64).unwrap().texts()[2], "full");
+        assert!(matches!(reader.error(65), Err(ReadFault::NoSuchRecord)));
+        drop(writer);
+        assert!(matches!(reader.venue(0), Err(ReadFault::Gone)));
+        let many = vec![("okx", 3); MAX_VENUES + 1];
+        let answer = PageWriter::create_with(&path, &[("BTC", 1)], &many, "x");
+        assert!(matches!(answer, Err(PageError::Venues(17))), "{answer:?}");
     }
 
     #[test]
