@@ -6,10 +6,11 @@
 //!                                                   heatmap zones cards bias   read-only)
 //! ```
 //! Modules in flow order. Nouns: [`num`], [`time`], [`market`], [`event`], [`health`]. Mechanisms, which know bytes
-//! and memory and never markets: [`sync`], [`arena`], [`ring`], [`shm`], [`wire`], [`idle`], [`measure`]. The flow:
-//! [`venue`] turns bytes into events, [`feed`] is the pinned loop around it, [`book`], [`inventory`], [`heatmap`] and
-//! [`zone`] are the model of the market, [`signal`] and [`bias`] what it means, [`shard`] the one function that steps
-//! them all. Around it: [`tape`] and [`replay`], [`control`], [`sim`], [`config`], [`viewer`], [`run`], [`cli`].
+//! and memory and never markets: [`sync`], [`arena`], [`ring`], [`shm`], [`wire`], [`idle`], [`log`], [`measure`]. The
+//! flow: [`venue`] turns bytes into events, [`feed`] is the pinned loop around it, [`book`], [`inventory`],
+//! [`heatmap`] and [`zone`] are the model of the market, [`signal`] and [`bias`] what it means, [`shard`] the one
+//! function that steps them all. Around it: [`tape`] and [`replay`], [`control`], [`sim`], [`config`], [`viewer`],
+//! [`run`], [`cli`].
 //!
 //! What no module may do: read a clock, a socket or a file right of the decoder and left of the page; ask for memory
 //! after start on the hot path; use a float between decoder and viewer; publish as zero what is not known. The import
@@ -32,6 +33,7 @@ pub mod health;
 pub mod heatmap;
 pub mod idle;
 pub mod inventory;
+pub mod log;
 pub mod market;
 pub mod measure;
 pub mod num;

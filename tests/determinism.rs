@@ -13,6 +13,7 @@
 use isotherm::config::{Channel, Feed as FeedPlan, Plan};
 use isotherm::event::{Event, Kind};
 use isotherm::health::flag;
+use isotherm::log::{Form, Level, Log};
 use isotherm::market::{VenueId, lot_of};
 use isotherm::replay::{self, Outcome, Speed};
 use isotherm::run::{self, Ended};
@@ -326,7 +327,14 @@ fn live(
         feed(String::new(), &[Channel::Tickers, Channel::Liquidations]),
     ];
     let shard = Shard::new(&run::setup(&plan).unwrap()).unwrap();
-    let live = run::start(&plan, shard, clock, SPEED, |line| eprintln!("live: {line}")).unwrap();
+    let live = run::start(
+        &plan,
+        shard,
+        clock,
+        SPEED,
+        Log::new(Level::Debug, Form::Text),
+    )
+    .unwrap();
     let page = PageReader::open(&live.page).unwrap();
     let begun = Instant::now();
     while !enough(&page, begun.elapsed()) {

@@ -15,6 +15,7 @@ use isotherm::event::{Body, Event};
 use isotherm::feed::taped::Taped;
 use isotherm::feed::{Feed, Ready, Script, Wish, count};
 use isotherm::idle::Strategy;
+use isotherm::log::{Form, Level, Log};
 use isotherm::market::VenueId;
 use isotherm::ring::{Consumer, byte_channel, channel};
 use isotherm::run::{self, RunError};
@@ -440,7 +441,13 @@ fn plan(name: &str) -> (Plan, PathBuf) {
 
 fn start(plan: &Plan) -> Result<run::Live, RunError> {
     let shard = Shard::new(&run::setup(plan).unwrap()).unwrap();
-    run::start(plan, shard, WallClock, 1, |_| {})
+    run::start(
+        plan,
+        shard,
+        WallClock,
+        1,
+        Log::new(Level::Debug, Form::Text),
+    )
 }
 
 #[test]

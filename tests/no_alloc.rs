@@ -12,6 +12,7 @@
 
 use isotherm::config::{Channel, Feed as FeedPlan, Plan};
 use isotherm::event::{Body, Event, FIRST, Gap, Head, Kind, LAST, Stream};
+use isotherm::log::{Form, Level, Log};
 use isotherm::market::{SymbolId, VenueId};
 use isotherm::run::{self, Live};
 use isotherm::shard::{Setup, Shard};
@@ -419,7 +420,14 @@ fn start_live(dir: &std::path::Path, ws: &str, rest: &str, clock: Arming, speed:
         feed("", &[Channel::Tickers, Channel::Liquidations]),
     ];
     let shard = Shard::new(&run::setup(&plan).unwrap()).unwrap();
-    run::start(&plan, shard, clock, speed, |line| eprintln!("live: {line}")).unwrap()
+    run::start(
+        &plan,
+        shard,
+        clock,
+        speed,
+        Log::new(Level::Debug, Form::Text),
+    )
+    .unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use super::{stop_signal, stopped};
 use crate::config::{Channel, Feed, Plan};
+use crate::log::{Form, Level, Log};
 use crate::market::VenueId;
 use crate::run::warm::Warm;
 use crate::run::{self, Ended};
@@ -90,9 +91,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     )?;
     let clock = ScaledClock::start(origin, args.speed);
     plan.feeds = feeds(&server.ws_url(), &server.rest_url());
-    let live = run::start(&plan, shard, clock, args.speed, |line| {
-        eprintln!("isotherm: {line}")
-    })
+    let live = run::start(
+        &plan,
+        shard,
+        clock,
+        args.speed,
+        Log::new(Level::Warn, Form::Text),
+    )
     .context("cannot start the live engine")?;
     say!(
         "live: {} and {}, {}x real time, two connections; page {}",

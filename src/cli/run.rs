@@ -2,6 +2,7 @@
 
 use super::config::load;
 use super::{stop_signal, stopped};
+use crate::log::{Form, Level, Log};
 use crate::run;
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(&plan, shard, clock, 1, |line| eprintln!("isotherm: {line}"))
+    let live = run::start(&plan, shard, clock, 1, Log::new(Level::Info, Form::Text))
         .context("cannot start")?;
     let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {

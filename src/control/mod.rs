@@ -10,16 +10,23 @@
 
 mod budget;
 mod rest;
+mod told;
 
 pub use rest::{Poll, RestRing, polls, retry};
+pub use told::Seat;
 
 use crate::feed::{Handed, Ready, Wish};
+use crate::log::{Level, Log};
+use crate::shm::writer::Margin;
+use crate::sync::Tally;
 use crate::time::{Clock, Nanos, WallClock, mono_now};
 use crate::wire::socket::{Attempt, SocketFault, Target};
 use crate::wire::tls::Trust;
 use crossbeam::channel::{Receiver, Sender};
 use rest::Rest;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use told::Told;
 
 /// One leg of a feed as control sees it.
 #[derive(Debug)]
@@ -117,21 +124,40 @@ pub struct Control {
     pub venues: Vec<RestRing>,
     /// What feeds want.
     pub wishes: Receiver<Wish>,
+    /// One a venue, in the page's order.
+    pub seats: Vec<Seat>,
+    /// Where people are told.
+    pub log: Log,
+    /// The page's part that is written here.
+    pub margin: Option<Margin>,
+    /// What it counts.
+    pub tally: Arc<Tally<{ count::ALL }>>,
 }
 
-/// Runs until every wish channel is closed or `stop` says so. Messages for people go to `say`; `idle` is called once a
-/// turn for what else is slow.
-pub fn run(
-    control: Control,
-    clock: &impl Clock,
-    stop: &dyn Fn() -> bool,
-    idle: &mut dyn FnMut(&mut dyn FnMut(String)),
-    say: &mut dyn FnMut(String),
-) {
+/// Places of control's [`Tally`].
+pub mod count {
+    /// REST requests that failed or were refused.
+    pub const REST_REFUSED: usize = 0;
+    /// Answers that said we ask too much.
+    pub const RATE_LIMITED: usize = 1;
+    /// Steps of our wall clock or a venue's.
+    pub const CLOCK_STEPS: usize = 2;
+    /// 1 once our wall clock was stepped.
+    pub const STEPPED: usize = 3;
+    /// How many there are.
+    pub const ALL: usize = 4;
+}
+
+/// Runs until every wish channel is closed or `stop` says so.
+pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
     let Control {
         lines,
         venues,
         wishes,
+        seats,
+        mut log,
+        margin,
+        tally,
     } = control;
     let now = Instant::now();
     let mut rests: Vec<Rest> = venues
@@ -141,11 +167,8 @@ pub fn run(
             let first_legs = lines
                 .iter()
                 .filter(|line| line.venue == venue && line.leg == 0);
-            Rest::new(
-                ring,
-                first_legs.map(|line| line.handed.clone()).collect(),
-                now,
-            )
+            let feeds = first_legs.map(|line| line.handed.clone()).collect();
+            Rest::new(ring, feeds, now, Arc::clone(&tally))
         })
         .collect();
     let mut ways: Vec<Way> = lines
@@ -158,14 +181,14 @@ pub fn run(
             trying: None,
         })
         .collect();
-    let mut steps = Steps::new();
+    let (mut steps, mut told) = (Steps::new(), Told::new(seats, margin));
     while !stop() {
         // Feeds first: whatever REST does, one request a venue is all that a wish waits for.
         match wishes.recv_timeout(Duration::from_millis(20)) {
             Ok(wish) => {
-                hear(&mut ways, &mut rests, wish, say);
+                hear(&mut ways, &mut rests, wish, &mut log);
                 for wish in wishes.try_iter() {
-                    hear(&mut ways, &mut rests, wish, say);
+                    hear(&mut ways, &mut rests, wish, &mut log);
                 }
             }
             Err(crossbeam::channel::RecvTimeoutError::Timeout) => {}
@@ -173,26 +196,30 @@ pub fn run(
         }
         for way in &mut ways {
             if let Some(rest) = rests.get_mut(way.line.venue) {
-                way.turn(rest, say);
+                way.turn(rest, &mut log);
             }
         }
-        idle(say);
         for rest in &mut rests {
             if !stop() {
-                rest.turn(clock, say);
+                rest.turn(clock, &mut log);
             }
         }
+        tally.add(count::CLOCK_STEPS, told.turn(&mut log));
         if let Some(step) = steps.look(Instant::now()) {
-            say(format!(
-                "the wall clock stepped by {} ms; nothing here depends on it, stamps of new recordings do",
+            tally.add(count::CLOCK_STEPS, 1);
+            tally.set(count::STEPPED, 1);
+            let text = format!(
+                "the wall clock stepped by {} ms; nothing here depends on it, the names of new recordings do",
                 step.get() / 1_000_000
-            ));
+            );
+            log.say(Level::Warn, "clock_step", "this host", &text);
         }
     }
 }
 
 /// Notes what a feed wants, or says what it heard.
-fn hear(ways: &mut [Way], rests: &mut [Rest], wish: Wish, say: &mut dyn FnMut(String)) {
+fn hear(ways: &mut [Way], rests: &mut [Rest], wish: Wish, log: &mut Log) {
+    let feed_name = |feed: usize| format!("feed {feed}");
     match wish {
         Wish::Connection { feed, leg, .. } => {
             if let Some(way) = find(ways, feed, leg) {
@@ -211,25 +238,24 @@ fn hear(ways: &mut [Way], rests: &mut [Rest], wish: Wish, say: &mut dyn FnMut(St
             }
         }
         Wish::Refused { feed, said } => {
-            say(format!(
-                "feed {feed}: a subscription was refused: {}",
-                said.text()
-            ));
+            let text = format!("a subscription was refused: {}", said.text());
+            log.say(Level::Warn, "refused", &feed_name(feed), &text);
         }
         Wish::Down { feed, leg, reason } => {
-            say(format!(
-                "feed {feed} leg {}: connection down: {reason}",
-                leg_name(leg)
-            ));
+            let text = format!("leg {}: connection down: {reason}", leg_name(leg));
+            log.say(Level::Warn, "down", &feed_name(feed), &text);
         }
         Wish::Silent {
             feed,
             stream,
             symbol,
         } => {
-            say(format!(
-                "feed {feed}: {stream:?} of symbol {symbol} was subscribed to and stays silent"
-            ));
+            let asset = find(ways, feed, 0)
+                .and_then(|way| rests.get(way.line.venue))
+                .map_or("?", |rest| rest.asset(symbol));
+            let text =
+                format!("{stream:?} of {asset} was subscribed to, acknowledged, and stays silent");
+            log.say(Level::Warn, "silent", &feed_name(feed), &text);
         }
         // Its memory is released here.
         Wish::Spent(answer) => drop(answer),
@@ -255,11 +281,11 @@ impl Way {
     }
 
     /// Begins what is due, and hands over what is ready.
-    fn turn(&mut self, rest: &mut Rest, say: &mut dyn FnMut(String)) {
+    fn turn(&mut self, rest: &mut Rest, log: &mut Log) {
         if let Some(attempt) = self.trying.as_mut() {
             if let Some(outcome) = attempt.poll() {
                 self.trying = None;
-                self.settle(outcome, rest, say);
+                self.settle(outcome, rest, log);
             }
             return;
         }
@@ -279,7 +305,7 @@ impl Way {
         &mut self,
         outcome: Result<(crate::wire::socket::Stream, Vec<u8>), SocketFault>,
         rest: &mut Rest,
-        say: &mut dyn FnMut(String),
+        log: &mut Log,
     ) {
         let (feed, leg) = (self.line.feed, self.line.leg);
         match outcome {
@@ -307,10 +333,11 @@ impl Way {
                     self.due = Some(Instant::now() + wait);
                 }
                 let (venue, leg) = (rest.venue().name, leg_name(leg));
-                say(format!(
-                    "feed {feed} leg {leg} ({venue}): {}: {fault}; trying again in {wait:?}",
+                let text = format!(
+                    "{venue}, leg {leg}: {}: {fault}; trying again in {wait:?}",
                     self.line.target.url
-                ));
+                );
+                log.say(Level::Warn, "connect", &format!("feed {feed}"), &text);
             }
         }
     }
@@ -336,7 +363,7 @@ mod tests {
             leg: 1,
             venue: 0,
             target: Target::new("ws://localhost/"),
-            trust: Trust::default(),
+            trust: Trust::new(&[]).unwrap(),
             handed,
         };
         for _ in 0..1_000 {

@@ -6,14 +6,18 @@
 //! need first (a *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
 
 use super::budget::Budget;
+use super::count;
 use crate::event::{Event, Kind};
 use crate::feed::taped::{Piece, Taped};
 use crate::feed::{Answer, Handed};
+use crate::log::{Level, Log};
 use crate::ring::Producer;
+use crate::sync::Tally;
 use crate::time::{Clock, Nanos};
 use crate::venue::lane::Lane;
 use crate::venue::{Venue, What, instrument_name, texts};
 use crossbeam::channel::Sender;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The wait before a failed request is asked again; doubles to the second.
@@ -132,6 +136,7 @@ pub(super) struct Rest {
     /// Assets whose terms were heard, and whether people were told of the others.
     listed: Vec<bool>,
     told: bool,
+    tally: Arc<Tally<{ count::ALL }>>,
 }
 
 /// An answer and what it says of the budget.
@@ -143,7 +148,12 @@ struct Fetched {
 }
 
 impl Rest {
-    pub(super) fn new(mut ring: RestRing, feeds: Vec<Sender<Handed>>, now: Instant) -> Self {
+    pub(super) fn new(
+        mut ring: RestRing,
+        feeds: Vec<Sender<Handed>>,
+        now: Instant,
+        tally: Arc<Tally<{ count::ALL }>>,
+    ) -> Self {
         let mut polls = std::mem::take(&mut ring.polls);
         // What others need first is asked first.
         polls.sort_by_key(|poll| poll.what);
@@ -168,6 +178,7 @@ impl Rest {
             budget: Budget::new(ring.venue, ring.share, now),
             listed: vec![false; ring.assets.len()],
             told: false,
+            tally,
             http: config.build().into(),
             queue,
             images: Vec::new(),
@@ -180,6 +191,11 @@ impl Rest {
     /// The venue.
     pub(super) const fn venue(&self) -> &'static Venue {
         self.ring.venue
+    }
+
+    /// Name of a symbol by its place in the plan.
+    pub(super) fn asset(&self, symbol: usize) -> &str {
+        self.ring.assets.get(symbol).map_or("?", String::as_str)
     }
 
     /// True once connections may be made: their decoders have what they need.
@@ -211,7 +227,7 @@ impl Rest {
     }
 
     /// Asks one request, if one is due and admitted.
-    pub(super) fn turn(&mut self, clock: &impl Clock, say: &mut dyn FnMut(String)) {
+    pub(super) fn turn(&mut self, clock: &impl Clock, log: &mut Log) {
         let now = Instant::now();
         if self.ring.base.is_empty() {
             return;
@@ -219,7 +235,7 @@ impl Rest {
         if !self.images.is_empty() {
             if self.budget.admits(IMAGE_WEIGHT, now) {
                 let image = self.images.remove(0);
-                self.fetch_image(image, say);
+                self.fetch_image(image, log);
             }
             return;
         }
@@ -235,7 +251,7 @@ impl Rest {
             return;
         }
         let mut asked = self.queue.swap_remove(at);
-        match self.ask(&asked.poll, clock, say) {
+        match self.ask(&asked.poll, clock, log) {
             Ok(next) => {
                 asked.fails = 0;
                 let page = asked.page + 1;
@@ -252,7 +268,7 @@ impl Rest {
                         page,
                     });
                 } else if asked.poll.what == What::Instruments {
-                    self.missing(say);
+                    self.missing(log);
                 }
                 // Where a table's later pages begin is for its first one to say: they are not asked again themselves.
                 if asked.page > 0 || asked.poll.every.is_zero() {
@@ -266,16 +282,15 @@ impl Rest {
                 let wait = retry(asked.fails);
                 asked.due = Instant::now() + wait;
                 let (venue, request) = (self.ring.venue.name, &asked.poll.request);
-                say(format!(
-                    "{venue} rest: {request}: {fault}; trying again in {wait:?}"
-                ));
+                let text = format!("{request}: {fault}; trying again in {wait:?}");
+                log.say(Level::Warn, "rest", venue, &text);
             }
         }
         self.queue.push(asked);
     }
 
     /// Says which of the plan's symbols the venue does not list.
-    fn missing(&mut self, say: &mut dyn FnMut(String)) {
+    fn missing(&mut self, log: &mut Log) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
@@ -289,20 +304,24 @@ impl Rest {
             .collect();
         if !missing.is_empty() {
             let (venue, missing) = (self.ring.venue.name, missing.join(", "));
-            say(format!(
-                "{venue} lists no perpetual of {missing}: nothing is heard of it there until it does"
-            ));
+            let text = format!(
+                "lists no perpetual of {missing}: nothing is heard of it there until it does"
+            );
+            log.say(Level::Warn, "unlisted", venue, &text);
         }
     }
 
-    fn fetch_image(&mut self, image: Image, say: &mut dyn FnMut(String)) {
+    fn fetch_image(&mut self, image: Image, log: &mut Log) {
         let venue = self.ring.venue.name;
-        match self.fetch(&image.request, IMAGE_WEIGHT, say) {
+        match self.fetch(&image.request, IMAGE_WEIGHT, log) {
             // A feed that is gone, or whose channel is full, asks again.
             Ok(body) => {
                 let _ = image.to.try_send(answer(&image.request, &body));
             }
-            Err(fault) => say(format!("{venue} rest: {}: {fault}", image.request)),
+            Err(fault) => {
+                let text = format!("{}: {fault}", image.request);
+                log.say(Level::Warn, "image", venue, &text);
+            }
         }
     }
 
@@ -311,9 +330,9 @@ impl Rest {
         &mut self,
         poll: &Poll,
         clock: &impl Clock,
-        say: &mut dyn FnMut(String),
+        log: &mut Log,
     ) -> Result<Option<String>, String> {
-        let body = self.fetch(&poll.request, poll.weight, say)?;
+        let body = self.fetch(&poll.request, poll.weight, log)?;
         let recv: Nanos = clock.now();
         let request = poll.request.as_str();
         if self.ring.venue.primers.contains(&request) {
@@ -329,7 +348,8 @@ impl Rest {
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let whole = [request.as_bytes(), &body].concat();
         if !ring.taped.put(Piece::Rest, split, recv, &whole) {
-            say("tape: an answer did not fit its ring, the tape ends here".to_string());
+            let text = "an answer did not fit its ring, the tape ends here";
+            log.say(Level::Error, "tape", ring.venue.name, text);
         }
         let faults = ring.lane.counts.faults;
         let events = ring.lane.rest(recv, request, &body);
@@ -356,34 +376,33 @@ impl Rest {
             return Err(format!("the answer does not fit ({} bytes)", body.len()));
         }
         if spoiled > 0 {
-            let venue = ring.venue.name;
-            say(format!(
-                "{venue} rest: {request}: {spoiled} row(s) do not fit"
-            ));
+            let text = format!("{request}: {spoiled} row(s) do not fit");
+            log.say(Level::Warn, "rows", ring.venue.name, &text);
         }
         Ok((ring.venue.next_page)(request, &body))
     }
 
     /// The body of an answer that is one; budget and refusals are kept.
-    fn fetch(
-        &mut self,
-        request: &str,
-        weight: u32,
-        say: &mut dyn FnMut(String),
-    ) -> Result<Vec<u8>, String> {
+    fn fetch(&mut self, request: &str, weight: u32, log: &mut Log) -> Result<Vec<u8>, String> {
         let got = self.get(request);
         let now = Instant::now();
         let used = got.as_ref().ok().and_then(|got| got.used);
         self.budget.spend(weight, used, now);
+        let fine = got
+            .as_ref()
+            .is_ok_and(|got| matches!(got.status, 200..=299));
+        self.tally.add(count::REST_REFUSED, u64::from(!fine));
         let got = got?;
         match got.status {
             200..=299 => Ok(got.body),
             403 | 418 | 429 | 451 => {
                 let wait = self.budget.refused(got.status, got.retry_after, now);
-                let (venue, status) = (self.ring.venue.name, got.status);
-                say(format!(
-                    "{venue} rest: HTTP {status}: the venue refuses this address; nothing is asked for {wait:?}"
-                ));
+                self.tally.add(count::RATE_LIMITED, 1);
+                let status = got.status;
+                let text = format!(
+                    "HTTP {status}: the venue refuses this address; nothing is asked for {wait:?}"
+                );
+                log.say(Level::Error, "limit", self.ring.venue.name, &text);
                 Err(format!("HTTP {status}"))
             }
             status => {

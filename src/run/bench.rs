@@ -308,7 +308,7 @@ impl Track {
             }
         }
         let mut shard =
-            Shard::new(&Setup::new(symbols.clone(), VenueId::BYBIT)).map_err(RunError::from)?;
+            Shard::new(&Setup::new(symbols.clone(), &[VenueId::BYBIT])).map_err(RunError::from)?;
         let mut lane = Lane::new(VenueId::BYBIT, &symbols, 0)?;
         let begun = Nanos::SECOND;
         for number in 0..load.len() {
@@ -401,7 +401,7 @@ fn two_cores() -> Option<(CoreId, CoreId)> {
 /// A shard as it is after hours of the exchange.
 fn warmed(world: &mut World, symbols: &[String]) -> Result<Shard, BenchError> {
     let mut shard =
-        Shard::new(&Setup::new(symbols.to_vec(), VenueId::BYBIT)).map_err(RunError::from)?;
+        Shard::new(&Setup::new(symbols.to_vec(), &[VenueId::BYBIT])).map_err(RunError::from)?;
     let until = world.now().plus(Nanos::new(Nanos::HOUR.get() * WARM_HOURS));
     let mut warm = Warm::connect(world, &mut shard, symbols)?;
     warm.advance(world, &mut shard, until);
@@ -443,6 +443,8 @@ impl Run {
             page,
             journal: Taped::new(0, None),
             tallies: Vec::new(),
+            seats: Vec::new(),
+            slow: Arc::default(),
             clock,
             speed: 1,
             idle: Strategy::Spin,

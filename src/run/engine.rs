@@ -4,6 +4,7 @@
 //! that decides *what* is stepped goes on the journal; everything read from a clock here decides only *when*, and
 //! stays out of the state. After start: no allocation, no lock, no system call but the idle strategy's.
 
+use crate::control::count as slow;
 use crate::event::Event;
 use crate::feed::count;
 use crate::feed::taped::{Piece, Taped};
@@ -41,6 +42,10 @@ pub struct Engine<C: Clock> {
     pub journal: Taped,
     /// What the feeds count.
     pub tallies: Vec<Arc<Tally<{ count::ALL }>>>,
+    /// The venue's place of each feed.
+    pub seats: Vec<usize>,
+    /// What control counts.
+    pub slow: Arc<Tally<{ slow::ALL }>>,
     /// Tells the time that feeds stamp with.
     pub clock: C,
     /// How many times as fast as real time that clock runs.
@@ -239,9 +244,19 @@ impl<C: Clock> Engine<C> {
             (counter::RECONNECTS, count::RECONNECTS),
             (counter::RING_FULL, count::RING_FULL),
             (counter::TAPE_FULL, count::TAPE_FULL),
+            (counter::DUPLICATES, count::DUPLICATES),
+            (counter::IMAGE_REQUESTS, count::IMAGES),
+            (counter::LEG_SWITCHES, count::SWITCHES),
         ] {
             let value = sum(place);
             self.page.counter(id, value);
+        }
+        for (id, place) in [
+            (counter::REST_REFUSED, slow::REST_REFUSED),
+            (counter::RATE_LIMITED, slow::RATE_LIMITED),
+            (counter::CLOCK_STEPS, slow::CLOCK_STEPS),
+        ] {
+            self.page.counter(id, self.slow.get(place));
         }
         let tally = self.shard.tally();
         for (id, value) in [
@@ -265,7 +280,10 @@ impl<C: Clock> Engine<C> {
                     .counter(id, pulse.latency.value_at_quantile(quantile));
             }
         }
-        self.page.venues_up(u32::from(up > 0));
+        let feeds = self.tallies.iter().zip(&self.seats);
+        let there = feeds.filter(|(tally, _)| tally.get(count::UP) > 0);
+        let bits = there.fold(0u32, |bits, (_, seat)| bits | 1 << (seat & 31));
+        self.page.venues_up(bits.count_ones());
         let health = match up {
             0 => status::STALE,
             n if n < self.tallies.len() as u64 => status::DEGRADED,
@@ -276,6 +294,10 @@ impl<C: Clock> Engine<C> {
         } else {
             status::WARMING
         };
-        self.page.status(warm | health);
+        let stepped = match self.slow.get(slow::STEPPED) {
+            0 => 0,
+            _ => status::CLOCK_STEP,
+        };
+        self.page.status(warm | health | stepped);
     }
 }

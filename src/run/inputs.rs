@@ -87,6 +87,7 @@ pub(super) fn lines(
     plan: &Plan,
     number: usize,
     handed: &Sender<Handed>,
+    trust: &Trust,
 ) -> Result<Vec<Line>, RunError> {
     let Some(feed) = plan.feeds.get(number) else {
         return Ok(Vec::new());
@@ -97,7 +98,7 @@ pub(super) fn lines(
         leg,
         venue: place.unwrap_or_default(),
         target: Target::new(feed.url.clone()),
-        trust: Trust::default(),
+        trust: trust.clone(),
         handed: handed.clone(),
     };
     Ok(vec![line(0), line(1)])

@@ -11,10 +11,11 @@ pub mod taping;
 pub mod warm;
 
 use crate::config::{Feed as FeedPlan, Plan};
-use crate::control::{self, Control};
+use crate::control::{self, Control, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
 use crate::feed::taped::Taped;
+use crate::log::Log;
 use crate::market::VenueId;
 use crate::ring::{ByteConsumer, ByteProducer, byte_channel, channel};
 use crate::shard::{Setup, Shard, ShardError};
@@ -26,6 +27,7 @@ use crate::tape::{self, End, Header, RingPlan, RunPlan};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
 use crate::venue::{self, VenueError};
+use crate::wire::tls::{Trust, TrustFault};
 use engine::{Engine, Finished};
 use std::fs::File;
 use std::io::BufWriter;
@@ -55,6 +57,9 @@ pub enum RunError {
     /// A venue or symbol that is not known.
     #[error(transparent)]
     Venue(#[from] VenueError),
+    /// Certificates to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustFault),
     /// Nothing to listen to.
     #[error("the plan has no [[feed]]")]
     NoFeed,
@@ -151,7 +156,7 @@ impl Tapes {
     }
 }
 
-/// Starts an instance of `plan` around `shard` (fresh, or warmed). `say` hears what people should know.
+/// Starts an instance of `plan` around `shard` (fresh, or warmed). `log` hears what people should know.
 ///
 /// # Errors
 /// See [`RunError`]; nothing keeps running, and no tape is left behind.
@@ -160,10 +165,10 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     shard: Shard,
     clock: C,
     speed: u32,
-    say: impl FnMut(String) + Send + 'static,
+    log: Log,
 ) -> Result<Live, RunError> {
     let mut begun = Begun::default();
-    match wire(plan, shard, clock, speed, say, &mut begun) {
+    match wire(plan, shard, clock, speed, log, &mut begun) {
         Ok(shard) => Ok(Live {
             shard,
             inputs: begun.inputs,
@@ -208,7 +213,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     shard: Shard,
     clock: C,
     speed: u32,
-    say: impl FnMut(String) + Send + 'static,
+    log: Log,
     begun: &mut Begun,
 ) -> Result<JoinHandle<Finished>, RunError> {
     let symbols = &plan.engine.symbols;
@@ -216,14 +221,20 @@ fn wire<C: Clock + Copy + Send + 'static>(
         .iter()
         .map(|s| (s.as_str(), crate::market::lot_of(s)))
         .collect();
-    let mut page = PageWriter::create_with_lots(&plan.engine.page, &lots, BUILD)?;
+    let venues = inputs::venues(plan);
+    let rows = venues
+        .iter()
+        .map(|id| inputs::row(*id))
+        .collect::<Result<Vec<_>, _>>()?;
+    let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
+    let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
     let writer = tape_writer(plan, clock, begun)?;
     let mut tapes = Tapes {
         rings: Vec::new(),
         on: writer.is_some(),
     };
-    let venues = inputs::venues(plan);
+    let trust = Trust::new(&[])?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
     let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
     for (number, feed) in plan.feeds.iter().enumerate() {
@@ -252,7 +263,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .push(spawn(&format!("feed-{number}"), core, move || {
                 thread.run()
             })?);
-        lines.extend(inputs::lines(plan, number, &handed)?);
+        lines.extend(inputs::lines(plan, number, &handed, &trust)?);
         rings.push(from_feed);
         tallies.push(tally);
     }
@@ -266,23 +277,40 @@ fn wire<C: Clock + Copy + Send + 'static>(
         begun.flags.holes.push(taped.hole());
         asked.push(inputs::rest_ring(plan, *venue, number, to_shard, taped)?);
     }
+    let seats = rows.iter().map(|row| {
+        let feeds = plan.feeds.iter().zip(&tallies);
+        let own = feeds.filter(|(feed, _)| feed.venue == row.id);
+        Seat {
+            venue: row,
+            tallies: own.map(|(_, tally)| Arc::clone(tally)).collect(),
+        }
+    });
+    let slow = Arc::new(Tally::default());
     let control = Control {
         lines,
         venues: asked,
         wishes,
+        seats: seats.collect(),
+        log,
+        margin: page.take_margin(),
+        tally: Arc::clone(&slow),
     };
-    begun.inputs.push(control_thread(
-        control,
-        clock,
-        Arc::clone(&begun.flags.stop_inputs),
-        say,
-    )?);
+    let stop = Arc::clone(&begun.flags.stop_inputs);
+    begun.inputs.push(spawn("control", None, move || {
+        control::run(control, &clock, &|| stop.is_up());
+    })?);
     let engine = Engine {
         shard,
         rings,
         page,
         journal: tapes.ring(u8::MAX.into(), JOURNAL_RING),
+        seats: plan
+            .feeds
+            .iter()
+            .filter_map(|feed| venues.iter().position(|id| *id == feed.venue))
+            .collect(),
         tallies,
+        slow,
         clock,
         speed,
         idle: plan.engine.idle,
@@ -408,15 +436,4 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
             model: plan.model.texts(),
         },
     }
-}
-
-fn control_thread<C: Clock + Send + 'static>(
-    control: Control,
-    clock: C,
-    stop: Arc<Flag>,
-    mut say: impl FnMut(String) + Send + 'static,
-) -> Result<JoinHandle<()>, RunError> {
-    spawn("control", None, move || {
-        control::run(control, &clock, &|| stop.is_up(), &mut |_| {}, &mut say);
-    })
 }

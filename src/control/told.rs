@@ -1,0 +1,169 @@
+//! Told: what control knows of venues and faults, as the page shows it.
+//!
+//! Twice a second the counts of the feeds are summed up by venue and written to the page's margin, with the clocks'
+//! offset and the age of every channel; the distinct error log goes there whenever it changed. A venue's clock that
+//! jumps is noticed here: the least delay of its messages is compared with the last one.
+
+use crate::feed::count;
+use crate::log::{Level, Log};
+use crate::shm::record::{CHANNELS, VenueRecord};
+use crate::shm::writer::Margin;
+use crate::sync::Tally;
+use crate::venue::Venue;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_millis(500);
+/// A venue's clock that moved by more than this between looks was stepped, nanoseconds.
+const STEP: i64 = 500_000_000;
+/// The way here is no longer than this, as half of the fastest message's: what the offset may be wrong by, nanoseconds.
+const WAY: i64 = 50_000_000;
+
+/// The feeds of one venue.
+#[derive(Debug)]
+pub struct Seat {
+    /// The venue.
+    pub venue: &'static Venue,
+    /// What its feeds count.
+    pub tallies: Vec<Arc<Tally<{ count::ALL }>>>,
+}
+
+/// Keeps the page's margin.
+#[derive(Debug)]
+pub(super) struct Told {
+    seats: Vec<Seat>,
+    /// The least delay at the last look, by seat; `i64::MAX` = not known.
+    delays: Vec<i64>,
+    margin: Option<Margin>,
+    looked: Instant,
+}
+
+impl Told {
+    pub(super) fn new(seats: Vec<Seat>, margin: Option<Margin>) -> Self {
+        Self {
+            delays: vec![i64::MAX; seats.len()],
+            seats,
+            margin,
+            looked: Instant::now(),
+        }
+    }
+
+    /// Writes what is due; true when a venue's clock was seen to step.
+    pub(super) fn turn(&mut self, log: &mut Log) -> u64 {
+        if self.looked.elapsed() < EVERY {
+            return 0;
+        }
+        self.looked = Instant::now();
+        let mut steps = 0;
+        for (slot, seat) in self.seats.iter().enumerate() {
+            let record = seat.record();
+            if let Some(margin) = &self.margin {
+                margin.venue(slot, &record);
+            }
+            let (before, delay) = (self.delays[slot], seat.delay());
+            self.delays[slot] = delay;
+            if before != i64::MAX && delay != i64::MAX && (delay - before).abs() > STEP {
+                steps += 1;
+                let text = format!(
+                    "its clock moved by {} ms against ours",
+                    (before - delay) / 1_000_000
+                );
+                log.say(Level::Warn, "clock_step", seat.venue.name, &text);
+            }
+        }
+        if let Some(margin) = &self.margin {
+            log.changed(|place, record| margin.error(place, record));
+        }
+        steps
+    }
+}
+
+impl Seat {
+    fn sum(&self, place: usize) -> u64 {
+        self.tallies.iter().map(|tally| tally.get(place)).sum()
+    }
+
+    /// The least delay of its feeds, nanoseconds; `i64::MAX` = not known.
+    fn delay(&self) -> i64 {
+        let delays = self
+            .tallies
+            .iter()
+            .filter(|tally| tally.get(count::FRAMES) > 0);
+        let delays = delays.map(|tally| tally.get(count::DELAY) as i64);
+        delays.min().unwrap_or(i64::MAX)
+    }
+
+    fn record(&self) -> VenueRecord {
+        let feeds = self.tallies.len() as u32;
+        let up = self.sum(count::UP) as u32;
+        let mut record = VenueRecord {
+            up: u32::from(up == feeds),
+            feeds_up: up,
+            feeds,
+            frames: self.sum(count::FRAMES),
+            faults: self.sum(count::FAULTS),
+            gaps: self.sum(count::GAPS),
+            reconnects: self.sum(count::RECONNECTS),
+            duplicates: self.sum(count::DUPLICATES),
+            ..VenueRecord::new(self.venue.name, self.venue.id.0)
+        };
+        for (at, heard) in record
+            .heard_mono_ns
+            .iter_mut()
+            .enumerate()
+            .take(CHANNELS.len())
+        {
+            let newest = self
+                .tallies
+                .iter()
+                .map(|tally| tally.get(count::HEARD + at));
+            *heard = newest.max().unwrap_or(0) as i64;
+        }
+        let delay = self.delay();
+        if delay != i64::MAX {
+            // Its clock less ours: the shortest way here makes it look late by that much.
+            record.offset_ns = delay.saturating_neg();
+            record.offset_error_ns = WAY;
+        }
+        record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Form;
+    use crate::time::Nanos;
+
+    #[test]
+    fn a_venue_s_record_sums_its_feeds_and_a_step_is_said() {
+        let tally = || Arc::new(Tally::<{ count::ALL }>::default());
+        let (one, two) = (tally(), tally());
+        for (tally, delay) in [(&one, 3_000_000i64), (&two, 2_000_000)] {
+            tally.set(count::FRAMES, 5);
+            tally.set(count::UP, 1);
+            tally.set(count::DELAY, delay as u64);
+        }
+        two.set(count::HEARD + 1, 77);
+        let venue = crate::venue::by_name("bybit").unwrap();
+        let seat = Seat {
+            venue,
+            tallies: vec![one.clone(), two],
+        };
+        let record = seat.record();
+        assert_eq!((record.frames, record.feeds_up, record.up), (10, 2, 1));
+        assert_eq!(record.offset_ns, -2_000_000);
+        assert_eq!(record.heard_mono_ns, [0, 77, 0, 0]);
+        let mut told = Told::new(vec![seat], None);
+        let mut log = Log::to(Level::Error, Form::Text, Box::new(std::io::sink()), || {
+            Nanos::ZERO
+        });
+        let past = || Instant::now().checked_sub(EVERY * 2).unwrap();
+        told.looked = past();
+        assert_eq!(told.turn(&mut log), 0);
+        one.set(count::DELAY, (-2_000_000_000i64) as u64);
+        told.looked = past();
+        assert_eq!(told.turn(&mut log), 1);
+    }
+}
