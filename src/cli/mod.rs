@@ -26,6 +26,7 @@ mod demo;
 mod replay;
 mod run;
 mod sim;
+mod venues;
 
 use crate::sync::SignalFlag;
 use clap::{Parser, Subcommand};
@@ -67,6 +68,8 @@ enum Command {
     Cat(cat::Args),
     /// Measure this machine: hops, frame to reader, saturation
     Bench(bench::Args),
+    /// Print what each venue provides, and on what that was checked
+    Venues(venues::Args),
     /// Check, show or write plans
     Config(config::Args),
 }
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Venues(args) => venues::run(&args),
         Command::Config(args) => config::run(&args),
     };
     match done {
