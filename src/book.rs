@@ -1,8 +1,14 @@
 //! Book: the resting levels of one instrument at one venue, bounded, with a word about how far to trust it.
 //!
 //! Each side is one array sorted from the worst price to the best, so the end is the touch: most updates land near
-//! the touch and move little. Quantities are absolute; 0 removes. A full side drops its worst level (counted): levels
-//! deeper than `DEPTH` are not known, which is not the same as empty.
+//! the touch and move little. Quantities are absolute; 0 removes.
+//!
+//! A side is known down to its *horizon*: the worst price behind which something may rest that nobody has told us. It
+//! appears when a full side sheds its worst levels (counted), and with a *cut* image, one of a venue whose changes
+//! speak of the whole book while the image holds only its best part. What lies behind a horizon is not kept, because
+//! nothing could be said of it: between two such levels there may be a third. So every reading is of known levels,
+//! and inside the horizon the book equals the venue's, level by level. A horizon only comes nearer until the next
+//! image; when the touch has gone behind it, that side answers nothing, and the book is *shallow* long before.
 //!
 //! A book is *trusted* after a whole snapshot and until a gap or a disconnect; then it keeps no levels and ignores
 //! updates until the next snapshot, so nobody reads a half-true side. A *crossed* book goes on being kept, because the
@@ -13,8 +19,12 @@ use crate::market::Side;
 use crate::num::{Px, Qty, Round, Usd};
 use bytemuck::{Pod, Zeroable};
 
-/// Levels kept a side. Bybit's `orderbook.200` never exceeds 200.
-pub const DEPTH: usize = 256;
+/// Levels kept a side: the largest image a venue gives (1,000), and room for what comes before the next shedding.
+pub const DEPTH: usize = 1_024;
+/// Levels that a full side sheds at once: one move of the array pays for as many insertions.
+const SHED: usize = 64;
+/// A side with a horizon and fewer known levels than this is shallow.
+const SHALLOW: usize = 16;
 
 /// A resting level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -30,6 +40,8 @@ pub struct Rung {
 #[repr(C)]
 struct Half {
     used: u64,
+    /// Worst price that is answered for; 0 = all there is.
+    horizon: Px,
     rungs: [Rung; DEPTH],
 }
 
@@ -39,6 +51,8 @@ struct Half {
 pub struct Book {
     sides: [Half; 2],
     state: u64,
+    /// 1 when the venue's images are cut and its changes are not: set once, when the book is made.
+    pub cut: u64,
     /// Levels that fell off a full side.
     pub dropped: u64,
     /// Times the book was found crossed.
@@ -58,9 +72,8 @@ impl Half {
         (self.used as usize).min(DEPTH)
     }
 
-    /// Sets one level; returns true when a level fell off the far end.
-    fn set(&mut self, side: Side, price: Px, qty: Qty) -> bool {
-        let used = self.len();
+    /// Sets one level; answers how many fell off the far end. A level behind the horizon is nothing.
+    fn set(&mut self, side: Side, price: Px, qty: Qty) -> u64 {
         // Worst first: bids ascend, asks descend. Complements turn the order round, so that the search asks nothing
         // about the side eight times over.
         let turn = match side {
@@ -68,6 +81,10 @@ impl Half {
             Side::Sell => -1,
         };
         let key = price.get() ^ turn;
+        if self.horizon.get() > 0 && key < self.horizon.get() ^ turn {
+            return 0;
+        }
+        let used = self.len();
         let at = self.rungs[..used].partition_point(|rung| (rung.price.get() ^ turn) < key);
         let found = at < used && self.rungs[at].price == price;
         if qty.get() <= 0 {
@@ -76,25 +93,29 @@ impl Half {
                 self.rungs[used - 1] = Rung::zeroed();
                 self.used = used as u64 - 1;
             }
-            return false;
+            return 0;
         }
         let rung = Rung { price, qty };
         if found {
             self.rungs[at] = rung;
-            return false;
+            return 0;
         }
         if used < DEPTH {
             self.rungs.copy_within(at..used, at + 1);
             self.rungs[at] = rung;
             self.used = used as u64 + 1;
-            return false;
+            return 0;
         }
-        // LIMIT: the worst level makes room (or is the new one itself); counted in `dropped`.
-        if at > 0 {
-            self.rungs.copy_within(1..at, 0);
-            self.rungs[at - 1] = rung;
+        // LIMIT: the worst levels make room; counted in `dropped`.
+        self.rungs.copy_within(SHED.., 0);
+        self.rungs[DEPTH - SHED..].fill(Rung::zeroed());
+        self.used = (DEPTH - SHED) as u64;
+        self.horizon = self.rungs[0].price;
+        if at < SHED {
+            return SHED as u64 + 1; // The new one is among the worst itself.
         }
-        true
+        self.set(side, price, qty);
+        SHED as u64
     }
 }
 
@@ -110,8 +131,7 @@ impl Book {
             return;
         }
         if level.price.get() > 0 {
-            let fell = self.sides[level.side as usize].set(level.side, level.price, level.qty);
-            self.dropped += u64::from(fell);
+            self.dropped += self.sides[level.side as usize].set(level.side, level.price, level.qty);
         }
         self.update = level.update;
         if bits & LAST != 0 {
@@ -121,6 +141,14 @@ impl Book {
 
     /// After LAST: a snapshot becomes trusted, a crossed book stops being so.
     fn settle(&mut self) {
+        if self.state == LOADING && self.cut != 0 {
+            for half in &mut self.sides {
+                // A side that is empty in the image is empty: a cut image is cut at its far end.
+                if half.used > 0 {
+                    half.horizon = half.rungs[0].price;
+                }
+            }
+        }
         if let (Some(bid), Some(ask)) = (self.touch(Side::Buy), self.touch(Side::Sell))
             && bid.price >= ask.price
         {
@@ -142,6 +170,7 @@ impl Book {
             let used = half.len();
             half.rungs[..used].fill(Rung::zeroed());
             half.used = 0;
+            half.horizon = Px::ZERO;
         }
     }
 
@@ -149,6 +178,14 @@ impl Book {
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.state == TRUSTED
+    }
+
+    /// True when the levels can be believed, and on a side few of them are known: the next image should come soon.
+    /// A small market whose whole book is known is not shallow.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        let short = |half: &Half| half.horizon.get() > 0 && half.len() < SHALLOW;
+        self.is_trusted() && self.sides.iter().any(short)
     }
 
     fn touch(&self, side: Side) -> Option<Rung> {
@@ -186,7 +223,8 @@ impl Book {
         half.rungs[..used].iter().rev()
     }
 
-    /// Notional resting on a side within `bps` basis points of the mid; 0 when there is no book.
+    /// Notional resting on a side within `bps` basis points of the mid, as far as the side is known
+    /// ([`Book::reach_centi_bps`]); 0 when there is no book.
     #[must_use]
     pub fn depth(&self, side: Side, bps: i64) -> Usd {
         let Some(mid2) = self.mid2() else {
@@ -273,23 +311,61 @@ mod tests {
     }
 
     #[test]
-    fn a_full_side_drops_its_worst() {
+    fn a_full_side_sheds_its_worst_and_does_not_answer_for_them_again() {
         let mut book = empty();
-        for i in 0..DEPTH as i64 + 10 {
+        let asks = DEPTH as i64 + 10;
+        for i in 0..asks {
             let bits = SNAPSHOT | if i == 0 { FIRST } else { 0 };
             book.apply(&level(Side::Sell, 10_000 - i, 1, 1), bits);
         }
         book.apply(&level(Side::Buy, 1, 1, 1), SNAPSHOT | LAST);
-        assert_eq!(book.dropped, 10);
-        assert_eq!(book.rungs(Side::Sell).count(), DEPTH);
-        assert_eq!(
-            book.best(Side::Sell).unwrap().price,
-            Px::new(10_000 - DEPTH as i64 - 9)
-        );
-        assert_eq!(
-            book.rungs(Side::Sell).last().unwrap().price,
-            Px::new(10_000 - 10)
-        );
+        let kept = DEPTH - SHED + 10;
+        assert_eq!(book.dropped, SHED as u64);
+        assert_eq!(book.rungs(Side::Sell).count(), kept);
+        let prices: Vec<_> = book.rungs(Side::Sell).map(|r| r.price.get()).collect();
+        assert_eq!(prices[0], 10_001 - asks);
+        assert_eq!(prices[kept - 1], 10_000 - SHED as i64);
+        // Room again, but what comes behind the horizon is not known to be next.
+        for price in &prices[..20] {
+            book.apply(&level(Side::Sell, *price, 0, 2), FIRST | LAST);
+        }
+        book.apply(&level(Side::Sell, 10_000, 5, 3), FIRST | LAST);
+        assert_eq!(book.rungs(Side::Sell).count(), kept - 20);
+        assert!(!book.is_shallow());
+    }
+
+    #[test]
+    fn a_side_whose_touch_nears_its_horizon_is_shallow_and_then_silent() {
+        let mut book = empty();
+        book.cut = 1;
+        for i in 0..40 {
+            let bits = SNAPSHOT | if i == 0 { FIRST } else { 0 };
+            book.apply(&level(Side::Buy, 1_000 - i, 1, 1), bits);
+            book.apply(&level(Side::Sell, 1_001 + i, 1, 1), SNAPSHOT);
+        }
+        book.apply(&level(Side::Sell, 1_041, 1, 1), SNAPSHOT | LAST);
+        assert!(book.is_trusted() && !book.is_shallow());
+        // Price falls: bids are eaten, and those that the changes speak of below 961 have unknown neighbours.
+        for i in 0..30 {
+            book.apply(&level(Side::Buy, 1_000 - i, 0, 2), FIRST | LAST);
+            book.apply(&level(Side::Buy, 900 - i, 1, 2), FIRST | LAST);
+        }
+        assert!(book.is_shallow());
+        assert_eq!(book.best(Side::Buy).unwrap().price, Px::new(970));
+        assert_eq!(book.rungs(Side::Buy).count(), 10);
+        for i in 30..40 {
+            book.apply(&level(Side::Buy, 1_000 - i, 0, 3), FIRST | LAST);
+        }
+        assert_eq!((book.best(Side::Buy), book.bbo()), (None, None));
+        assert!(book.is_shallow() && book.is_trusted());
+        // The next image heals it; a whole small book is not shallow.
+        book.apply(&level(Side::Buy, 900, 1, 4), FIRST | SNAPSHOT);
+        book.apply(&level(Side::Sell, 901, 1, 4), SNAPSHOT | LAST);
+        assert!(book.is_shallow());
+        book.cut = 0;
+        book.apply(&level(Side::Buy, 900, 1, 5), FIRST | SNAPSHOT);
+        book.apply(&level(Side::Sell, 901, 1, 5), SNAPSHOT | LAST);
+        assert!(!book.is_shallow());
     }
 
     proptest! {
@@ -314,6 +390,41 @@ mod tests {
             let asks: Vec<_> = book.rungs(Side::Sell).map(|r| (r.price.get(), r.qty.get())).collect();
             prop_assert_eq!(bids, twin[0].iter().rev().map(|(p, q)| (*p, *q)).collect::<Vec<_>>());
             prop_assert_eq!(asks, twin[1].iter().map(|(p, q)| (*p, *q)).collect::<Vec<_>>());
+        }
+
+        /// The twin never forgets. The image is the best `depth` levels of its book, the changes speak of all of it.
+        #[test]
+        fn inside_the_horizon_a_cut_book_equals_the_whole_one(
+            depth in 1usize..400,
+            changes in prop::collection::vec((any::<bool>(), 0i64..3_000, 0i64..4), 1..5_000),
+        ) {
+            let mut book = empty();
+            book.cut = 1;
+            let whole = |from: i64| (0..400i64).map(move |i| (from + i * 7, 1)).collect();
+            let mut twin: [BTreeMap<i64, i64>; 2] = [whole(10_000), whole(20_000)];
+            let image: Vec<_> = (twin[0].keys().rev().take(depth).map(|p| (Side::Buy, *p)))
+                .chain(twin[1].keys().take(depth).map(|p| (Side::Sell, *p)))
+                .collect();
+            for (i, (side, price)) in image.iter().enumerate() {
+                let first = if i == 0 { FIRST } else { 0 };
+                let last = if i + 1 == image.len() { LAST } else { 0 };
+                book.apply(&level(*side, *price, 1, 0), SNAPSHOT | first | last);
+            }
+            for (buy, offset, qty) in changes {
+                let (side, price) =
+                    if buy { (Side::Buy, 10_000 + offset) } else { (Side::Sell, 20_000 + offset) };
+                book.apply(&level(side, price, qty, 1), FIRST | LAST);
+                let half = &mut twin[side as usize];
+                if qty == 0 { half.remove(&price); } else { half.insert(price, qty); }
+            }
+            let (bids, asks) = (book.sides[0].horizon.get(), book.sides[1].horizon.get());
+            prop_assert!(bids > 0 && asks > 0);
+            let known: Vec<_> = book.rungs(Side::Buy).map(|r| (r.price.get(), r.qty.get())).collect();
+            let want: Vec<_> = twin[0].range(bids..).rev().map(|(p, q)| (*p, *q)).collect();
+            prop_assert_eq!(known, want);
+            let known: Vec<_> = book.rungs(Side::Sell).map(|r| (r.price.get(), r.qty.get())).collect();
+            let want: Vec<_> = twin[1].range(..=asks).map(|(p, q)| (*p, *q)).collect();
+            prop_assert_eq!(known, want);
         }
     }
 }
