@@ -22,6 +22,8 @@ pub const FIRST: u8 = 1;
 pub const LAST: u8 = 2;
 /// Part of a full image: what is not in it is gone.
 pub const SNAPSHOT: u8 = 4;
+/// The event speaks of the past: it happened at `exch` (bars, interest and funding history).
+pub const HISTORY: u8 = 8;
 /// Both FIRST and LAST: a frame of one event.
 pub const ALONE: u8 = FIRST | LAST;
 
@@ -35,7 +37,7 @@ pub struct Event {
     pub exch: Nanos,
     words: [i64; 5],
     kind: u8,
-    /// FIRST, LAST, SNAPSHOT.
+    /// FIRST, LAST, SNAPSHOT, HISTORY.
     pub bits: u8,
     /// Where it comes from.
     pub venue: VenueId,

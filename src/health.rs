@@ -93,9 +93,17 @@ pub mod flag {
     pub const DISCONNECTED: u32 = 1 << 12;
     /// A number left its range and was clipped.
     pub const SATURATED: u32 = 1 << 13;
+    /// The reference venue has halted the contract.
+    pub const HALTED: u32 = 1 << 14;
+    /// The reference venue has delisted the contract, and no other venue stands in.
+    pub const DELISTED: u32 = 1 << 15;
+    /// A venue in the map is in maintenance: its open interest is zero, absurd or frozen, or it has halted.
+    pub const MAINTENANCE: u32 = 1 << 16;
+    /// The book is known only part of the way: its horizon is near.
+    pub const SHALLOW: u32 = 1 << 17;
 
     /// Name of each bit, from bit 0.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 18] = [
         "WARMING",
         "BOOK_UNTRUSTED",
         "GAP",
@@ -110,6 +118,10 @@ pub mod flag {
         "EXHAUSTED",
         "DISCONNECTED",
         "SATURATED",
+        "HALTED",
+        "DELISTED",
+        "MAINTENANCE",
+        "SHALLOW",
     ];
 
     /// The names of the bits that are set.
