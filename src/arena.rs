@@ -72,6 +72,12 @@ impl Arena {
     pub fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.lines)
     }
+
+    /// The whole block, to fill from a checkpoint.
+    #[must_use]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.lines)
+    }
 }
 
 /// A list with room for `N`, in place.

@@ -417,6 +417,14 @@ impl Inventory {
         self.seed(now, interest, &[], params);
     }
 
+    /// Forgets everything, mark and θ too: what was known of a contract that is no more. The counters
+    /// stay.
+    pub fn clear(&mut self) {
+        let (merged, unclosed) = (self.merged, self.unclosed);
+        bytemuck::bytes_of_mut(self).fill(0);
+        (self.merged, self.unclosed) = (merged, unclosed);
+    }
+
     /// Keeps a liquidation print for the calibration. It moves no mass: the mark does.
     pub fn liquidation(
         &mut self,

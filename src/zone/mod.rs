@@ -296,6 +296,15 @@ impl Zones {
         self.mark(now, heat.mark);
     }
 
+    /// Forgets every zone; ids go on where they were.
+    pub fn clear(&mut self) {
+        for side in 0..2 {
+            self.hot[side].clear();
+            self.cold[side].clear();
+        }
+        self.changes.clear();
+    }
+
     /// The life cycle at a mark: cheap, for every change of the mark and every heartbeat. Price 0 is no mark.
     pub fn mark(&mut self, now: Nanos, mark: Px) {
         if mark.get() <= 0 {

@@ -11,6 +11,7 @@
 //! "twice the mid" so that half steps are exact. A second is the first base step at or after a whole second.
 
 mod read;
+mod recall;
 mod roll;
 
 use super::view::{INPUTS, input};
@@ -88,6 +89,8 @@ pub struct Streams {
     pub sigmas: [i64; WINDOWS],
     variance: [i64; WINDOWS],
     variance_samples: u64,
+    /// Of them, seconds of history.
+    recalled: u64,
     /// Decayed mean over the baseline of buys + sells of the window, cents.
     pub turnover: [i64; WINDOWS],
     turnover_fine: [i64; WINDOWS],
@@ -220,9 +223,13 @@ impl Streams {
 
     /// Funding in force, brought to eight hours; an interval that was not said is eight hours.
     pub fn funding(&mut self, now: Nanos, funding: &Funding) {
-        const EIGHT: i64 = 8 * Nanos::HOUR.get();
         self.roll(now);
         self.hear(input::FUNDING, now);
+        self.take_funding(funding);
+    }
+
+    fn take_funding(&mut self, funding: &Funding) {
+        const EIGHT: i64 = 8 * Nanos::HOUR.get();
         let interval = if funding.interval.get() > 0 {
             funding.interval.get()
         } else {

@@ -149,7 +149,7 @@ impl Streams {
         }
     }
 
-    fn measure(&mut self, w: Window) {
+    pub(super) fn measure(&mut self, w: Window) {
         if self.variance_samples >= SIGMA_MIN {
             let variance = i128::from(self.variance[w.index()]) * i128::from(w.seconds());
             self.sigmas[w.index()] = isqrt(variance);
