@@ -137,7 +137,7 @@ fn decode(kind: TopicKind) -> u64 {
 
 fn step(kind: Kind) -> u64 {
     let mut world = world();
-    let mut shard = Shard::new(&Setup::new(symbols(), VenueId::BYBIT)).unwrap();
+    let mut shard = Shard::new(&Setup::new(symbols(), &[VenueId::BYBIT])).unwrap();
     let mut warm = Warm::connect(&mut world, &mut shard, &symbols()).unwrap();
     let until = world
         .now()

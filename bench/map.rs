@@ -67,7 +67,7 @@ fn costs(criterion: &mut Criterion) {
     let mut map: Box<Heatmap> = bytemuck::allocation::zeroed_box();
     let marks = [Px::whole(65_000)];
     criterion.bench_function("refresh, one venue", |b| {
-        b.iter(|| map.refresh(now, std::slice::from_ref(&*inventory), &marks));
+        b.iter(|| map.refresh(now, std::slice::from_ref(&*inventory), &marks, 0));
     });
 }
 

@@ -112,7 +112,7 @@ fn measure(contenders: &mut [Contender<'_>], batches: u32) {
 fn warmed(size: &Size) -> (Shard, Vec<Vec<Event>>) {
     let symbols = vec!["BTC".to_string()];
     let mut world = World::new(7, Params::only(&["BTCUSDT"]).stormy()).unwrap();
-    let mut shard = Shard::new(&Setup::new(symbols.clone(), VenueId::BYBIT)).unwrap();
+    let mut shard = Shard::new(&Setup::new(symbols.clone(), &[VenueId::BYBIT])).unwrap();
     let mut warm = Warm::connect(&mut world, &mut shard, &symbols).unwrap();
     let until = world.now().plus(size.warm);
     warm.advance(&mut world, &mut shard, until);

@@ -5,10 +5,11 @@
 //! hot planes (θ inside) times the price of the bucket, in cents; the cumulative curve makes "how
 //! much within this distance" one lookup.
 //!
-//! Venues are laid over each other in the log price of a *reference*, the mark of the venue with
-//! the largest open interest among those that are fresh; a challenger must lead for a minute. A
-//! venue's offset is whole buckets and moves when it is wrong by more than three quarters of one:
-//! at one half it would flicker on the edge. A single venue is its own reference with offset 0.
+//! Venues are laid over each other in the log price of a *reference* venue, which the caller names:
+//! the one whose mark, book and trades the records speak of, so that a zone's price and the mark
+//! beside it are prices of one market. A venue's offset is whole buckets and moves when it is wrong
+//! by more than three quarters of one: at one half it would flicker on the edge. The reference's own
+//! offset is 0.
 //!
 //! Densities are not smoothed; [`Heatmap::smoothed`] is for people, the zone engine does its own. A
 //! bucket's class and age are read from the venue's inventory (`Inventory::face`). LIMIT: what lies
@@ -29,8 +30,6 @@ use bytemuck::{Pod, Zeroable};
 pub const DEPTH: usize = 4_096;
 /// Venues a map can hold.
 pub const VENUES: usize = 16;
-/// How long a challenger must have the larger open interest before it becomes the reference.
-const LEAD: Nanos = Nanos::MINUTE;
 /// An offset stays while it is wrong by no more than this: three quarters of a bucket, Q48.
 const SLACK: i64 = BUCKET / 4 * 3;
 /// e^(±2 bp), 2^60 = 1.
@@ -69,8 +68,6 @@ pub struct Heatmap {
     offset_known: [u64; VENUES],
     /// Place of the reference plus one; 0 = none.
     reference: u64,
-    challenger: u64,
-    challenged_at: Nanos,
     mark_ln: i64,
     refreshed_at: Nanos,
     /// Bit per venue that is in the map.
@@ -90,28 +87,39 @@ fn scale(price: Px) -> (i64, u32) {
 }
 
 impl Heatmap {
-    /// Builds the map from the venues' inventories and marks, in the same order.
+    /// Builds the map from the venues' inventories and marks, in the same order, in the price of the
+    /// venue at place `reference`.
     ///
-    /// A venue whose mark is stale is passed with mark 0 and is left out, as is one that is not
-    /// seeded. Without any venue the map becomes empty.
-    pub fn refresh(&mut self, now: Nanos, inventories: &[Inventory], marks: &[Px]) {
+    /// A venue that is passed with mark 0 is left out, as is one that is not seeded; the reference
+    /// lends its mark even when it is not seeded itself. Without a mark of the reference the map
+    /// becomes empty.
+    pub fn refresh(
+        &mut self,
+        now: Nanos,
+        inventories: &[Inventory],
+        marks: &[Px],
+        reference: usize,
+    ) {
         self.refreshed_at = now;
         self.venues = 0;
         self.below_long.fill(0);
         self.above_short.fill(0);
-        let fresh = |v: usize| {
-            marks.get(v).is_some_and(|mark| mark.get() > 0) && inventories[v].is_seeded()
-        };
-        let count = inventories.len().min(VENUES);
-        self.choose(now, count, |v| {
-            fresh(v).then(|| inventories[v].interest_now().get())
-        });
-        if let Some(reference) = self.reference() {
-            self.mark_ln = ln_px(marks[reference]);
-            for (v, inventory) in inventories.iter().enumerate().take(count) {
-                if fresh(v) {
+        let mark_of = |v: usize| marks.get(v).copied().filter(|mark| mark.get() > 0);
+        let mark = mark_of(reference);
+        let named = mark.map_or(0, |_| reference as u64 + 1);
+        if self.reference != named {
+            self.reference = named;
+            // Offsets were of another price.
+            self.offset_known = [0; VENUES];
+        }
+        if let Some(mark) = mark {
+            self.mark_ln = ln_px(mark);
+            for (v, inventory) in inventories.iter().enumerate().take(VENUES) {
+                if let Some(own) = mark_of(v)
+                    && inventory.is_seeded()
+                {
                     self.venues |= 1 << v;
-                    self.add(v, inventory, marks[v]);
+                    self.add(v, inventory, own);
                 }
             }
         }
@@ -122,36 +130,9 @@ impl Heatmap {
         }
     }
 
-    /// Keeps or changes the reference venue.
-    fn choose(&mut self, now: Nanos, count: usize, interest: impl Fn(usize) -> Option<i64>) {
-        let mut best: Option<(usize, i64)> = None;
-        for v in 0..count {
-            if let Some(size) = interest(v)
-                && best.is_none_or(|(_, most)| size > most)
-            {
-                best = Some((v, size));
-            }
-        }
-        let Some((leader, size)) = best else {
-            (self.reference, self.challenger) = (0, 0);
-            return;
-        };
-        let leader_id = leader as u64 + 1;
-        let held = self.reference().filter(|&v| v < count).and_then(&interest);
-        match held {
-            // No lead over the present one, or an equal.
-            Some(present) if present >= size => self.challenger = 0,
-            Some(_) => {
-                if self.challenger != leader_id {
-                    (self.challenger, self.challenged_at) = (leader_id, now);
-                }
-                if now.since(self.challenged_at) >= LEAD {
-                    (self.reference, self.challenger) = (leader_id, 0);
-                }
-            }
-            // None yet, or the reference is no longer fresh: there is nothing to hold on to.
-            None => (self.reference, self.challenger) = (leader_id, 0),
-        }
+    /// Forgets everything: the empty map.
+    pub fn clear(&mut self) {
+        bytemuck::bytes_of_mut(self).fill(0);
     }
 
     /// Whole buckets from a venue's price to the reference's.
@@ -230,6 +211,13 @@ impl Heatmap {
     #[must_use]
     pub const fn reference(&self) -> Option<usize> {
         (self.reference as usize).checked_sub(1)
+    }
+    /// Bucket of a venue that lies at `bucket` of the reference, as of the last refresh; the same for
+    /// a venue that is not in the map.
+    #[must_use]
+    pub fn bucket_of_venue(&self, v: usize, bucket: i64) -> i64 {
+        let offset = self.offsets.get(v).copied().unwrap_or(0);
+        bucket.saturating_sub(offset)
     }
     /// Log of the reference mark, Q48; 0 when nothing is known.
     #[must_use]
@@ -368,7 +356,7 @@ mod tests {
         let mark = Px::whole(65_000);
         let inventory = seeded(mark, 50_000);
         let mut map = map();
-        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark], 0);
         assert_eq!((map.reference(), map.venues), (Some(0), 1));
         for (holder, way) in [(LONG, -1), (SHORT, 1)] {
             let mut total = 0;
@@ -394,7 +382,7 @@ mod tests {
         let mark = Px::parse("64987.65").unwrap();
         let inventory = seeded(mark, 50_000);
         let mut map = map();
-        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark], 0);
         for holder in Holder::BOTH {
             assert_eq!(map.within(holder, 0), Usd::ZERO);
             assert_eq!(map.within(holder, i64::MIN), Usd::ZERO);
@@ -427,29 +415,6 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_changes_only_after_a_minute_of_lead() {
-        let mut map = map();
-        let at = Nanos::seconds;
-        let sizes = |a: i64, b: i64| move |v: usize| [Some(a), Some(b)][v].filter(|&s| s > 0);
-        map.choose(at(0), 2, sizes(10, 5));
-        assert_eq!(map.reference(), Some(0));
-        map.choose(at(10), 2, sizes(10, 11));
-        map.choose(at(69), 2, sizes(10, 11));
-        assert_eq!(map.reference(), Some(0));
-        map.choose(at(69), 2, sizes(12, 11));
-        map.choose(at(71), 2, sizes(10, 11));
-        map.choose(at(130), 2, sizes(10, 11));
-        assert_eq!(map.reference(), Some(0));
-        map.choose(at(131), 2, sizes(10, 11));
-        assert_eq!(map.reference(), Some(1));
-        // A reference that is gone is left at once.
-        map.choose(at(132), 2, sizes(10, 0));
-        assert_eq!(map.reference(), Some(0));
-        map.choose(at(133), 2, sizes(0, 0));
-        assert_eq!(map.reference(), None);
-    }
-
-    #[test]
     fn an_offset_does_not_flicker_on_its_edge() {
         let mut map = map();
         map.mark_ln = 1_000 * BUCKET;
@@ -473,8 +438,8 @@ mod tests {
             }
         }
         let (mut one, mut sum) = (map(), map());
-        one.refresh(Nanos::SECOND, &both[..1], &marks[..1]);
-        sum.refresh(Nanos::SECOND, both.as_slice(), &marks);
+        one.refresh(Nanos::SECOND, &both[..1], &marks[..1], 0);
+        sum.refresh(Nanos::SECOND, both.as_slice(), &marks, 0);
         assert_eq!(sum.venues, 3);
         for holder in Holder::BOTH {
             let (one, sum) = (
@@ -484,9 +449,14 @@ mod tests {
             assert!((sum / one - 2.0).abs() < 0.01, "{sum} {one}");
         }
         // A stale venue leaves; without any the map is empty.
-        sum.refresh(Nanos::SECOND, both.as_slice(), &[marks[0], Px::ZERO]);
+        sum.refresh(Nanos::SECOND, both.as_slice(), &[marks[0], Px::ZERO], 0);
         assert_eq!((sum.venues, sum.total(LONG)), (1, one.total(LONG)));
-        sum.refresh(Nanos::SECOND, both.as_slice(), &[]);
+        // In the other's price the dollars are those of the same distances.
+        sum.refresh(Nanos::SECOND, both.as_slice(), &marks, 1);
+        assert_eq!((sum.venues, sum.reference()), (3, Some(1)));
+        assert_eq!(sum.bucket_of_venue(1, sum.bucket()), sum.bucket());
+        assert_eq!(sum.bucket_of_venue(0, sum.bucket()), sum.bucket() - 8);
+        sum.refresh(Nanos::SECOND, both.as_slice(), &[], 0);
         assert_eq!((sum.venues, sum.total(LONG)), (0, Usd::ZERO));
     }
 
@@ -495,7 +465,7 @@ mod tests {
         let mark = Px::whole(100);
         let inventory = seeded(mark, 1_000);
         let mut map = map();
-        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark]);
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark], 0);
         for holder in Holder::BOTH {
             let sum: i64 = (0..DEPTH).map(|i| map.smoothed(holder, i).get()).sum();
             assert!((sum - map.total(holder).get()).abs() <= DEPTH as i64);

@@ -456,7 +456,7 @@ fn events(minutes: i64) -> Vec<Event> {
 }
 
 fn fresh() -> Shard {
-    Shard::new(&Setup::new(symbols(), VenueId::BYBIT)).unwrap()
+    Shard::new(&Setup::new(symbols(), &[VenueId::BYBIT])).unwrap()
 }
 
 fn stepped(events: &[Event], out: &mut impl Publish) -> Shard {

@@ -266,7 +266,7 @@ fn live(seed: u64, plan: &Plan) -> Vec<Look> {
     let names: Vec<&str> = instruments.iter().map(String::as_str).collect();
     let symbols: Vec<String> = plan.symbols.iter().map(|s| (*s).to_owned()).collect();
     let mut world = World::new(seed, sim::Params::only(&names)).unwrap();
-    let mut shard = Shard::new(&Setup::new(symbols.clone(), VenueId::BYBIT)).unwrap();
+    let mut shard = Shard::new(&Setup::new(symbols.clone(), &[VenueId::BYBIT])).unwrap();
     // The same world again, for those who only read its trades.
     let mut twin = world.clone();
     let mut tapes: Vec<Tape> = names.iter().map(|_| Tape::default()).collect();

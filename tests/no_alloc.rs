@@ -280,7 +280,7 @@ fn an_hour_of_shard_and_page_takes_no_memory() {
     let dir = tempfile::tempdir().unwrap();
     let mut world = World::new(5, Params::default()).unwrap();
     let mut stage = Stage {
-        shard: Shard::new(&Setup::new(symbols(), VenueId::BYBIT)).unwrap(),
+        shard: Shard::new(&Setup::new(symbols(), &[VenueId::BYBIT])).unwrap(),
         page: PageWriter::create(&dir.path().join("page"), &symbols(), "test").unwrap(),
         grid: Grid::default(),
         stepped: 0,

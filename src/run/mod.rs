@@ -372,7 +372,7 @@ impl Live {
     }
 }
 
-/// What a plan's shard is built for; the first feed's venue is the reference.
+/// What a plan's shard is built for: its feeds' venues in order of first appearance, the first being the reference.
 ///
 /// # Errors
 /// A plan without a feed.

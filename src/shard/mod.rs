@@ -7,36 +7,87 @@
 //! The pure heart: no clock, no socket, no file, no allocation after `Shard::new`, no float, no randomness. Live,
 //! replay and simulation run the same events through this function and get the same bytes.
 //!
-//! State is one arena (`arena`): a `Head` and a `Room` per symbol, pointer-free, all zeros at the start. `step`
-//! answers nothing; what is worth knowing goes through `Publish`, hashed on the way (`state_hash`, rulings 4): the
-//! headline of the three modes after every frame of a symbol, the wide record every 100 ms of shard time that changed
-//! something.
+//! A venue of the plan has a slot in every room, found by one table look-up; `room` says what a slot may do. State is
+//! one arena (`arena`): a `Head` and a `Room` per symbol, pointer-free, all zeros at the start; its bytes are a
+//! checkpoint, and `Shard::restore` goes on from them as if it had never stopped. `step` answers nothing; what is worth
+//! knowing goes through `Publish`, hashed on the way (`state_hash`, rulings 4): the headline of the three modes after
+//! every frame of a symbol, the wide record every 100 ms of shard time that changed something.
 
+#[macro_use]
+mod layout;
+mod history;
+mod place;
 mod reading;
 mod room;
 
 use crate::arena::Arena;
+use crate::book::Book;
 use crate::event::{ALONE, Body, Event, Kind};
 use crate::health::flag;
-use crate::inventory::liquidation::{RULES, Rule};
-use crate::inventory::params::{Choice, Params};
+use crate::heatmap::Heatmap;
+use crate::inventory::Inventory;
+use crate::inventory::liquidation::{self, Rule};
+use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::shm::record::{FNV_START, Publish, Wide, fnv_words};
 use crate::signal::SIGNALS;
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
+pub use layout::layout_hash;
 use room::Room;
 
-/// Venues a symbol's room has places for. Raising it is this number; memory grows with it.
-pub const VENUES: usize = 1;
+/// Venues a symbol's room has slots for. Raising it is this number; memory grows with it.
+pub const VENUES: usize = 4;
+/// Slot of a venue that the plan does not name.
+const NO_SLOT: u8 = u8::MAX;
+
+/// What the shard must know of a venue beyond its number.
+#[derive(Debug)]
+struct Manner {
+    venue: VenueId,
+    /// How it computes maintenance.
+    rule: &'static Rule,
+    /// Its book images hold the best part only, its changes speak of the whole book.
+    cut: bool,
+    /// Its ticker leaves out what has not changed, and so confirms it.
+    confirms: bool,
+}
+
+const fn manner_of(venue: VenueId, rule: &'static Rule) -> Manner {
+    Manner {
+        venue,
+        rule,
+        cut: false,
+        confirms: false,
+    }
+}
+
+/// A row per venue; a venue without one is taken as the first, whose rule is the most usual.
+static MANNERS: [Manner; 4] = [
+    Manner {
+        cut: true,
+        ..manner_of(VenueId::BINANCE, &liquidation::BINANCE)
+    },
+    Manner {
+        confirms: true,
+        ..manner_of(VenueId::BYBIT, &liquidation::BYBIT)
+    },
+    manner_of(VenueId::OKX, &liquidation::OKX),
+    manner_of(VenueId::HYPERLIQUID, &liquidation::HYPERLIQUID),
+];
+
+fn manner(venue: VenueId) -> &'static Manner {
+    let row = MANNERS.iter().find(|row| row.venue == venue);
+    row.unwrap_or(&MANNERS[0])
+}
 
 /// What a shard is built for.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// Canonical assets; the place is the `SymbolId`.
     pub symbols: Vec<String>,
-    /// The venue of slot 0, the reference.
-    pub venue: VenueId,
+    /// The venues by slot, 1 to [`VENUES`], none twice; the first is the reference wherever it lists the symbol.
+    pub venues: Vec<VenueId>,
     /// What the plan chose for the model.
     pub choice: Choice,
     /// Largest state in bytes; 0 = no limit.
@@ -54,8 +105,31 @@ pub struct Tally {
     pub table_full: u64,
     /// Numbers that were clipped.
     pub saturated: u64,
-    /// Events of symbols or venues outside the plan.
+    /// Events of symbols or venues outside the plan, and of contracts after their delisting.
     pub strangers: u64,
+    /// Values of open interest that were not believed: maintenance.
+    pub odd_interest: u64,
+    /// Pieces of history that came too late, out of order or malformed.
+    pub late_history: u64,
+    /// Changes of a contract's price step.
+    pub tick_changes: u64,
+}
+
+/// When each input of a venue was last heard, in shard time; zero = never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Newest trade.
+    pub trade: Nanos,
+    /// Newest book level.
+    pub book: Nanos,
+    /// Newest mark.
+    pub mark: Nanos,
+    /// Newest open interest.
+    pub interest: Nanos,
+    /// Newest liquidation print.
+    pub print: Nanos,
+    /// Newest funding.
+    pub funding: Nanos,
 }
 
 /// Why a shard cannot be built.
@@ -64,10 +138,38 @@ pub enum ShardError {
     /// No symbol, or more than an index holds.
     #[error("a shard takes 1 to 1024 symbols, the plan has {0}")]
     Symbols(usize),
+    /// No venue, too many, or one twice.
+    #[error("a shard takes 1 to {VENUES} different venues, the plan names {0}")]
+    Venues(String),
+    /// Bytes that another build wrote.
+    #[error(
+        "the checkpoint is of layout {found:016x}, this build has {wants:016x}: start from the tape, or run the build \
+         that wrote it"
+    )]
+    Layout {
+        /// Of the checkpoint.
+        found: u64,
+        /// Of this build.
+        wants: u64,
+    },
+    /// Bytes of another plan.
+    #[error(
+        "the checkpoint is of another plan (symbols, venues or model): run it with the plan it was made with, or start \
+         from the tape"
+    )]
+    OtherPlan,
+    /// Bytes that are none of a state.
+    #[error("the checkpoint has {found} bytes of state, this plan's has {wants}")]
+    Size {
+        /// Bytes found.
+        found: usize,
+        /// Bytes of a state of this plan.
+        wants: usize,
+    },
     /// More memory than the plan allows.
     #[error(
-        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each), memory_max is {max} MiB: fewer symbols, \
-         or a larger memory_max"
+        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each, {VENUES} venues), memory_max is {max} MiB: \
+         fewer symbols, or a larger memory_max"
     )]
     Memory {
         /// MiB needed.
@@ -85,6 +187,10 @@ pub enum ShardError {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Head {
+    /// [`layout_hash`] of the build that began it.
+    layout: u64,
+    /// Hash of symbols, venues and model.
+    plan: u64,
     /// Shard time.
     now: Nanos,
     input_seq: u64,
@@ -99,23 +205,27 @@ struct Head {
     ticks: u64,
     /// Events of symbols or venues that have no room.
     strangers: u64,
+    /// Slot by venue number; [`NO_SLOT`] = not in the plan.
+    slots: [u8; 256],
 }
+
+layout!(Head: layout, plan, now, input_seq, state_hash, kinds, down, all, ticks, strangers, slots);
 
 /// The model of one instance.
 #[derive(Debug)]
 pub struct Shard {
     arena: Arena,
     symbols: usize,
-    venue: VenueId,
+    venues: Vec<VenueId>,
 }
 
 impl Setup {
-    /// The default model for these symbols at this venue.
+    /// The default model for these symbols at these venues, the first being the reference.
     #[must_use]
-    pub fn new(symbols: Vec<String>, venue: VenueId) -> Self {
+    pub fn new(symbols: Vec<String>, venues: &[VenueId]) -> Self {
         Self {
             symbols,
-            venue,
+            venues: venues.to_vec(),
             choice: Choice::default(),
             memory_max: 0,
         }
@@ -131,13 +241,14 @@ impl Setup {
             .flat_map(|row| row.id.bytes())
             .fold(hash, |hash, byte| fnv_words(hash, &[u64::from(byte)]))
     }
-}
 
-/// The margin rule of a venue.
-pub(crate) fn rule(venue: VenueId) -> &'static Rule {
-    match venue {
-        VenueId::BYBIT => &crate::inventory::liquidation::BYBIT,
-        _ => &RULES[0],
+    /// Hash of all that a state depends on besides its inputs.
+    fn hash(&self) -> u64 {
+        let names = self.symbols.iter().flat_map(|name| name.bytes().chain([0]));
+        let venues = self.venues.iter().map(|venue| venue.0);
+        names.chain(venues).fold(self.model_hash(), |hash, byte| {
+            fnv_words(hash, &[u64::from(byte)])
+        })
     }
 }
 
@@ -157,6 +268,12 @@ impl Shard {
         if symbols == 0 || symbols > 1_024 {
             return Err(ShardError::Symbols(symbols));
         }
+        let venues = &setup.venues;
+        let twice = |at: usize| venues[..at].contains(&venues[at]);
+        if venues.is_empty() || venues.len() > VENUES || (1..venues.len()).any(twice) {
+            let numbers: Vec<_> = venues.iter().map(|venue| venue.0.to_string()).collect();
+            return Err(ShardError::Venues(format!("[{}]", numbers.join(", "))));
+        }
         let needs = Arena::bytes_for::<Head, Room>(symbols) as u64;
         if setup.memory_max != 0 && needs > setup.memory_max {
             let mib = |bytes: u64| bytes.div_ceil(1 << 20);
@@ -170,17 +287,59 @@ impl Shard {
         let mut arena = Arena::new::<Head, Room>(symbols);
         let (head, rooms) = arena.view_mut::<Head, Room>();
         head.state_hash = FNV_START;
-        for room in rooms {
+        (head.layout, head.plan) = (layout_hash(), setup.hash());
+        head.slots = [NO_SLOT; 256];
+        for (slot, venue) in venues.iter().enumerate() {
+            head.slots[usize::from(venue.0)] = slot as u8;
+        }
+        let model_hash = setup.model_hash();
+        for room in &mut rooms[..symbols] {
             room.choice = setup.choice;
-            room.model_hash = setup.model_hash();
+            room.model_hash = model_hash;
             room.reach = [reading::NOWHERE; 2];
-            room.params = Params::chosen(&setup.choice, rule(setup.venue), &[]);
+            for (v, venue) in venues.iter().enumerate() {
+                let manner = manner(*venue);
+                room.place[v].begin(&setup.choice, manner);
+                room.book[v].cut = u64::from(manner.cut);
+            }
         }
         Ok(Self {
             arena,
             symbols,
-            venue: setup.venue,
+            venues: venues.clone(),
         })
+    }
+
+    /// The state that [`Shard::bytes`] told, of the same plan: it goes on as the one that told them would have.
+    ///
+    /// # Errors
+    /// As [`Shard::new`]; bytes of another layout, plan or size.
+    pub fn restore(setup: &Setup, bytes: &[u8]) -> Result<Self, ShardError> {
+        let mut shard = Self::new(setup)?;
+        let wants = *shard.head();
+        let held = shard.arena.bytes_mut();
+        let size = ShardError::Size {
+            found: bytes.len(),
+            wants: held.len(),
+        };
+        let Some(head) = bytes.get(..size_of::<Head>()) else {
+            return Err(size);
+        };
+        let head: Head = bytemuck::pod_read_unaligned(head);
+        if head.layout != wants.layout {
+            return Err(ShardError::Layout {
+                found: head.layout,
+                wants: wants.layout,
+            });
+        }
+        if head.plan != wants.plan || head.slots != wants.slots {
+            return Err(ShardError::OtherPlan);
+        }
+        if bytes.len() != held.len() {
+            return Err(size);
+        }
+        held.copy_from_slice(bytes);
+        Ok(shard)
     }
 
     /// Bytes of the whole state.
@@ -197,14 +356,14 @@ impl Shard {
         head.now = head.now.max(event.recv);
         head.kinds[event.kind() as usize] += 1;
         match event.kind() {
-            Kind::Tick => return tick(head, rooms, self.venue, out),
+            Kind::Tick => return tick(head, rooms, &self.venues, out),
             Kind::Connect | Kind::Disconnect => head.connection(event),
             kind => {
                 // One loss for many symbols: every one of them says so at once.
                 if kind == Kind::Gap && event.bits & ALONE != ALONE {
                     head.all = 1;
                 }
-                apply(head, rooms, self.venue, event);
+                apply(head, rooms, event);
             }
         }
         if !event.is_last() {
@@ -244,11 +403,13 @@ impl Shard {
         self.head().kinds[kind as usize]
     }
 
-    /// True once every symbol was heard long enough to be answered for; what each answer is worth is in its flags.
+    /// True once every symbol that is listed was heard long enough to be answered for; what each answer is worth is in
+    /// its flags.
     #[must_use]
     pub fn is_warm(&self) -> bool {
         let (_, rooms) = self.arena.view::<Head, Room>();
-        rooms[..self.symbols].iter().all(|room| room.lived != 0)
+        let answered = |room: &Room| room.lived != 0 || room.is_delisted();
+        rooms[..self.symbols].iter().all(answered)
     }
 
     /// What was counted on the way, summed over symbols.
@@ -275,13 +436,73 @@ impl Shard {
         Some(wide)
     }
 
-    /// A symbol's inventory at the reference venue: for proofs and tests.
+    /// A symbol's inventory at its reference venue: for proofs and tests.
     #[must_use]
-    pub fn inventory(&self, symbol: usize) -> Option<&crate::inventory::Inventory> {
+    pub fn inventory(&self, symbol: usize) -> Option<&Inventory> {
+        let room = self.room(symbol)?;
+        Some(&room.inventory[room.slot()])
+    }
+
+    /// A symbol's inventory at a venue; `None` for a symbol or venue outside the plan.
+    #[must_use]
+    pub fn inventory_at(&self, symbol: usize, venue: VenueId) -> Option<&Inventory> {
+        Some(&self.room(symbol)?.inventory[self.slot(venue)?])
+    }
+
+    /// A symbol's map.
+    #[must_use]
+    pub fn heatmap(&self, symbol: usize) -> Option<&Heatmap> {
+        self.room(symbol).map(|room| &room.heatmap)
+    }
+
+    /// A symbol's book at a venue; `None` for a symbol or venue outside the plan.
+    #[must_use]
+    pub fn book_at(&self, symbol: usize, venue: VenueId) -> Option<&Book> {
+        Some(&self.room(symbol)?.book[self.slot(venue)?])
+    }
+
+    /// The venue whose mark, book and trades a symbol's records speak of.
+    #[must_use]
+    pub fn reference(&self, symbol: usize) -> Option<VenueId> {
+        self.venues.get(self.room(symbol)?.slot()).copied()
+    }
+
+    /// When a venue's inputs of a symbol were last heard; `None` for a symbol or venue outside the plan.
+    #[must_use]
+    pub fn heard_of(&self, symbol: usize, venue: VenueId) -> Option<Heard> {
+        let place = &self.room(symbol)?.place[self.slot(venue)?];
+        Some(Heard {
+            trade: place.heard[Kind::Trade as usize],
+            book: place.heard[Kind::Level as usize],
+            mark: place.known(Kind::Mark),
+            interest: place.known(Kind::Interest),
+            print: place.heard[Kind::Liquidation as usize],
+            funding: place.known(Kind::Funding),
+        })
+    }
+
+    /// When a venue's inputs were last heard, the newest over all symbols; `None` for a venue outside the plan.
+    #[must_use]
+    pub fn heard(&self, venue: VenueId) -> Option<Heard> {
+        self.slot(venue)?;
+        let each = (0..self.symbols).filter_map(|symbol| self.heard_of(symbol, venue));
+        Some(each.fold(Heard::default(), |a, b| Heard {
+            trade: a.trade.max(b.trade),
+            book: a.book.max(b.book),
+            mark: a.mark.max(b.mark),
+            interest: a.interest.max(b.interest),
+            print: a.print.max(b.print),
+            funding: a.funding.max(b.funding),
+        }))
+    }
+
+    fn room(&self, symbol: usize) -> Option<&Room> {
         let (_, rooms) = self.arena.view::<Head, Room>();
-        rooms[..self.symbols]
-            .get(symbol)
-            .map(|room| &room.inventory[0])
+        rooms[..self.symbols].get(symbol)
+    }
+
+    fn slot(&self, venue: VenueId) -> Option<usize> {
+        self.venues.iter().position(|named| *named == venue)
     }
 
     fn head(&self) -> &Head {
@@ -309,17 +530,19 @@ impl Head {
     }
 }
 
-/// Gives an event to the room it speaks of.
-fn apply(head: &mut Head, rooms: &mut [Room], venue: VenueId, event: &Event) {
+/// Gives an event to the slot of the room it speaks of.
+fn apply(head: &mut Head, rooms: &mut [Room], event: &Event) {
+    let slot = usize::from(head.slots[usize::from(event.venue.0)]);
     match rooms.get_mut(usize::from(event.symbol.0)) {
-        Some(room) if event.venue == venue => room.apply(head.now, event, &event.body()),
+        Some(room) if slot < VENUES => room.apply(head.now, slot, event, &event.body()),
         _ => head.strangers += 1,
     }
 }
 
 /// After LAST: checks, cards when due, headlines.
 fn settle(head: &mut Head, symbol: usize, room: &mut Room, event: &Event, out: &mut impl Publish) {
-    room.settle(head.now, event);
+    let slot = usize::from(head.slots[usize::from(event.venue.0)]);
+    room.settle(head.now, slot, event);
     room.refresh(head.now, head.flags());
     publish_headlines(head, symbol, room, out);
 }
@@ -333,10 +556,10 @@ fn publish_headlines(head: &mut Head, symbol: usize, room: &mut Room, out: &mut 
 }
 
 /// Ten milliseconds went by.
-fn tick(head: &mut Head, rooms: &mut [Room], venue: VenueId, out: &mut impl Publish) {
+fn tick(head: &mut Head, rooms: &mut [Room], venues: &[VenueId], out: &mut impl Publish) {
     head.ticks += 1;
     for (symbol, room) in rooms.iter_mut().enumerate() {
-        room.tick(head.now, head.ticks, symbol as u64, venue);
+        room.tick(head.now, head.ticks, symbol as u64, venues);
         if room.refresh(head.now, head.flags()) {
             publish_headlines(head, symbol, room, out);
         }

@@ -1,8 +1,10 @@
 //! Readings: the shard's state as records, and as what signals see of the map. Copies and unit changes only.
 
+use super::VENUES;
 use super::room::Room;
 use crate::health::flag;
 use crate::heatmap::Heatmap;
+use crate::inventory::Inventory;
 use crate::market::{Holder, Side};
 use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{BUCKET, bucket_of, return_q32};
@@ -14,7 +16,7 @@ use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
 use crate::signal::window::Window;
 use crate::time::Nanos;
-use crate::zone::{Zone, Zones};
+use crate::zone::{HOLDER_NONE, Zone, Zones};
 
 const HEADLINE_WORDS: usize = size_of::<Headline>() / 8;
 const WIDE_WORDS: usize = size_of::<Wide>() / 8;
@@ -88,7 +90,8 @@ fn away(mark: Px, zone: &Zone, above: bool) -> i64 {
     }
 }
 
-fn record(now: Nanos, mark: Px, zone: &Zone, above: bool) -> ZoneRecord {
+fn record(now: Nanos, mark: Px, zone: &Zone, above: bool, face: (u16, u16)) -> ZoneRecord {
+    let (leverage, venues) = face;
     ZoneRecord {
         low_e10: zone.low.get(),
         high_e10: zone.high.get(),
@@ -101,17 +104,25 @@ fn record(now: Nanos, mark: Px, zone: &Zone, above: bool) -> ZoneRecord {
         holder: zone.holder,
         place: u8::from(!above),
         state: zone.state,
-        leverage: 0,
-        venues: 1,
+        leverage,
+        venues,
     }
 }
 
-fn fill(now: Nanos, mark: Px, from: &[Zone], above: bool, to: &mut [ZoneRecord]) {
+/// Writes the zones of a side; `face` answers (leverage label, venues) of one.
+fn fill(
+    now: Nanos,
+    mark: Px,
+    from: &[Zone],
+    above: bool,
+    to: &mut [ZoneRecord],
+    face: impl Fn(&Zone) -> (u16, u16),
+) {
     for (place, room) in to.iter_mut().enumerate() {
         *room = from
             .get(place)
             .map_or_else(bytemuck::Zeroable::zeroed, |zone| {
-                record(now, mark, zone, above)
+                record(now, mark, zone, above, face(zone))
             });
     }
 }
@@ -129,7 +140,7 @@ impl Room {
     pub(super) fn reaches(&self) -> [i32; 2] {
         [true, false].map(|above| {
             self.zones.nearest(above).map_or(NOWHERE, |z| {
-                away(self.mark, z, above).min(NOWHERE.into()) as i32
+                away(self.own().mark, z, above).min(NOWHERE.into()) as i32
             })
         })
     }
@@ -142,7 +153,7 @@ impl Room {
             Headline {
                 input_seq,
                 recv_ns: now.get(),
-                mark_e10: self.mark.get(),
+                mark_e10: self.own().mark.get(),
                 bias: score.bias,
                 confidence: score.confidence,
                 verdict: score.verdict,
@@ -159,40 +170,80 @@ impl Room {
         })
     }
 
-    /// The leverage that the dominant class at a hot zone's peak means at the venue; 0 when there is none.
-    fn leverage_of(&self, zone: &ZoneRecord) -> u16 {
-        let peak = bucket_of(Px::new(zone.peak_e10));
-        let face = self.inventory[0].face(Holder::from_u8(zone.holder), peak);
+    /// The leverage that the dominant class at a hot zone's peak means at the venue that has most there; 0 when there
+    /// is none.
+    fn leverage_of(&self, zone: &Zone) -> u16 {
+        let holder = Holder::from_u8(zone.holder);
+        let peak = bucket_of(zone.peak);
+        let there = |v: usize| self.heatmap.bucket_of_venue(v, peak);
+        let most = self
+            .mapped()
+            .max_by_key(|&v| self.inventory[v].hot(holder, there(v)).get());
+        let face = most.and_then(|v| Some((v, self.inventory[v].face(holder, there(v))?)));
         match face {
-            Some((class, _)) if zone.high_e10 != 0 => {
-                let hundredths = self.params.leverage_e2.get(class).copied().unwrap_or(0);
+            Some((v, (class, _))) => {
+                let labels = &self.place[v].params.leverage_e2;
+                let hundredths = labels.get(class).copied().unwrap_or(0);
                 (hundredths / 100).clamp(0, u16::MAX.into()) as u16
             }
-            _ => 0,
+            None => 0,
         }
+    }
+
+    /// Bit per slot that has at least [`VENUE_PART`] of a hot zone; of a zone that nobody has anything of any more,
+    /// those of the map.
+    fn venues_of(&self, zone: &Zone) -> u16 {
+        let all = self.heatmap.venues as u16;
+        if all.count_ones() < 2 || zone.holder == HOLDER_NONE {
+            return all;
+        }
+        let holder = Holder::from_u8(zone.holder);
+        let (bottom, top) = (i64::from(zone.bottom), i64::from(zone.top));
+        let mut parts = [0i64; VENUES];
+        for v in self.mapped() {
+            for bucket in bottom..=top {
+                let there = self.heatmap.bucket_of_venue(v, bucket);
+                parts[v] = parts[v].saturating_add(self.inventory[v].hot(holder, there).get());
+            }
+        }
+        let whole = parts
+            .iter()
+            .fold(0i64, |sum, part| sum.saturating_add(*part));
+        let bits = (0..VENUES).fold(0, |bits, v| {
+            let counts = parts[v] > 0 && parts[v] >= whole / VENUE_PART;
+            bits | u16::from(counts) << v
+        });
+        if bits == 0 { all } else { bits }
     }
 
     /// Everything about the symbol.
     pub(super) fn write_wide(&self, now: Nanos, input_seq: u64, shared: u32, wide: &mut Wide) {
-        let touch = |side| self.book[0].best(side).map_or(0, |rung| rung.price.get());
+        let (slot, own) = (self.slot(), self.own());
+        let touch = |side| {
+            self.book[slot]
+                .best(side)
+                .map_or(0, |rung| rung.price.get())
+        };
         wide.input_seq = input_seq;
         wide.recv_ns = now.get();
         wide.exch_ns = self.exch.get();
-        wide.mark_e10 = self.mark.get();
-        wide.last_e10 = self.last.get();
-        wide.index_e10 = self.index.get();
+        wide.mark_e10 = own.mark.get();
+        wide.last_e10 = own.last.get();
+        wide.index_e10 = own.index.get();
         wide.bid_e10 = touch(Side::Buy);
         wide.ask_e10 = touch(Side::Sell);
-        wide.interest_e6 = self.interest.get();
-        wide.funding_e12 = self.funding_e12;
-        wide.funding_next_ns = self.funding_next.get();
+        wide.interest_e6 = own.interest.get();
+        wide.funding_e12 = own.funding_e12;
+        wide.funding_next_ns = own.funding_next.get();
         wide.long_usd = self.heatmap.total(Holder::Long).get();
         wide.short_usd = self.heatmap.total(Holder::Short).get();
-        let inventory = &self.inventory[0];
-        let inert = Holder::BOTH.map(|holder| inventory.inert_share_e6(holder));
-        wide.inert_share_e6 = e6((inert[0] + inert[1]) / 2);
-        wide.prior_share_e6 = e6(inventory.prior_share_e6());
-        wide.oi_residual_e6 = e6(inventory.residual_e6());
+        let inert = |held: &Inventory| {
+            let [long, short] = Holder::BOTH.map(|holder| held.inert_share_e6(holder));
+            (long + short) / 2
+        };
+        wide.inert_share_e6 = e6(self.weighed(inert));
+        wide.prior_share_e6 = e6(self.prior_share_e6());
+        wide.oi_residual_e6 = e6(self.weighed(Inventory::residual_e6));
         wide.sigma_1h_q32 = self.streams.sigma(Window::H1);
         wide.ages = self.streams.ages(now);
         wide.flags = self.flags(now, shared);
@@ -217,21 +268,24 @@ impl Room {
             };
             wide.flags |= score.flags & flag::WARMING;
         }
-        let (mark, zones) = (self.mark, &self.zones);
-        let label = |zone: &ZoneRecord| self.leverage_of(zone);
-        fill(now, mark, zones.hot_above(), true, &mut wide.hot_above);
-        fill(now, mark, zones.hot_below(), false, &mut wide.hot_below);
-        fill(now, mark, zones.cold_above(), true, &mut wide.cold_above);
-        fill(now, mark, zones.cold_below(), false, &mut wide.cold_below);
-        for zone in wide.hot_above.iter_mut().chain(&mut wide.hot_below) {
-            zone.leverage = label(zone);
-        }
+        let (mark, zones) = (own.mark, &self.zones);
+        let hot = |zone: &Zone| (self.leverage_of(zone), self.venues_of(zone));
+        let cold = |zone: &Zone| (0, self.venues_of(zone));
+        let (above, below) = (zones.hot_above(), zones.hot_below());
+        fill(now, mark, above, true, &mut wide.hot_above, hot);
+        fill(now, mark, below, false, &mut wide.hot_below, hot);
+        let (above, below) = (zones.cold_above(), zones.cold_below());
+        fill(now, mark, above, true, &mut wide.cold_above, cold);
+        fill(now, mark, below, false, &mut wide.cold_below, cold);
         wide.publish_mono_ns = 0;
     }
 }
 
 /// No hot zone on that side.
 pub(super) const NOWHERE: i32 = i32::MAX;
+
+/// A venue with less than this part of a zone is not said to contribute: five percent.
+const VENUE_PART: i64 = 20;
 
 /// A headline older than this is dead, per mode: four sampling steps of its fast window.
 const TTL_MS: [u32; MODES] = [2_500, 15_000, 900_000];

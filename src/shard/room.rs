@@ -1,18 +1,27 @@
-//! Room: one symbol's state, and what each event does to it.
+//! Room: one symbol's state over its venues, and what each event does to it.
+//!
+//! A venue has a *slot* by the plan's order: its book, its inventory, its place. One slot is the symbol's *reference*:
+//! its mark, book, trades, funding and interest drive the streams and are what the records say, and the map is laid
+//! in its price. The first venue of the plan is that as soon as it gives a mark; when it has given none ten seconds
+//! after another has, the first in plan order that has takes its part. Once chosen it stays, through silence and
+//! disconnects (the flags say so), until it delists the contract; then the next in order that has a mark follows, and
+//! the streams begin anew. Prints of every venue feed the streams, and the map adds every inventory.
 
-use super::VENUES;
+use super::history::History;
+use super::place::{Belief, Counts, DELISTED, HALTED, Place};
 use super::reading;
-use crate::arena::Bounded;
+use super::{VENUES, manner};
 use crate::bias::Scores;
 use crate::book::Book;
-use crate::event::{Body, Event, Gap, Kind, Stream, Tier};
+use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Stream};
 use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
-use crate::inventory::params::{Choice, Params};
+use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::num::fixed::{ONE, mul_div};
-use crate::num::{Px, Qty, Usd};
+use crate::num::log::{ln_px, px_of_ln};
+use crate::num::{Px, Qty, narrow};
 use crate::shm::record::Wide;
 use crate::signal::Class;
 use crate::signal::streams::Streams;
@@ -21,8 +30,6 @@ use crate::time::Nanos;
 use crate::zone::{Heat, Zones};
 use bytemuck::{Pod, Zeroable};
 
-/// Rows of a margin table kept. Bybit's longest has 30.
-const TIERS: usize = 48;
 /// Ticks between refreshes of map readings and zones: a second.
 const REFRESH_TICKS: u64 = 100;
 /// Ticks between refreshes on a sweep.
@@ -39,34 +46,23 @@ const TRADE_TTL_MS: u32 = 60_000;
 const LIVE_AFTER: Nanos = Nanos::new(2 * Nanos::HOUR.get());
 /// Above this share of prior mass the map has nothing of its own to say.
 const PRIOR_MAX_E6: i64 = 900_000;
+/// How long the venues before it in the plan are waited for when a symbol's first mark is another's.
+const WAIT: Nanos = Nanos::new(10 * Nanos::SECOND.get());
+/// A venue whose mark is older than this is carried along by the reference's ...
+const CARRIED_AFTER: Nanos = Nanos::millis(MARK_TTL_MS as i64);
+/// ... for so long; then it leaves the map until it is heard again.
+const CARRIED_FOR: Nanos = Nanos::HOUR;
+/// History is whole when none came for this long.
+const LOADED_AFTER: Nanos = Nanos::new(3 * Nanos::SECOND.get());
 
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Row {
-    cap: Usd,
-    floor: Usd,
-    deduction: Usd,
-    leverage_e2: u32,
-    maintenance_e6: u32,
-}
-
-const NO_TIER: Tier = Tier {
-    row: 0,
-    cap: Usd::ZERO,
-    leverage_e2: 0,
-    maintenance_e6: 0,
-    deduction: Usd::ZERO,
-    floor: Usd::ZERO,
-};
-
-/// One symbol. All zeros is "nothing heard"; `params` are set when the shard is built.
+/// One symbol. All zeros is "nothing heard"; places and `reach` are set when the shard is built.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Room {
     pub(super) choice: Choice,
     /// Hash of the model in force: the plan's parameters and the signals' rows.
     pub(super) model_hash: u64,
-    pub(super) params: Params,
+    pub(super) place: [Place; VENUES],
     pub(super) book: [Book; VENUES],
     pub(super) inventory: [Inventory; VENUES],
     pub(super) streams: Streams,
@@ -75,71 +71,100 @@ pub(super) struct Room {
     pub(super) scores: Scores,
     heat: HeatReading,
     zoned: ZoneReading,
-    tiers: Bounded<Row, TIERS>,
     /// The record last published.
     pub(super) wide: Wide,
     /// Distance of the nearest hot zone above and below in 1e-2 bp, `i32::MAX` = none: what every headline says and
     /// only a mark or a refresh of the zones changes. `NOWHERE` when the shard is built.
     pub(super) reach: [i32; 2],
-    pub(super) mark: Px,
-    pub(super) last: Px,
-    pub(super) index: Px,
-    tick: Px,
-    pub(super) interest: Qty,
-    pub(super) funding_e12: i64,
-    pub(super) funding_next: Nanos,
     pub(super) exch: Nanos,
-    /// When the map was first seeded.
+    /// Slot of the reference.
+    reference: u64,
+    /// 1 once the reference is chosen.
+    chosen: u64,
+    /// When the first mark came while none was chosen; zero = none yet.
+    first_mark: Nanos,
+    /// When the map was first seeded by live interest.
     seeded: Nanos,
-    /// A gap of trades, ticker or prints is shown until.
-    gap_until: Nanos,
     /// 1 when something changed since the last wide record.
     pub(super) changed: u64,
-    /// 1 once it was heard long enough to be answered for: mark, seeded map, two of the fastest mode's windows.
+    /// 1 once it can be answered for: a seeded map, and two of the fastest mode's windows or a volatility from
+    /// history.
     pub(super) lived: u64,
-    /// Margin rows that found no room.
-    rows_full: u64,
-    /// 1 when margin rows came since the last tick.
-    tiers_new: u64,
     /// 1 when a sweep asks for a refresh of the map's readings.
     swept: u64,
     /// Conservation checks that failed, each followed by a re-seed.
     broken: u64,
 }
 
+layout!(Room: choice, model_hash, place, book, inventory, streams, heatmap, zones, scores, heat, zoned, wide, reach,
+    exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken);
+
 impl Room {
-    /// Applies one event that speaks of this symbol.
+    /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
+    pub(super) fn slot(&self) -> usize {
+        (self.reference as usize).min(VENUES - 1)
+    }
+
+    /// The reference's place.
+    pub(super) fn own(&self) -> &Place {
+        &self.place[self.slot()]
+    }
+
+    /// Applies one event of the venue at slot `v` that speaks of this symbol.
     #[inline]
-    pub(super) fn apply(&mut self, now: Nanos, event: &Event, body: &Body) {
+    pub(super) fn apply(&mut self, now: Nanos, v: usize, event: &Event, body: &Body) {
+        if event.bits & HISTORY != 0 {
+            return self.past(now, v, event.exch, body);
+        }
+        let place = &mut self.place[v];
+        if place.status == DELISTED && event.kind() != Kind::Instrument {
+            place.counts.unlisted += 1;
+            return;
+        }
         self.changed = 1;
         self.exch = self.exch.max(event.exch);
+        place.heard[event.kind() as usize] = now;
+        let own = v == self.slot();
         match body {
-            Body::Level(level) => self.book[0].apply(level, event.bits),
+            Body::Level(level) => self.book[v].apply(level, event.bits),
             Body::Trade(trade) => {
-                self.last = trade.price;
-                self.streams.trade(now, trade);
-                self.inventory[0].trade(trade.price, trade.qty);
+                self.place[v].trade(trade.price, trade.qty);
+                if own {
+                    self.streams.trade(now, trade);
+                }
+                if self.is_open(v) {
+                    self.inventory[v].trade(trade.price, trade.qty);
+                }
             }
-            Body::Mark(mark) => self.on_mark(now, *mark),
+            Body::Mark(mark) => self.on_mark(now, v, *mark),
             Body::Index(index) => {
-                self.index = *index;
-                self.streams.index(now, *index);
+                self.place[v].index = *index;
+                if own {
+                    self.streams.index(now, *index);
+                }
             }
             Body::Funding(funding) => {
-                self.funding_e12 = funding.rate_e12;
-                self.funding_next = funding.next;
-                self.streams.funding(now, funding);
+                self.place[v].funding_e12 = funding.rate_e12;
+                self.place[v].funding_next = funding.next;
+                if own {
+                    self.streams.funding(now, funding);
+                }
             }
-            Body::Interest(interest) => self.on_interest(now, *interest),
+            Body::Interest(interest) => self.on_interest(now, v, *interest),
             Body::Liquidation(print) => {
                 self.streams.liquidation(now, print);
                 let (holder, price, qty) = (print.holder, print.price, print.qty);
-                self.inventory[0].liquidation(now, holder, price, qty, &self.params);
+                let params = &self.place[v].params;
+                self.inventory[v].liquidation(now, holder, price, qty, params);
             }
-            Body::Instrument(terms) => self.tick = terms.tick,
-            Body::Tier(tier) => self.on_tier(tier),
-            Body::Gap(gap) => self.on_gap(now, gap),
-            Body::Bbo(_) => self.streams.confirm(now),
+            Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
+            Body::Tier(tier) => self.place[v].tier(tier),
+            Body::Gap(gap) => self.on_gap(now, v, gap),
+            Body::Bbo(_) => {
+                if own && self.place[v].confirms != 0 {
+                    self.streams.confirm(now);
+                }
+            }
             // Heard and kept on the tape; their models come with their venues.
             Body::Ratio(_)
             | Body::Series(_)
@@ -153,133 +178,341 @@ impl Room {
         }
     }
 
-    fn on_mark(&mut self, now: Nanos, mark: Px) {
-        self.mark = mark;
-        self.streams.mark(now, mark);
-        if self.inventory[0].mark(now, mark, &self.params) {
-            self.swept = 1;
-        }
-        self.zones.mark(now, mark);
-        self.reach = self.reaches();
+    /// True while the present goes into a venue's inventory: not while its past is being laid.
+    fn is_open(&self, v: usize) -> bool {
+        self.place[v].history.loading == Nanos::ZERO
     }
 
-    fn on_interest(&mut self, now: Nanos, interest: Qty) {
-        self.interest = interest;
-        self.streams.interest(now, interest);
-        // Seeding needs a mark to lie around.
-        if self.mark.get() > 0 {
-            self.inventory[0].interest(now, interest, &self.params);
-            if self.seeded == Nanos::ZERO && self.inventory[0].is_seeded() {
+    fn on_mark(&mut self, now: Nanos, v: usize, mark: Px) {
+        self.place[v].mark = mark;
+        if self.chosen == 0 && mark.get() > 0 {
+            if v == 0 {
+                self.refer(now, 0);
+            } else if self.first_mark == Nanos::ZERO {
+                self.first_mark = now;
+            }
+        }
+        let own = v == self.slot();
+        if own {
+            self.streams.mark(now, mark);
+        } else {
+            self.measure_basis(now, v);
+        }
+        if self.is_open(v) && self.inventory[v].mark(now, mark, &self.place[v].params) {
+            self.swept = 1;
+        }
+        if own {
+            self.zones.mark(now, mark);
+            self.reach = self.reaches();
+        }
+    }
+
+    /// How far a venue's mark is from the reference's, taken when the venue speaks: later only the reference moves.
+    fn measure_basis(&mut self, now: Nanos, v: usize) {
+        let own = self.own();
+        let fresh = now.since(own.known(Kind::Mark)) <= CARRIED_AFTER;
+        let from = own.mark;
+        let place = &mut self.place[v];
+        if from.get() > 0 && place.mark.get() > 0 && (fresh || place.basis_known == 0) {
+            (place.basis, place.basis_known) = (ln_px(from) - ln_px(place.mark), 1);
+        }
+    }
+
+    /// Makes a slot the reference.
+    fn refer(&mut self, now: Nanos, v: usize) {
+        self.chosen = 1;
+        if v == self.slot() {
+            return;
+        }
+        self.reference = v as u64;
+        // What the streams know is another market's; volatility is the least that must not start from nothing.
+        bytemuck::bytes_of_mut(&mut self.streams).fill(0);
+        self.streams.recall(self.place[v].history.moves());
+        for place in &mut self.place {
+            place.basis_known = 0;
+        }
+        for other in 0..VENUES {
+            self.measure_basis(now, other);
+        }
+    }
+
+    /// The first slot in plan order that has a mark.
+    fn first_marked(&self) -> Option<usize> {
+        self.place.iter().position(|place| place.mark.get() > 0)
+    }
+
+    fn on_interest(&mut self, now: Nanos, v: usize, interest: Qty) {
+        let belief = self.place[v].judge(now, interest);
+        if belief == Belief::Odd {
+            return;
+        }
+        if v == self.slot() {
+            self.streams.interest(now, interest);
+        }
+        if belief == Belief::Anew {
+            let (inventory, place) = (&mut self.inventory[v], &self.place[v]);
+            inventory.clear();
+            inventory.mark(now, place.mark, &place.params);
+        }
+        self.lay(now, v);
+    }
+
+    /// Gives a venue's open interest to its inventory, once there is a mark to lie around and the past is laid.
+    fn lay(&mut self, now: Nanos, v: usize) {
+        let (inventory, place) = (&mut self.inventory[v], &mut self.place[v]);
+        let is_open = place.history.loading == Nanos::ZERO;
+        if place.mark.get() <= 0 || place.interest.get() <= 0 || !is_open {
+            return;
+        }
+        if inventory.is_seeded() {
+            inventory.interest(now, place.interest, &place.params);
+        } else {
+            let history = &place.history;
+            history.seed(now, now, place.interest, inventory, &place.params);
+        }
+        if inventory.is_seeded() {
+            if place.live == Nanos::ZERO {
+                place.live = now;
+            }
+            if self.seeded == Nanos::ZERO {
                 self.seeded = now;
             }
-            self.check(now);
         }
+        self.check(now, v);
     }
 
     /// A mismatch is counted and re-seeded, never an abort (heatmap.md 2.1).
-    fn check(&mut self, now: Nanos) {
-        if !self.inventory[0].conserved() {
+    fn check(&mut self, now: Nanos, v: usize) {
+        if !self.inventory[v].conserved() {
             self.broken += 1;
-            self.inventory[0].reseed(now, &self.params);
+            self.inventory[v].reseed(now, &self.place[v].params);
         }
     }
 
-    fn on_tier(&mut self, tier: &Tier) {
-        if tier.row == 0 {
-            self.tiers.clear();
+    fn on_terms(&mut self, now: Nanos, v: usize, venue: VenueId, terms: &Instrument) {
+        let status = u64::from(terms.status);
+        if status != DELISTED {
+            self.place[v].status = status;
+            self.place[v].retick(terms.tick);
+        } else if self.place[v].status != DELISTED {
+            self.delist(now, v, venue);
         }
-        let row = Row {
-            cap: tier.cap,
-            floor: tier.floor,
-            deduction: tier.deduction,
-            leverage_e2: tier.leverage_e2,
-            maintenance_e6: tier.maintenance_e6,
-        };
-        // LIMIT: rows beyond the table are for positions that nobody's prior mix contains.
-        self.rows_full += u64::from(!self.tiers.push(row));
-        // The table is laid when it is whole: at the next tick, whatever frame it came in.
-        self.tiers_new = 1;
     }
 
-    /// Lays the leverage mix through a margin table that has just come.
-    fn lay_tiers(&mut self, venue: VenueId) {
-        self.tiers_new = 0;
-        let mut rows = [NO_TIER; TIERS];
-        for (number, (to, from)) in rows.iter_mut().zip(self.tiers.as_slice()).enumerate() {
-            *to = Tier {
-                row: number as u16,
-                cap: from.cap,
-                leverage_e2: from.leverage_e2,
-                maintenance_e6: from.maintenance_e6,
-                deduction: from.deduction,
-                floor: from.floor,
-            };
+    /// Forgets a venue: its positions are settled, its book is gone.
+    fn delist(&mut self, now: Nanos, v: usize, venue: VenueId) {
+        self.book[v].distrust();
+        self.inventory[v].clear();
+        self.place[v].begin(&self.choice, manner(venue));
+        self.place[v].status = DELISTED;
+        if v == self.slot() {
+            (self.chosen, self.first_mark) = (0, Nanos::ZERO);
+            match self.first_marked() {
+                Some(next) => self.refer(now, next),
+                None => self.forget(),
+            }
         }
-        let known = &rows[..self.tiers.len()];
-        self.params = Params::chosen(&self.choice, super::rule(venue), known);
     }
 
-    fn on_gap(&mut self, now: Nanos, gap: &Gap) {
+    /// Nobody lists the symbol: nothing of it is said any more.
+    fn forget(&mut self) {
+        bytemuck::bytes_of_mut(&mut self.streams).fill(0);
+        self.heatmap.clear();
+        self.zones.clear();
+        (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());
+        self.reach = [reading::NOWHERE; 2];
+        (self.seeded, self.lived, self.swept) = (Nanos::ZERO, 0, 0);
+    }
+
+    fn on_gap(&mut self, now: Nanos, v: usize, gap: &Gap) {
         if matches!(gap.stream, Stream::Book | Stream::All) {
-            self.book[0].distrust();
+            self.book[v].distrust();
         }
         if gap.stream != Stream::Book {
-            self.gap_until = now.plus(GAP_SHOWN);
+            self.place[v].gap_until = now.plus(GAP_SHOWN);
         }
-        self.streams.lose(gap.stream);
-    }
-
-    /// After LAST of one of this symbol's frames.
-    pub(super) fn settle(&mut self, now: Nanos, event: &Event) {
-        if event.kind() == Kind::Level {
-            self.streams.book(now, &self.book[0]);
+        if v == self.slot() {
+            self.streams.lose(gap.stream);
         }
     }
 
-    /// Ten milliseconds went by.
-    pub(super) fn tick(&mut self, now: Nanos, ticks: u64, symbol: u64, venue: VenueId) {
-        if self.tiers_new != 0 {
-            self.lay_tiers(venue);
+    /// A piece of the past. What does not fit is counted.
+    fn past(&mut self, now: Nanos, v: usize, at: Nanos, body: &Body) {
+        let own = v == self.slot();
+        let place = &mut self.place[v];
+        let fits = at > Nanos::ZERO && at <= now && place.status != DELISTED;
+        let took = match body {
+            _ if !fits || !place.takes_history(now) => false,
+            Body::Bar(bar) => {
+                self.load(now, v);
+                self.place[v].history.bar(at, bar)
+            }
+            Body::Interest(interest) => {
+                self.load(now, v);
+                let (inventory, place) = (&mut self.inventory[v], &mut self.place[v]);
+                let took = place.history.row(at, *interest, inventory, &place.params);
+                self.check(at, v);
+                took
+            }
+            Body::Funding(funding) => {
+                if own {
+                    self.streams.recall_funding(funding);
+                }
+                true
+            }
+            // On the tape, for those who fit offline.
+            _ => true,
+        };
+        self.place[v].counts.late_history += u64::from(!took);
+    }
+
+    /// Begins to lay the past, or goes on. What the first live minute laid gives way: nearly all of it is prior.
+    fn load(&mut self, now: Nanos, v: usize) {
+        let place = &mut self.place[v];
+        if place.history.loading == Nanos::ZERO {
+            place.history.begin();
+            place.live = Nanos::ZERO;
+            self.inventory[v].clear();
         }
+        place.history.loading = now;
+    }
+
+    /// The past is whole: the present takes over.
+    fn loaded(&mut self, now: Nanos, v: usize) {
+        let (inventory, place) = (&mut self.inventory[v], &mut self.place[v]);
+        place.history.play(now, inventory, &place.params);
+        place.history.loading = Nanos::ZERO;
+        if place.mark.get() > 0 {
+            inventory.mark(now, place.mark, &place.params);
+        }
+        if v == self.slot() {
+            self.streams.recall(self.place[v].history.moves());
+        }
+        self.lay(now, v);
+    }
+
+    /// After LAST of one of this symbol's frames; `v` is the slot that spoke.
+    pub(super) fn settle(&mut self, now: Nanos, v: usize, event: &Event) {
+        if event.kind() == Kind::Level && v == self.slot() {
+            self.streams.book(now, &self.book[v]);
+        }
+    }
+
+    /// Ten milliseconds went by; `venues` are those of the plan, by slot.
+    pub(super) fn tick(&mut self, now: Nanos, ticks: u64, symbol: u64, venues: &[VenueId]) {
         self.streams.tick(now);
-        self.inventory[0].tick(now, &self.params);
+        for (v, venue) in venues.iter().enumerate().take(VENUES) {
+            let place = &mut self.place[v];
+            if place.tiers_new != 0 {
+                place.lay_tiers(&self.choice, manner(*venue));
+            }
+            let loading = place.history.loading;
+            if loading == Nanos::ZERO {
+                self.inventory[v].tick(now, &place.params);
+            } else if now.since(loading) >= LOADED_AFTER {
+                self.loaded(now, v);
+            }
+        }
+        if self.chosen == 0
+            && self.first_mark != Nanos::ZERO
+            && now.since(self.first_mark) >= WAIT
+            && let Some(v) = self.first_marked()
+        {
+            self.refer(now, v);
+        }
         let turn = ticks + symbol * 7;
         let due = turn.is_multiple_of(REFRESH_TICKS)
             || (self.swept != 0 && turn.is_multiple_of(SWEEP_TICKS));
+        let seeded = self.inventory.iter().any(Inventory::is_seeded);
         if self.lived == 0 {
             let windows = Class::F.windows(0);
             let seen = self.streams.returns_known[windows[1].index()] != 0;
-            self.lived = u64::from(seen && self.inventory[0].is_seeded());
+            self.lived = u64::from((seen || self.streams.has_recalled()) && seeded);
         }
-        if due && self.mark.get() > 0 && self.inventory[0].is_seeded() {
+        if due && seeded && self.own().mark.get() > 0 {
             self.swept = 0;
-            self.check(now);
+            for v in 0..venues.len().min(VENUES) {
+                self.check(now, v);
+            }
             self.remap(now);
         }
+    }
+
+    /// Mark of every slot for the map, 0 = leave it out.
+    ///
+    /// A venue that has fallen silent is carried along: its mark is the reference's at the distance the two last had,
+    /// so its mass stays at its prices instead of moving with the market.
+    fn marks(&self, now: Nanos) -> [Px; VENUES] {
+        let own = self.own().mark;
+        core::array::from_fn(|v| {
+            let place = &self.place[v];
+            let age = now.since(place.known(Kind::Mark));
+            if v == self.slot() || place.mark.get() <= 0 || age <= CARRIED_AFTER {
+                place.mark
+            } else if age > CARRIED_FOR || place.basis_known == 0 {
+                Px::ZERO
+            } else {
+                px_of_ln(ln_px(own).saturating_sub(place.basis))
+            }
+        })
     }
 
     /// Readings of the map, and the zones that stand on them.
     fn remap(&mut self, now: Nanos) {
         self.changed = 1;
-        self.heatmap
-            .refresh(now, &self.inventory, &[self.mark; VENUES]);
+        let marks = self.marks(now);
+        let (slot, mark, tick) = (self.slot(), self.own().mark, self.own().tick);
+        self.heatmap.refresh(now, &self.inventory, &marks, slot);
         let heat = Heat {
-            mark: self.mark,
+            mark,
             below_long: &self.heatmap.below_long,
             above_short: &self.heatmap.above_short,
         };
         let (hour, tau) = reading::sigmas(&self.streams);
-        self.zones.refresh(now, &heat, hour, tau, self.tick);
+        self.zones.refresh(now, &heat, hour, tau, tick);
         // Timers of zones run on marks; a mark that stands still must not stop them.
-        self.zones.mark(now, self.mark);
+        self.zones.mark(now, mark);
         self.zones.clear_changes();
-        let prior = self.inventory[0].prior_share_e6();
-        reading::heat(now, &self.heatmap, self.mark, self.interest, &mut self.heat);
+        let prior = self.prior_share_e6();
+        let interest = self.mapped_interest();
+        reading::heat(now, &self.heatmap, mark, interest, &mut self.heat);
         let lived = now.since(self.seeded) >= LIVE_AFTER;
         self.heat.observed = mul_div(1_000_000 - prior, ONE, 1_000_000);
         self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
-        reading::zones(&self.zones, self.mark, &mut self.zoned);
+        reading::zones(&self.zones, mark, &mut self.zoned);
         self.reach = self.reaches();
+    }
+
+    /// Slots whose inventories are in the map.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = usize> {
+        let venues = self.heatmap.venues;
+        (0..VENUES).filter(move |v| venues & (1 << v) != 0)
+    }
+
+    /// Open interest of the venues in the map.
+    fn mapped_interest(&self) -> Qty {
+        self.mapped()
+            .fold(Qty::ZERO, |sum, v| sum.plus(self.place[v].interest))
+    }
+
+    /// A share of each seeded inventory, weighted by its open interest; of the reference's when none is seeded.
+    pub(super) fn weighed(&self, share: impl Fn(&Inventory) -> i64) -> i64 {
+        let seeded = self.inventory.iter().filter(|held| held.is_seeded());
+        let (mut sum, mut all) = (0i128, 0i128);
+        for inventory in seeded {
+            let weight = i128::from(inventory.interest_now().get());
+            sum += i128::from(share(inventory)) * weight;
+            all += weight;
+        }
+        if all == 0 {
+            return share(&self.inventory[self.slot()]);
+        }
+        narrow(sum / all)
+    }
+
+    /// Share of the priced mass of all venues that is prior, 1e-6.
+    pub(super) fn prior_share_e6(&self) -> i64 {
+        self.weighed(Inventory::prior_share_e6)
     }
 
     /// Cards and bias, when due; true when a composite changed.
@@ -289,38 +522,73 @@ impl Room {
             return false;
         }
         let flags = self.flags(now, shared);
-        let mut view = View::new(now, &self.book, &self.streams, &self.heat, &self.zoned);
+        let prior = self.prior_share_e6();
+        let books = core::slice::from_ref(&self.book[self.slot()]);
+        let mut view = View::new(now, books, &self.streams, &self.heat, &self.zoned);
         view.confidence_max = if flags & flag::PRIOR != 0 {
             0
         } else {
-            100 - mul_div(self.inventory[0].prior_share_e6(), 100, 1_000_000)
+            100 - mul_div(prior, 100, 1_000_000)
         };
         self.scores.refresh(now, &view, flags)
     }
 
     /// Adds what this symbol has counted.
     pub(super) fn add_to(&self, tally: &mut super::Tally) {
-        let (book, inventory) = (&self.book[0], &self.inventory[0]);
-        tally.crossed += book.crossed;
         tally.reseeds += self.broken;
-        tally.table_full += book.dropped + inventory.merged + self.rows_full;
-        tally.saturated += self.scores.cards().saturated + self.zones.clipped + inventory.unclosed;
+        tally.saturated += self.scores.cards().saturated + self.zones.clipped;
+        for ((place, book), inventory) in self.place.iter().zip(&self.book).zip(&self.inventory) {
+            let Counts {
+                rows_full,
+                odd_interest,
+                late_history,
+                tick_changes,
+                unlisted,
+            } = place.counts;
+            tally.crossed += book.crossed;
+            tally.table_full += book.dropped + inventory.merged + rows_full;
+            tally.saturated += inventory.unclosed;
+            tally.strangers += unlisted;
+            tally.odd_interest += odd_interest;
+            tally.late_history += late_history;
+            tally.tick_changes += tick_changes;
+        }
+    }
+
+    /// True when the reference delisted the contract and nobody stands in.
+    pub(super) fn is_delisted(&self) -> bool {
+        self.own().status == DELISTED
     }
 
     /// Reasons to trust this symbol less, now.
     pub(super) fn flags(&self, now: Nanos, shared: u32) -> u32 {
+        let (slot, own) = (self.slot(), self.own());
+        let book = &self.book[slot];
         let ages = self.streams.ages(now);
-        let prior = self.inventory[0].prior_share_e6() > PRIOR_MAX_E6;
+        let seeded = self.inventory.iter().any(Inventory::is_seeded);
+        let prior = self.prior_share_e6() > PRIOR_MAX_E6;
+        let (mut gap, mut assumed, mut maintenance) = (false, false, false);
+        for (v, place) in self.place.iter().enumerate() {
+            if v == slot || place.has_spoken() {
+                gap |= now < place.gap_until;
+                assumed |= place.params.tiers_assumed != 0;
+                maintenance |= place.is_in_maintenance();
+            }
+        }
         let mut bits = shared | flag::LEARNING | flag::UNPROVEN;
         for (wrong, bit) in [
-            (!self.book[0].is_trusted(), flag::BOOK_UNTRUSTED),
-            (now < self.gap_until, flag::GAP),
-            (self.params.tiers_assumed != 0, flag::TIERS_ASSUMED),
+            (!book.is_trusted(), flag::BOOK_UNTRUSTED),
+            (gap, flag::GAP),
+            (assumed, flag::TIERS_ASSUMED),
             (true, flag::RELATIVE),
-            (prior || !self.inventory[0].is_seeded(), flag::PRIOR),
+            (prior || !seeded, flag::PRIOR),
             (ages.mark_ms > MARK_TTL_MS, flag::MARK_STALE),
             (ages.interest_ms > INTEREST_TTL_MS, flag::INTEREST_STALE),
             (ages.trade_ms > TRADE_TTL_MS, flag::TRADES_STALE),
+            (own.status == HALTED, flag::HALTED),
+            (self.is_delisted(), flag::DELISTED),
+            (maintenance, flag::MAINTENANCE),
+            (book.is_shallow(), flag::SHALLOW),
         ] {
             if wrong {
                 bits |= bit;
@@ -329,3 +597,8 @@ impl Room {
         bits
     }
 }
+
+const _: () = assert!(
+    size_of::<History>() < 32_000,
+    "history is small beside the inventory it is laid into"
+);
