@@ -3,6 +3,10 @@
 //! The order is the journal's where there is one, the receive stamps' where there is none (`tape::Ordered`). Symbols
 //! and rings come from the tape's plan, or from the subscriptions of a session. Nothing here changes what is stepped:
 //! the speed only says when.
+//!
+//! A folder may hold several runs. One that went on from the state before it (its head says so) does so here too:
+//! every connection that was up steps down at shard time, in the order of ring bytes, and its lanes are new, as those
+//! of the restarted engine are. Any other run begins with nothing.
 
 use crate::config::{Model, Plan};
 use crate::event::Event;
@@ -139,23 +143,17 @@ pub fn run(
     let mut ordered = Ordered::open(path)?;
     let started = crate::time::mono_now();
     let mut pace = Pace { speed, clock: None };
-    while let Some(turn) = ordered.next_turn()? {
-        match turn {
-            Turn::Tick { first: at, count } => first.ticks(at, count, &mut pace, out),
-            Turn::Ring { ring, groups } => {
-                let mut left = groups;
-                while left > 0 {
-                    let Some(record) = ordered.next_record(ring)? else {
-                        first.short |= ordered.is_journalled();
-                        break;
-                    };
-                    left -= u32::from(first.record(&record, &mut pace, out)?);
-                }
-            }
+    loop {
+        first.play(&mut ordered, &mut pace, out)?;
+        first.check(&ordered)?;
+        let up = ordered.up();
+        if !ordered.next_run()? {
+            break;
         }
+        first.border(&ordered, &up, out)?;
     }
     let took = crate::time::mono_now().since(started);
-    first.finish(&ordered, took)
+    Ok(first.finish(took))
 }
 
 /// The engine of a replay: a lane per ring and the shard.
@@ -172,6 +170,10 @@ struct Cast {
     /// REST answers that stand before every connection of a session, whose recording does not say who asked.
     loose: Vec<(String, Vec<u8>)>,
     is_session: bool,
+    /// Bytes of torn ends of the runs before this one.
+    torn: u64,
+    /// What the lanes of the runs before this one counted.
+    counts: Counts,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
 }
@@ -290,7 +292,7 @@ impl Cast {
         let is_session = header.is_none();
         let model = header.map(|h| h.plan.model).unwrap_or_default();
         let mut setup = Setup::new(found.symbols.clone(), &venues);
-        setup.choice = choice_of_texts(&model, path)?;
+        setup.choice = choice_of_texts(&model, &name)?;
         Ok(Self {
             symbols: found.symbols,
             venues,
@@ -302,6 +304,8 @@ impl Cast {
             short: false,
             loose: Vec::new(),
             is_session,
+            torn: 0,
+            counts: Counts::default(),
             buffer: Vec::new(),
         })
     }
@@ -321,6 +325,88 @@ impl Cast {
                 lane.counts = Counts::default();
             }
             self.lanes.push(lane);
+        }
+        Ok(())
+    }
+
+    /// Plays what is left of a run.
+    fn play(
+        &mut self,
+        ordered: &mut Ordered,
+        pace: &mut Pace,
+        out: &mut impl Publish,
+    ) -> Result<(), ReplayError> {
+        while let Some(turn) = ordered.next_turn()? {
+            match turn {
+                Turn::Tick { first: at, count } => self.ticks(at, count, pace, out),
+                Turn::Ring { ring, groups } => {
+                    let mut left = groups;
+                    while left > 0 {
+                        let Some(record) = ordered.next_record(ring)? else {
+                            break;
+                        };
+                        left -= u32::from(self.record(&record, pace, out)?);
+                    }
+                }
+            }
+        }
+        self.short |= ordered.is_short();
+        self.torn += ordered.source().torn();
+        Ok(())
+    }
+
+    /// Compares with what a run that ended in order says of itself; one whose beginning is gone cannot be compared.
+    fn check(&self, ordered: &Ordered) -> Result<(), ReplayError> {
+        let (input_seq, state_hash) = (self.shard.input_seq(), self.shard.state_hash());
+        if let Some(end) = ordered.source().end()
+            && ordered.is_whole()
+            && end.state_hash != 0
+            && (end.input_seq, end.state_hash) != (input_seq, state_hash)
+        {
+            return Err(ReplayError::Diverged {
+                name: ordered.source().name().to_owned(),
+                input_seq,
+                state_hash,
+                want_seq: end.input_seq,
+                want_hash: end.state_hash,
+            });
+        }
+        Ok(())
+    }
+
+    /// Goes over to the next run of a folder; `up` are the connections that the last one left up.
+    fn border(
+        &mut self,
+        ordered: &Ordered,
+        up: &[u8],
+        out: &mut impl Publish,
+    ) -> Result<(), ReplayError> {
+        let Some(header) = ordered.header() else {
+            return Ok(());
+        };
+        if header.continues {
+            let recv = self.shard.now();
+            let mut pace = Pace {
+                speed: Speed::Max,
+                clock: None,
+            };
+            for ring in up {
+                let down = Record::Disconnect {
+                    ring: *ring,
+                    recv,
+                    reason: "the run ended",
+                };
+                self.record(&down, &mut pace, out)?;
+            }
+        } else {
+            let name = ordered.source().name();
+            self.symbols.clone_from(&header.plan.symbols);
+            let mut setup = Setup::new(self.symbols.clone(), &self.venues);
+            setup.choice = choice_of_texts(&header.plan.model, name)?;
+            self.shard = Shard::new(&setup)?;
+        }
+        for lane in self.lanes.drain(..) {
+            self.counts.add(&lane.counts);
         }
         Ok(())
     }
@@ -382,21 +468,8 @@ impl Cast {
         Ok(!events.is_empty())
     }
 
-    fn finish(self, ordered: &Ordered, took: Nanos) -> Result<Outcome, ReplayError> {
-        let (input_seq, state_hash) = (self.shard.input_seq(), self.shard.state_hash());
-        if let Some(end) = ordered.source().end()
-            && end.state_hash != 0
-            && (end.input_seq, end.state_hash) != (input_seq, state_hash)
-        {
-            return Err(ReplayError::Diverged {
-                name: ordered.source().name().to_owned(),
-                input_seq,
-                state_hash,
-                want_seq: end.input_seq,
-                want_hash: end.state_hash,
-            });
-        }
-        let mut counts = Counts::default();
+    fn finish(self, took: Nanos) -> Outcome {
+        let mut counts = self.counts;
         let mut places = vec![(0, 0); self.symbols.len()];
         for lane in &self.lanes {
             counts.add(&lane.counts);
@@ -406,7 +479,7 @@ impl Cast {
                 *place = (place.0.max(price), place.1.max(qty));
             }
         }
-        Ok(Outcome {
+        Outcome {
             symbols: self.symbols,
             venues: self
                 .venues
@@ -419,9 +492,9 @@ impl Cast {
             took,
             shard: self.shard,
             places,
-            torn: ordered.source().torn(),
+            torn: self.torn,
             short: self.short,
-        })
+        }
     }
 }
 
@@ -443,13 +516,12 @@ pub const fn choice(model: &Model) -> Choice {
 }
 
 /// The model of a tape's head, read as a plan reads it.
-fn choice_of_texts(texts: &BTreeMap<String, String>, path: &Path) -> Result<Choice, ReplayError> {
+fn choice_of_texts(texts: &BTreeMap<String, String>, name: &str) -> Result<Choice, ReplayError> {
     let lines: String = texts
         .iter()
         .map(|(name, text)| format!("{name} = {text}\n"))
         .collect();
-    let name = path.display().to_string();
-    match Plan::parse(&format!("[model]\n{lines}"), &name) {
+    match Plan::parse(&format!("[model]\n{lines}"), name) {
         Ok(plan) => Ok(choice(&plan.model)),
         Err(faults) => {
             let text = faults
@@ -457,6 +529,7 @@ fn choice_of_texts(texts: &BTreeMap<String, String>, path: &Path) -> Result<Choi
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join("; ");
+            let name = name.to_owned();
             Err(ReplayError::Model { name, text })
         }
     }

@@ -462,7 +462,7 @@ fn a_start_that_fails_leaves_nothing_behind() {
     // And the same name is free for the next one.
     plan.feeds.pop();
     let live = start(&plan).unwrap();
-    assert!(!live.tape_failed());
+    assert_eq!(live.tape_failed(), None);
     assert_eq!(live.stop().unwrap().tape_whole, Some(true));
     std::fs::remove_file(&tape).unwrap();
 }

@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
-        if live.tape_failed() && !told {
+        if let Some(why) = live.tape_failed().filter(|_| !told) {
             told = true;
-            eprintln!("isotherm: the tape has failed and ends here; the engine goes on without it");
+            eprintln!("isotherm: the tape ends here, the engine goes on without it: {why}");
         }
     }
     // What the page says last: all there is to tell when the tape fails at the end.
@@ -94,8 +94,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         quantile(0.5),
         quantile(0.99),
     );
-    if ended.tape_whole == Some(false) {
-        bail!("the tape lost a piece and ends there; a larger disk or a faster one is needed");
+    if let Some(why) = ended.tape_failed {
+        bail!("the tape has a hole and ends there: {why}");
     }
     Ok(())
 }

@@ -14,26 +14,23 @@ use crate::config::{Feed as FeedPlan, Plan};
 use crate::control::{self, Control, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
-use crate::feed::taped::Taped;
 use crate::log::Log;
 use crate::market::VenueId;
-use crate::ring::{ByteConsumer, ByteProducer, byte_channel, channel};
+use crate::ring::channel;
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
 use crate::shm::writer::{PageError, PageWriter};
 use crate::sync::{Flag, Tally};
-use crate::tape::file::Writer;
-use crate::tape::{self, End, Header, RingPlan, RunPlan};
+use crate::tape::{self, End, Header, Limits, Recorder, RingPlan, RunPlan};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
 use crate::venue::{self, VenueError};
 use crate::wire::tls::{Trust, TrustFault};
 use engine::{Engine, Finished};
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use taping::{Taping, Ways};
 
 /// Events a ring holds: 4 MiB, a hundred of the largest frames.
 const RING: usize = 1 << 16;
@@ -66,22 +63,17 @@ pub enum RunError {
     /// The machine gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
-    /// The tape's file is there already: a recording is never overwritten.
-    #[error("{}: this tape is there already; choose another name or move it", .0.display())]
-    TapeThere(PathBuf),
     /// A thread ended by a fault of ours.
     #[error("the {0} thread died; this is a defect, please report it")]
     Died(&'static str),
 }
-
-type TapeWriter = Writer<BufWriter<File>>;
 
 /// A running instance.
 #[derive(Debug)]
 pub struct Live {
     shard: JoinHandle<Finished>,
     inputs: Vec<JoinHandle<()>>,
-    tape: Option<JoinHandle<Result<TapeWriter, tape::Error>>>,
+    tape: Option<Taping>,
     flags: Flags,
     /// Where its page lies.
     pub page: PathBuf,
@@ -92,9 +84,6 @@ pub struct Live {
 struct Flags {
     stop_inputs: Arc<Flag>,
     stop_shard: Arc<Flag>,
-    stop_tape: Arc<Flag>,
-    /// Raised when an answer of REST did not reach the tape.
-    holes: Vec<Arc<Flag>>,
 }
 
 /// What runs already while an instance is being put together.
@@ -102,19 +91,15 @@ struct Flags {
 struct Begun {
     flags: Flags,
     inputs: Vec<JoinHandle<()>>,
-    tape: Option<JoinHandle<Result<TapeWriter, tape::Error>>>,
-    /// The tape's file, once it is ours.
-    file: Option<PathBuf>,
+    /// The recording until its thread has it.
+    recorder: Option<Recorder>,
+    tape: Option<Taping>,
 }
 
 impl Begun {
     /// Ends what runs and takes back what was made.
     fn undo(self) {
-        for flag in [
-            &self.flags.stop_inputs,
-            &self.flags.stop_shard,
-            &self.flags.stop_tape,
-        ] {
+        for flag in [&self.flags.stop_inputs, &self.flags.stop_shard] {
             flag.raise();
         }
         for input in self.inputs {
@@ -122,10 +107,10 @@ impl Begun {
             let _ = input.join();
         }
         if let Some(tape) = self.tape {
-            let _ = tape.join();
+            tape.discard();
         }
-        if let Some(file) = self.file {
-            let _ = std::fs::remove_file(file);
+        if let Some(recorder) = self.recorder {
+            recorder.discard();
         }
     }
 }
@@ -135,25 +120,10 @@ impl Begun {
 pub struct Ended {
     /// The model and its latencies.
     pub finished: Finished,
-    /// `None` = no tape was wanted; `Some(false)` = it lost a piece and has no End.
+    /// `None` = no tape was wanted; `Some(false)` = it has a hole and no End.
     pub tape_whole: Option<bool>,
-}
-
-/// Rings and their ways to the tape.
-struct Tapes {
-    rings: Vec<ByteConsumer>,
-    on: bool,
-}
-
-impl Tapes {
-    fn ring(&mut self, number: usize, bytes: usize) -> Taped {
-        let to: Option<ByteProducer> = self.on.then(|| {
-            let (to, from) = byte_channel(bytes);
-            self.rings.push(from);
-            to
-        });
-        Taped::new(u8::try_from(number).unwrap_or(u8::MAX), to)
-    }
+    /// Why it has.
+    pub tape_failed: Option<String>,
 }
 
 /// Starts an instance of `plan` around `shard` (fresh, or warmed). `log` hears what people should know.
@@ -183,28 +153,10 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     }
 }
 
-/// Creates the tape's file.
-fn tape_writer<C: Clock>(
-    plan: &Plan,
-    clock: C,
-    begun: &mut Begun,
-) -> Result<Option<TapeWriter>, RunError> {
-    let Some(path) = &plan.engine.tape else {
-        return Ok(None);
-    };
-    let there = path.exists();
-    match Writer::create(path, &header(plan, clock.now())) {
-        Ok(writer) => {
-            begun.file = Some(path.clone());
-            Ok(Some(writer))
-        }
-        Err(_) if there => Err(RunError::TapeThere(path.clone())),
-        Err(fault) => {
-            // Created, but its head could not be written.
-            begun.file = path.exists().then(|| path.clone());
-            Err(fault.into())
-        }
-    }
+/// Begins the recording that the plan asks for.
+fn recorder<C: Clock>(plan: &Plan, clock: C) -> Result<Option<Recorder>, RunError> {
+    let begin = |path| Recorder::begin(path, &header(plan, clock.now()), &Limits::default());
+    Ok(plan.engine.tape.as_deref().map(begin).transpose()?)
 }
 
 /// Starts the threads; what runs when this fails stands in `begun`.
@@ -229,11 +181,8 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
-    let writer = tape_writer(plan, clock, begun)?;
-    let mut tapes = Tapes {
-        rings: Vec::new(),
-        on: writer.is_some(),
-    };
+    begun.recorder = recorder(plan, clock)?;
+    let mut tapes = Ways::new(begun.recorder.is_some());
     let trust = Trust::new(&[])?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
     let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
@@ -274,7 +223,6 @@ fn wire<C: Clock + Copy + Send + 'static>(
         let (to_shard, from_rest) = channel::<Event>(RING);
         rings.push(from_rest);
         let taped = tapes.ring(number, TAPE_RING);
-        begun.flags.holes.push(taped.hole());
         asked.push(inputs::rest_ring(plan, *venue, number, to_shard, taped)?);
     }
     let seats = rows.iter().map(|row| {
@@ -303,7 +251,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         shard,
         rings,
         page,
-        journal: tapes.ring(u8::MAX.into(), JOURNAL_RING),
+        journal: tapes.journal(JOURNAL_RING),
         seats: plan
             .feeds
             .iter()
@@ -316,11 +264,8 @@ fn wire<C: Clock + Copy + Send + 'static>(
         idle: plan.engine.idle,
         stop: Arc::clone(&begun.flags.stop_shard),
     };
-    if let Some(writer) = writer {
-        let (rings, stop) = (tapes.rings, Arc::clone(&begun.flags.stop_tape));
-        begun.tape = Some(spawn("tape", None, move || {
-            taping::drain(writer, rings, &stop)
-        })?);
+    if let Some(recorder) = begun.recorder.take() {
+        begun.tape = Some(Taping::start(recorder, tapes)?);
     }
     spawn("shard", plan.engine.core, move || engine.run())
 }
@@ -332,17 +277,16 @@ impl Live {
         !self.shard.is_finished()
     }
 
-    /// True when the tape has ended before the run: the disk said no, or an answer did not fit.
+    /// Why the tape has ended before the run; `None` while it is whole, or when there is none.
     #[must_use]
-    pub fn tape_failed(&self) -> bool {
-        self.flags.holes.iter().any(|hole| hole.is_up())
-            || self.tape.as_ref().is_some_and(JoinHandle::is_finished)
+    pub fn tape_failed(&self) -> Option<&str> {
+        self.tape.as_ref().and_then(Taping::failed)
     }
 
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
     ///
     /// # Errors
-    /// A thread that died, a disk that said no.
+    /// A thread that died.
     pub fn stop(self) -> Result<Ended, RunError> {
         self.flags.stop_inputs.raise();
         for input in self.inputs {
@@ -350,24 +294,16 @@ impl Live {
         }
         self.flags.stop_shard.raise();
         let finished = self.shard.join().map_err(|_| RunError::Died("shard"))?;
-        self.flags.stop_tape.raise();
-        let mut tape_whole = None;
-        if let Some(tape) = self.tape {
-            let writer = tape.join().map_err(|_| RunError::Died("tape"))??;
-            let whole = finished.tape_whole && !self.flags.holes.iter().any(|hole| hole.is_up());
-            tape_whole = Some(whole);
-            if whole {
-                let end = End {
-                    at: finished.shard.now(),
-                    input_seq: finished.shard.input_seq(),
-                    state_hash: finished.shard.state_hash(),
-                };
-                taping::close(writer, end)?;
-            }
-        }
+        let end = End {
+            at: finished.shard.now(),
+            input_seq: finished.shard.input_seq(),
+            state_hash: finished.shard.state_hash(),
+        };
+        let closed = self.tape.map(|tape| tape.close(Some(end)));
         Ok(Ended {
             finished,
-            tape_whole,
+            tape_whole: closed.as_ref().map(Result::is_ok),
+            tape_failed: closed.and_then(Result::err),
         })
     }
 }
@@ -428,6 +364,9 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
     Header {
         created,
         journalled: true,
+        continues: false,
+        run: 0,
+        segment: 0,
         plan: RunPlan {
             symbols: plan.engine.symbols.clone(),
             rings: rings

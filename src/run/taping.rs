@@ -1,58 +1,192 @@
-//! The tape thread: takes pieces from every thread's byte ring and appends them to the file.
+//! The tape thread: takes pieces from every thread's byte ring and gives them to the recorder.
 //!
-//! Pieces of one ring stay in order; between rings the order in the file is whatever the thread met, which is why the
-//! journal is on the tape too. A piece that did not fit its ring, or a disk that says no, ends the tape there: the
-//! End record is not written, and a replay knows that the tape is not whole.
+//! Pieces of one ring stay in order. Between rings the order on the tape is whatever the thread met, with one rule:
+//! *a journal record stands behind every record it speaks of*. The journal's ring is looked at before the feeds' are
+//! drained and written after, up to where it was then; a feed hands a piece over before its events, and the shard
+//! journals after it has stepped them, so every piece that the journal up to there speaks of is met in between. Any
+//! beginning of a tape can therefore be played to its last turn, which is what a killed process leaves behind.
+//!
+//! A piece that did not fit its ring, or a disk that says no, ends the tape there with a Hole: nothing that was stepped
+//! after the lost piece is journalled. The feeds never wait for any of this.
 
-use crate::feed::taped::{self, Piece};
-use crate::ring::ByteConsumer;
+use crate::feed::taped::{self, Piece, Taped};
+use crate::ring::{ByteConsumer, byte_channel};
 use crate::sync::Flag;
-use crate::tape::file::Writer;
-use crate::tape::{End, Error, Record};
-use std::io::Write;
+use crate::tape::{End, Record, Recorder, Told};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Drains `rings` into `writer` until `stop` is raised and nothing is left. Answers the writer for its End record.
-///
-/// # Errors
-/// The disk; the rings are then abandoned, which their producers see.
-pub fn drain<W: Write>(
-    mut writer: Writer<W>,
-    mut rings: Vec<ByteConsumer>,
-    stop: &Flag,
-) -> Result<Writer<W>, Error> {
-    let mut piece = Vec::with_capacity(1 << 16);
-    loop {
-        // Asked before the rings: what was written before the stop is seen below.
-        let stopping = stop.is_up();
-        let mut moved = false;
-        for ring in &mut rings {
-            while ring.read(&mut piece) {
-                moved = true;
-                append(&mut writer, &piece)?;
-            }
+/// How long the thread sleeps when nothing has come.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// One thread's pieces, as the tape thread sees them.
+#[derive(Debug)]
+struct Way {
+    from: ByteConsumer,
+    /// Raised when a piece did not fit.
+    hole: Arc<Flag>,
+    /// Whose pieces, for people.
+    name: String,
+}
+
+/// The ways to a tape, or to none: then what comes is let go.
+#[derive(Debug, Default)]
+pub struct Ways {
+    is_on: bool,
+    rings: Vec<Way>,
+    journal: Option<Way>,
+}
+
+impl Ways {
+    /// To a tape when `is_on`.
+    #[must_use]
+    pub fn new(is_on: bool) -> Self {
+        Self {
+            is_on,
+            ..Self::default()
         }
-        if !moved {
-            if stopping {
-                return Ok(writer);
-            }
-            writer.flush()?;
-            std::thread::sleep(Duration::from_millis(2));
+    }
+
+    /// A way of `bytes` for what ring `number` carries; a number beyond 127 is no ring's, and is taken for the last.
+    pub fn ring(&mut self, number: usize, bytes: usize) -> Taped {
+        let ring = u8::try_from(number)
+            .unwrap_or(u8::MAX)
+            .min(!crate::tape::LEG_B);
+        let (taped, way) = self.way(ring, bytes, format!("ring {ring}"));
+        self.rings.extend(way);
+        taped
+    }
+
+    /// The journal's way, of `bytes`; there is one.
+    pub fn journal(&mut self, bytes: usize) -> Taped {
+        let (taped, way) = self.way(0, bytes, "the journal".to_owned());
+        self.journal = way;
+        taped
+    }
+
+    fn way(&self, ring: u8, bytes: usize, name: String) -> (Taped, Option<Way>) {
+        if !self.is_on {
+            return (Taped::new(ring, None), None);
+        }
+        let (to, from) = byte_channel(bytes);
+        let taped = Taped::new(ring, Some(to));
+        let hole = taped.hole();
+        (taped, Some(Way { from, hole, name }))
+    }
+}
+
+/// A tape being written, as the thread that started it sees it.
+#[derive(Debug)]
+pub struct Taping {
+    thread: JoinHandle<Recorder>,
+    stop: Arc<Flag>,
+    told: Arc<Told>,
+}
+
+impl Taping {
+    /// Starts the tape thread.
+    ///
+    /// # Errors
+    /// The machine gives no thread; the recording is then taken back.
+    pub fn start(recorder: Recorder, ways: Ways) -> Result<Self, std::io::Error> {
+        let (stop, told) = (Arc::<Flag>::default(), recorder.told());
+        let (stopped, ways) = (Arc::clone(&stop), ways);
+        let thread = std::thread::Builder::new()
+            .name("tape".to_owned())
+            .spawn(move || drain(recorder, ways, &stopped))?;
+        Ok(Self { thread, stop, told })
+    }
+
+    /// What may be asked of the recording, from any thread: why it has failed, what else went wrong.
+    #[must_use]
+    pub fn told(&self) -> Arc<Told> {
+        Arc::clone(&self.told)
+    }
+
+    /// Why the tape has ended before the run, in words; `None` while it is whole.
+    #[must_use]
+    pub fn failed(&self) -> Option<&str> {
+        self.told.failed()
+    }
+
+    /// Ends the thread once its rings are empty and closes the tape with `end`; `None` when no shard ran.
+    ///
+    /// # Errors
+    /// Why the tape is not whole.
+    pub fn close(self, end: Option<End>) -> Result<(), String> {
+        self.stop.raise();
+        match self.thread.join() {
+            Ok(recorder) => recorder.finish(end),
+            Err(_) => Err("the tape thread died; this is a defect, please report it".to_owned()),
+        }
+    }
+
+    /// Ends the thread and takes the recording back: its start has failed.
+    pub fn discard(self) {
+        self.stop.raise();
+        if let Ok(recorder) = self.thread.join() {
+            recorder.discard();
         }
     }
 }
 
-/// Closes a tape that is whole.
-///
-/// # Errors
-/// The disk.
-pub fn close<W: Write>(writer: Writer<W>, end: End) -> Result<(), Error> {
-    writer.finish(end).map(|_| ())
+/// Drains `ways` into `recorder` until `stop` is raised and nothing is left, or until the recording stops; the rings
+/// are then abandoned, which their producers see.
+fn drain(mut recorder: Recorder, mut ways: Ways, stop: &Flag) -> Recorder {
+    let mut piece = Vec::with_capacity(1 << 16);
+    loop {
+        // Asked before the rings: what was written before the stop is seen below.
+        let stopping = stop.is_up();
+        let journalled = ways.journal.as_ref().map_or(0, |way| way.from.len());
+        let mut moved = false;
+        for way in &mut ways.rings {
+            let waiting = way.from.len();
+            moved |= way.drain(waiting, &mut piece, &mut recorder);
+        }
+        // Asked after the journal: if a piece was lost before something journalled there was stepped, it is seen here.
+        let mut all = ways.rings.iter().chain(&ways.journal);
+        if let Some(way) = all.find(|way| way.hole.is_up()) {
+            let why = format!(
+                "{} did not fit its way to the tape any more: the disk is too slow, or one piece too large",
+                way.name
+            );
+            recorder.stop(&why);
+            return recorder;
+        }
+        if let Some(way) = &mut ways.journal {
+            moved |= way.drain(journalled, &mut piece, &mut recorder);
+        }
+        if !recorder.tend() {
+            return recorder;
+        }
+        if !moved {
+            if stopping {
+                return recorder;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
 }
 
-fn append<W: Write>(writer: &mut Writer<W>, piece: &[u8]) -> Result<(), Error> {
+impl Way {
+    /// Takes the pieces that make up so many bytes of the ring; true when there was one.
+    fn drain(&mut self, bytes: usize, piece: &mut Vec<u8>, recorder: &mut Recorder) -> bool {
+        let mut taken = 0;
+        while taken < bytes && self.from.read(piece) {
+            taken += size_of::<u32>() + piece.len();
+            if !append(recorder, piece) {
+                break;
+            }
+        }
+        taken > 0
+    }
+}
+
+/// Adds a piece; false when the recording has stopped.
+fn append(recorder: &mut Recorder, piece: &[u8]) -> bool {
     let Some((kind, ring, split, stamp, bytes)) = taped::parse(piece) else {
-        return Ok(());
+        return true;
     };
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     let record = match kind {
@@ -94,5 +228,83 @@ fn append<W: Write>(writer: &mut Writer<W>, piece: &[u8]) -> Result<(), Error> {
             groups: split,
         },
     };
-    writer.append(&record)
+    recorder.append(&record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::{Header, Kind, Limits, open};
+    use crate::time::Nanos;
+
+    fn recorder(path: &std::path::Path) -> Recorder {
+        Recorder::begin(path, &Header::default(), &Limits::default()).unwrap()
+    }
+
+    fn kinds(path: &std::path::Path) -> Vec<(Kind, u8)> {
+        let mut source = open(path).unwrap();
+        let mut kinds = Vec::new();
+        while let Some(record) = source.next_record().unwrap() {
+            kinds.push((record.kind(), record.ring()));
+        }
+        kinds
+    }
+
+    #[test]
+    fn a_journal_record_stands_behind_every_record_it_speaks_of() {
+        const GROUPS: u32 = 20_000;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tape");
+        let mut ways = Ways::new(true);
+        let mut feeds = [0, 1].map(|ring| ways.ring(ring, 1 << 20));
+        let mut journal = ways.journal(1 << 20);
+        let taping = Taping::start(recorder(&path), ways).unwrap();
+        for n in 0..GROUPS {
+            let ring = (n % 2) as u8;
+            let feed = &mut feeds[usize::from(ring)];
+            assert!(feed.put(Piece::Frame, 0, Nanos::new(1), b"{}"));
+            assert!(journal.put_for(ring, Piece::Order, 1, Nanos::ZERO, &[]));
+            if n % 64 == 0 {
+                std::thread::yield_now();
+            }
+        }
+        taping.close(None).unwrap();
+        let (mut came, mut spoken) = ([0; 2], [0; 2]);
+        for (kind, ring) in kinds(&path) {
+            match kind {
+                Kind::Frame => came[usize::from(ring)] += 1,
+                Kind::Order => spoken[usize::from(ring)] += 1,
+                _ => {}
+            }
+            assert!(spoken[0] <= came[0] && spoken[1] <= came[1]);
+        }
+        assert_eq!((came, spoken), ([GROUPS / 2; 2], [GROUPS / 2; 2]));
+    }
+
+    #[test]
+    fn a_piece_that_does_not_fit_ends_the_tape_with_a_hole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tape");
+        let mut ways = Ways::new(true);
+        let mut feed = ways.ring(3, 256);
+        let mut journal = ways.journal(1 << 10);
+        assert!(feed.put(Piece::Frame, 0, Nanos::new(1), b"{}"));
+        assert!(journal.put_for(3, Piece::Order, 1, Nanos::ZERO, &[]));
+        assert!(!feed.put(Piece::Frame, 0, Nanos::new(2), &[b' '; 300]));
+        // Stepped after the loss, so not to be played.
+        assert!(journal.put_for(3, Piece::Order, 1, Nanos::ZERO, &[]));
+        let taping = Taping::start(recorder(&path), ways).unwrap();
+        let told = taping.told();
+        let why = taping.close(None).unwrap_err();
+        assert!(why.starts_with("ring 3 did not fit its way"), "{why}");
+        assert_eq!(told.failed(), Some(why.as_str()));
+        assert_eq!(kinds(&path), [(Kind::Frame, 3), (Kind::Hole, 0)]);
+    }
+
+    #[test]
+    fn without_a_tape_what_comes_is_let_go() {
+        let mut ways = Ways::new(false);
+        let mut feed = ways.ring(0, 64);
+        assert!(!feed.is_on() && feed.put(Piece::Frame, 0, Nanos::ZERO, &[0; 500]));
+    }
 }

@@ -1,29 +1,32 @@
-//! The tape file, version 1: one head, then records, each with its own checksum.
+//! The tape file, version 2: one head, then records, each with its own checksum.
 //!
 //! ```text
-//! file     | head | record | record | ...                                | End |
+//! file     | head | record | record | ...                         | End, Next or Hole |
 //!
-//! head     0         8         12        16         24         28        32
-//!          | magic   | version | flags   | created  | plan_len | crc     | plan: JSON text
-//!          "ISOTAPE\0"                     i64 ns                crc32 of bytes 0..28 and the plan
-//!          flags: bit 0 = journalled
+//! head     0         8         12        16         24         28        32        40        44    48
+//!          | magic   | version | flags   | created  | plan_len | crc     | run     | segment | 0   | plan
+//!          "ISOTAPE\0"                     i64 ns     u32                  u64       u32            JSON
+//!          flags: bit 0 = journalled, bit 1 = continues      crc32 of bytes 0..28, 32..48 and the plan
 //!
 //! record   0      2      3      4         8         12               20
 //!          | mark | kind | ring | len     | crc     | stamp          | payload: len bytes
 //!            fda5                           |         i64 ns
 //!                                           crc32 of bytes 0..8, 12..20 and the payload
 //!
-//! payload  Frame, Sent     the message               Ticks   count u32        (stamp = the first)
-//!          Connect         the address               Order   groups u32       (stamp = 0)
-//!          Disconnect      the reason                End     input_seq u64, state_hash u64,
-//!          Rest            request \n body                   records of each kind: 9 x u64
+//! payload  Frame, Sent     the message            Ticks    count u32        (stamp = the first)
+//!          Connect         the address            Order    groups u32       (stamp = 0)
+//!          Disconnect      the reason             Events   n x 64 bytes     (stamp = of the first)
+//!          Rest            request \n body        Hole     the reason
+//!          End             input_seq u64, state_hash u64, records of each kind: 12 x u64
+//!          Next            segment u32, 0 u32,            records of each kind: 12 x u64
 //! ```
-//! Little-endian throughout. The mark begins with a byte that never occurs in UTF-8, so records can
-//! be found again behind damage. A bad record with a good one somewhere behind it is *damage*, an
-//! error with its offset; a bad record with nothing good behind it is a *torn end*: reading stops
-//! and the bytes dropped are counted. A file whose End is missing was not closed cleanly.
+//! Little-endian throughout. Version 1 is the same without bytes 32..48 and with 9 kinds; it is read.
+//! The mark begins with a byte that never occurs in UTF-8, so records can be found again behind
+//! damage. A bad record with a good one somewhere behind it is *damage*, an error with its offset; a
+//! bad record with nothing good behind it is a *torn end*: reading stops and the bytes dropped are
+//! counted. Nothing stands behind End, Next or Hole; a file without one of them was cut off.
 
-use super::{End, Error, Header, KINDS, Kind, Record, RunPlan};
+use super::{EVENT_BYTES, End, Error, Header, KINDS, Kind, Record, RunPlan};
 use crate::time::Nanos;
 use crc32fast::Hasher;
 use std::fmt;
@@ -34,10 +37,10 @@ use std::path::Path;
 /// First bytes of every tape; the first four tell it from a session.
 pub const MAGIC: [u8; 4] = *b"ISOT";
 const MAGIC_WHOLE: [u8; 8] = *b"ISOTAPE\0";
-/// Version of the layout.
-pub const VERSION: u32 = 1;
+/// Version of the layout that is written; 1 is read too.
+pub const VERSION: u32 = 2;
 /// Bytes of the head before the plan.
-pub const HEAD_BYTES: usize = 32;
+pub const HEAD_BYTES: usize = 48;
 /// Bytes of a record before its payload.
 pub const RECORD_BYTES: usize = 20;
 /// Longest payload: an instrument table of a large venue is under one MiB.
@@ -47,15 +50,30 @@ pub const PLAN_MAX: usize = 1 << 20;
 
 const MARK: [u8; 2] = [0xfd, 0xa5];
 const JOURNALLED: u32 = 1;
-const END_BYTES: usize = 16 + 8 * KINDS;
+const CONTINUES: u32 = 2;
+/// Bytes of a head that both versions have.
+const HEAD_SHARED: usize = 32;
+/// Bytes before the counts, in End and in Next.
+const END_BYTES: usize = 16;
+const NEXT_BYTES: usize = 8;
 const CHUNK: usize = 1 << 18;
 
+/// What a version's head takes, and how many kinds its counts have.
+const fn sizes(version: u32) -> Option<(usize, usize)> {
+    match version {
+        1 => Some((HEAD_SHARED, 9)),
+        VERSION => Some((HEAD_BYTES, KINDS)),
+        _ => None,
+    }
+}
+
 const _: () = {
-    assert!(HEAD_BYTES == 8 + 4 + 4 + 8 + 4 + 4);
+    assert!(HEAD_SHARED == 8 + 4 + 4 + 8 + 4 + 4);
+    assert!(HEAD_BYTES == HEAD_SHARED + 8 + 4 + 4);
     assert!(RECORD_BYTES == 2 + 1 + 1 + 4 + 4 + 8);
-    assert!(END_BYTES == 88);
+    assert!(EVENT_BYTES == 64);
     assert!(PAYLOAD_MAX < u32::MAX as usize);
-    assert!(Kind::End as usize + 1 == KINDS);
+    assert!(Kind::Next as usize + 1 == KINDS);
     // No UTF-8 text holds the mark: frames are text.
     assert!(MARK[0] >= 0xf5 && MARK[1] >= 0x80);
 };
@@ -72,6 +90,22 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
         .get(at..at + 8)
         .and_then(|eight| eight.try_into().ok())
         .map_or(0, u64::from_le_bytes)
+}
+
+/// How a file was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closing {
+    /// The run ended in order.
+    End(End),
+    /// The run goes on in the segment with this place in it.
+    Next(u32),
+    /// Recording stopped before the run did.
+    Hole {
+        /// When.
+        at: Nanos,
+        /// Why.
+        why: String,
+    },
 }
 
 /// Writes a tape. Dropping it without [`Writer::finish`] leaves a tape without its End, which
@@ -114,13 +148,19 @@ impl<W: Write> Writer<W> {
         let mut head = Vec::with_capacity(HEAD_BYTES + plan.len());
         head.extend_from_slice(&MAGIC_WHOLE);
         head.extend_from_slice(&VERSION.to_le_bytes());
-        let flags = if header.journalled { JOURNALLED } else { 0 };
+        let flag = |is, bit| if is { bit } else { 0 };
+        let flags = flag(header.journalled, JOURNALLED) | flag(header.continues, CONTINUES);
         head.extend_from_slice(&flags.to_le_bytes());
         head.extend_from_slice(&header.created.get().to_le_bytes());
         head.extend_from_slice(&(plan.len() as u32).to_le_bytes());
-        let crc = crc_of(&[&head, &plan]);
+        let mut tail = Vec::with_capacity(HEAD_BYTES - HEAD_SHARED + plan.len());
+        tail.extend_from_slice(&header.run.to_le_bytes());
+        tail.extend_from_slice(&header.segment.to_le_bytes());
+        tail.extend_from_slice(&[0; 4]);
+        tail.extend_from_slice(&plan);
+        let crc = crc_of(&[&head, &tail]);
         head.extend_from_slice(&crc.to_le_bytes());
-        head.extend_from_slice(&plan);
+        head.extend_from_slice(&tail);
         out.write_all(&head).map_err(written)?;
         Ok(Self {
             out,
@@ -133,7 +173,8 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// The machine; [`Error::Unwritable`] for a payload beyond [`PAYLOAD_MAX`], a request with a
-    /// line break, an empty run, or an End, which only [`Writer::finish`] writes.
+    /// line break, an empty run, pieces of events, or a record that closes the tape: those are for
+    /// [`Writer::finish`], [`Writer::turn_over`] and [`Recorder::stop`](super::Recorder::stop).
     pub fn append(&mut self, record: &Record<'_>) -> Result<(), Error> {
         let refuse = |reason| Error::Unwritable {
             len: record.text().0.len(),
@@ -150,7 +191,12 @@ impl<W: Write> Writer<W> {
             }
             Record::Ticks { count, .. } => self.put(record, &[&count.to_le_bytes()]),
             Record::Order { groups, .. } => self.put(record, &[&groups.to_le_bytes()]),
-            Record::End(_) => Err(refuse("the end is written by finish")),
+            Record::End(_) | Record::Next { .. } | Record::Hole { .. } => {
+                Err(refuse("a record that closes the tape"))
+            }
+            Record::Events { bytes, .. } if !are_events(bytes) => {
+                Err(refuse("no whole number of events"))
+            }
             _ => self.put(record, &[first]),
         }
     }
@@ -163,25 +209,12 @@ impl<W: Write> Writer<W> {
                 reason: "longer than a record may be",
             });
         }
-        let kind = record.kind();
-        let mut head = [0; RECORD_BYTES];
-        head[0..2].copy_from_slice(&MARK);
-        head[2] = kind as u8;
-        head[3] = record.ring();
-        head[4..8].copy_from_slice(&(len as u32).to_le_bytes());
-        head[12..20].copy_from_slice(&record.stamp().get().to_le_bytes());
-        let mut crc = Hasher::new();
-        crc.update(&head[0..8]);
-        crc.update(&head[12..20]);
-        for part in payload {
-            crc.update(part);
-        }
-        head[8..12].copy_from_slice(&crc.finalize().to_le_bytes());
+        let head = head_of(record, payload, len);
         self.out.write_all(&head).map_err(written)?;
         for part in payload {
             self.out.write_all(part).map_err(written)?;
         }
-        self.counts[kind as usize] += 1;
+        self.counts[record.kind() as usize] += 1;
         self.bytes += (RECORD_BYTES + len) as u64;
         Ok(())
     }
@@ -211,16 +244,74 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// The machine.
     pub fn finish(mut self, end: End) -> Result<W, Error> {
-        let mut payload = [0; END_BYTES];
-        payload[0..8].copy_from_slice(&end.input_seq.to_le_bytes());
-        payload[8..16].copy_from_slice(&end.state_hash.to_le_bytes());
-        for (room, count) in payload[16..].chunks_exact_mut(8).zip(self.counts) {
-            room.copy_from_slice(&count.to_le_bytes());
-        }
-        self.put(&Record::End(end), &[&payload])?;
+        let counts = self.counted();
+        let (seq, hash) = (end.input_seq.to_le_bytes(), end.state_hash.to_le_bytes());
+        self.put(&Record::End(end), &[&seq, &hash, &counts])?;
         self.flush()?;
         Ok(self.out)
     }
+
+    /// Closes a full segment whose run goes on in part `segment`; nothing may be written after it.
+    ///
+    /// # Errors
+    /// The machine.
+    pub fn turn_over(&mut self, at: Nanos, segment: u32) -> Result<(), Error> {
+        let counts = self.counted();
+        let to = u64::from(segment).to_le_bytes();
+        self.put(&Record::Next { at, segment }, &[&to, &counts])?;
+        self.flush()
+    }
+
+    /// What it writes to; bytes put there behind its back are not counted.
+    pub const fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    fn counted(&self) -> Vec<u8> {
+        self.counts.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+}
+
+/// The head of a record with this payload.
+fn head_of(record: &Record<'_>, payload: &[&[u8]], len: usize) -> [u8; RECORD_BYTES] {
+    let mut head = [0; RECORD_BYTES];
+    head[0..2].copy_from_slice(&MARK);
+    head[2] = record.kind() as u8;
+    head[3] = record.ring();
+    head[4..8].copy_from_slice(&(len as u32).to_le_bytes());
+    head[12..20].copy_from_slice(&record.stamp().get().to_le_bytes());
+    let mut crc = Hasher::new();
+    crc.update(&head[0..8]);
+    crc.update(&head[12..20]);
+    for part in payload {
+        crc.update(part);
+    }
+    head[8..12].copy_from_slice(&crc.finalize().to_le_bytes());
+    head
+}
+
+/// A Hole as bytes, for a file whose writer has failed.
+pub(super) fn hole_bytes(at: Nanos, why: &str) -> Vec<u8> {
+    let head = head_of(&Record::Hole { at, why }, &[why.as_bytes()], why.len());
+    [&head[..], why.as_bytes()].concat()
+}
+
+/// How many of these bytes, which begin with a record, are whole records. Lengths are believed:
+/// they are our own.
+pub(super) fn whole_records(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(head) = bytes.get(at..at + RECORD_BYTES) {
+        let end = at + RECORD_BYTES + u32_at(head, 4) as usize;
+        if end > bytes.len() {
+            break;
+        }
+        at = end;
+    }
+    at
+}
+
+const fn are_events(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.len().is_multiple_of(EVENT_BYTES)
 }
 
 fn written(source: io::Error) -> Error {
@@ -246,10 +337,14 @@ pub struct Reader<R> {
     offset: u64,
     drained: bool,
     header: Header,
+    /// Kinds that the counts of this version have.
+    kinds: usize,
     counts: [u64; KINDS],
-    end: Option<End>,
+    closing: Option<Closing>,
     torn: u64,
     finished: bool,
+    /// Where in `buffer` the record last read stands, and its bytes.
+    last: (usize, usize),
 }
 
 impl<R> fmt::Debug for Reader<R> {
@@ -257,7 +352,7 @@ impl<R> fmt::Debug for Reader<R> {
         f.debug_struct("Reader")
             .field("name", &self.name)
             .field("offset", &self.offset)
-            .field("end", &self.end)
+            .field("closing", &self.closing)
             .field("torn", &self.torn)
             .finish_non_exhaustive()
     }
@@ -272,7 +367,20 @@ impl<R> Reader<R> {
     /// The End, once read.
     #[must_use]
     pub const fn end(&self) -> Option<End> {
-        self.end
+        match self.closing {
+            Some(Closing::End(end)) => Some(end),
+            _ => None,
+        }
+    }
+    /// How the file was closed, once that has been read; `None` for one that was cut off.
+    #[must_use]
+    pub const fn closing(&self) -> Option<&Closing> {
+        self.closing.as_ref()
+    }
+    /// Offset in the (unpacked) file of the next record; at the end, the bytes of the file.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
     }
     /// Bytes dropped at a torn end, once it has been reached.
     #[must_use]
@@ -306,17 +414,36 @@ impl<R: Read> Reader<R> {
             offset: 0,
             drained: false,
             header: Header::default(),
+            kinds: KINDS,
             counts: [0; KINDS],
-            end: None,
+            closing: None,
             torn: 0,
             finished: false,
+            last: (0, 0),
         };
         reader.read_header()?;
         Ok(reader)
     }
 
+    /// Whether this input is the beginning of a head and nothing else: its writer was killed.
+    ///
+    /// # Errors
+    /// The machine.
+    pub(super) fn stub(mut input: R) -> io::Result<bool> {
+        let mut head = Vec::new();
+        let whole = HEAD_BYTES + PLAN_MAX;
+        (&mut input).take(whole as u64).read_to_end(&mut head)?;
+        let magic = &MAGIC_WHOLE[..head.len().min(MAGIC_WHOLE.len())];
+        let wants = match (head.len() >= HEAD_SHARED, sizes(u32_at(&head, 8))) {
+            (true, Some((bytes, _))) => bytes + u32_at(&head, 24) as usize,
+            (true, None) => 0,
+            (false, _) => HEAD_SHARED,
+        };
+        Ok(head.starts_with(magic) && head.len() < wants)
+    }
+
     fn read_header(&mut self) -> Result<(), Error> {
-        let whole = self.fill(HEAD_BYTES)?;
+        let whole = self.fill(HEAD_SHARED)?;
         let refuse = |name: &str, reason: &str| Error::Header {
             name: name.to_owned(),
             reason: reason.to_owned(),
@@ -328,29 +455,34 @@ impl<R: Read> Reader<R> {
             return Err(refuse(&self.name, "the head is cut short"));
         }
         let version = u32_at(&self.buffer, 8);
-        if version != VERSION {
+        let Some((head_bytes, kinds)) = sizes(version) else {
             return Err(refuse(
                 &self.name,
-                &format!("version {version}, this program reads {VERSION}"),
+                &format!("version {version}, this program reads 1 to {VERSION}"),
             ));
-        }
+        };
         let plan_len = u32_at(&self.buffer, 24) as usize;
-        if plan_len > PLAN_MAX || !self.fill(HEAD_BYTES + plan_len)? {
+        if plan_len > PLAN_MAX || !self.fill(head_bytes + plan_len)? {
             return Err(refuse(&self.name, "the head is cut short"));
         }
-        let (head, rest) = self.buffer.split_at(HEAD_BYTES);
+        let (head, rest) = self.buffer.split_at(head_bytes);
         let plan = &rest[..plan_len];
-        if crc_of(&[&head[..28], plan]) != u32_at(head, 28) {
+        if crc_of(&[&head[..28], &head[HEAD_SHARED..], plan]) != u32_at(head, 28) {
             return Err(refuse(&self.name, "the checksum of the head fails"));
         }
         let plan: RunPlan = serde_json::from_slice(plan)
             .map_err(|error| refuse(&self.name, &format!("its plan: {error}")))?;
+        // Of version 1 these bytes are not there, and read as 0.
         self.header = Header {
             created: Nanos::new(u64_at(head, 16).cast_signed()),
             journalled: u32_at(head, 12) & JOURNALLED != 0,
+            continues: u32_at(head, 12) & CONTINUES != 0,
+            run: u64_at(head, 32),
+            segment: u32_at(head, 40),
             plan,
         };
-        self.skip(HEAD_BYTES + plan_len);
+        self.kinds = kinds;
+        self.skip(head_bytes + plan_len);
         Ok(())
     }
 
@@ -422,32 +554,49 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`Error::Damaged`], [`Error::Newer`], the machine.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
+        Ok(if self.advance()? { self.last() } else { None })
+    }
+
+    /// After [`Error::Damaged`]: goes on at the next record that holds together.
+    pub fn pass(&mut self) {
+        self.finished = false;
+    }
+
+    /// Reads one record; false at the end.
+    pub(super) fn advance(&mut self) -> Result<bool, Error> {
         if self.finished {
-            return Ok(None);
+            return Ok(false);
         }
         // Until this call has gone well there is nothing behind it.
         self.finished = true;
         let at = self.offset;
         let Some(len) = self.probe()? else {
             self.judge()?;
-            return Ok(None);
+            return Ok(false);
         };
-        if self.end.is_some() {
+        if self.closing.is_some() {
             return Err(self.damaged(at, "a record after the end"));
         }
         let from = self.start;
+        self.last = (from, RECORD_BYTES + len);
         self.skip(RECORD_BYTES + len);
         let kind = self.buffer[from + 2];
-        match parse(&self.buffer[from..from + RECORD_BYTES + len]) {
+        let payload = &self.buffer[from + RECORD_BYTES..from + RECORD_BYTES + len];
+        let before = match parse(&self.buffer[from..from + RECORD_BYTES + len]) {
             Ok(Record::End(end)) => {
-                let counted = &self.buffer[from + RECORD_BYTES + 16..from + RECORD_BYTES + len];
-                let told = counted.chunks_exact(8).map(|eight| u64_at(eight, 0));
-                if !told.eq(self.counts) {
-                    return Err(self.damaged(at, "the end counts other records than were read"));
-                }
-                self.end = Some(end);
+                self.closing = Some(Closing::End(end));
+                END_BYTES
             }
-            Ok(_) => {}
+            Ok(Record::Next { segment, .. }) => {
+                self.closing = Some(Closing::Next(segment));
+                NEXT_BYTES
+            }
+            Ok(Record::Hole { at, why }) => {
+                let why = why.to_owned();
+                self.closing = Some(Closing::Hole { at, why });
+                len
+            }
+            Ok(_) => len,
             Err(Some(reason)) => return Err(self.damaged(at, reason)),
             Err(None) => {
                 return Err(Error::Newer {
@@ -456,10 +605,29 @@ impl<R: Read> Reader<R> {
                     kind,
                 });
             }
+        };
+        let told = payload[before..].chunks_exact(8).map(|n| u64_at(n, 0));
+        if before < len && !told.eq(self.counts.into_iter().take(self.kinds)) {
+            return Err(self.damaged(at, "the end counts other records than were read"));
         }
         self.counts[usize::from(kind)] += 1;
         self.finished = false;
-        Ok(parse(&self.buffer[from..from + RECORD_BYTES + len]).ok())
+        Ok(true)
+    }
+
+    /// The record last read.
+    pub(super) fn last(&self) -> Option<Record<'_>> {
+        let (from, bytes) = self.last;
+        parse(self.buffer.get(from..from + bytes)?).ok()
+    }
+}
+
+/// Whether a payload of this many bytes can end in a version's counts.
+const fn counts(payload: &[u8], before: usize) -> bool {
+    match payload.len().checked_sub(before) {
+        // Those of versions 1 and 2; which of them is compared record by record.
+        Some(left) => left == 8 * 9 || left == 8 * KINDS,
+        None => false,
     }
 }
 
@@ -514,12 +682,25 @@ fn parse(record: &[u8]) -> Result<Record<'_>, Option<&'static str>> {
             ring,
             groups: run(payload)?,
         },
-        8 if payload.len() == END_BYTES => Record::End(End {
+        8 if counts(payload, END_BYTES) => Record::End(End {
             at: stamp,
             input_seq: u64_at(payload, 0),
             state_hash: u64_at(payload, 8),
         }),
-        8 => return Err(Some("an end of another length")),
+        9 if are_events(payload) => Record::Events {
+            ring,
+            recv: stamp,
+            bytes: payload,
+        },
+        10 => Record::Hole {
+            at: stamp,
+            why: text(payload)?,
+        },
+        11 if counts(payload, NEXT_BYTES) => Record::Next {
+            at: stamp,
+            segment: u32_at(payload, 0),
+        },
+        8 | 9 | 11 => return Err(Some("an end, events or a next of another length")),
         _ => return Err(None),
     })
 }
@@ -543,6 +724,9 @@ mod tests {
                 }],
                 model: [("psi".to_owned(), "0.3".to_owned())].into(),
             },
+            continues: true,
+            run: 77,
+            segment: 3,
         }
     }
 
@@ -579,6 +763,11 @@ mod tests {
                 ring: 1,
                 recv,
                 reason: "closed",
+            },
+            Record::Events {
+                ring: 2,
+                recv,
+                bytes: &[7; 128],
             },
         ]
     }
@@ -732,10 +921,116 @@ mod tests {
             },
             Record::Order { ring: 0, groups: 0 },
             Record::End(End::default()),
+            Record::Next {
+                at: recv,
+                segment: 2,
+            },
+            Record::Hole { at: recv, why: "" },
+            Record::Events {
+                ring: 0,
+                recv,
+                bytes: &[0; 65],
+            },
         ] {
             assert!(writer.append(&record).is_err(), "{record:?}");
         }
         assert_eq!(writer.counts(), &[0; KINDS]);
+    }
+
+    /// A tape of version 1 as it was written then.
+    fn first_version(records: &[Record<'_>]) -> Vec<u8> {
+        let now = tape(records, Some(CLOSE));
+        let head = tape(&[], None).len();
+        let end = tape(records, None).len();
+        let mut old = now[..HEAD_SHARED].to_vec();
+        old[8] = 1;
+        old[12] = 1;
+        let plan = &now[HEAD_BYTES..head];
+        let crc = crc_of(&[&old[..28], plan]);
+        old[28..32].copy_from_slice(&crc.to_le_bytes());
+        old.extend_from_slice(plan);
+        old.extend_from_slice(&now[head..end]);
+        let payload = &now[end + RECORD_BYTES..end + RECORD_BYTES + END_BYTES + 8 * 9];
+        let close = Record::End(CLOSE);
+        old.extend_from_slice(&head_of(&close, &[payload], payload.len()));
+        old.extend_from_slice(payload);
+        old
+    }
+
+    #[test]
+    fn version_1_is_read() {
+        let records = &small()[..7];
+        let mut reader = Reader::new("t", std::io::Cursor::new(first_version(records))).unwrap();
+        let head = Header {
+            continues: false,
+            run: 0,
+            segment: 0,
+            ..header()
+        };
+        assert_eq!(reader.header(), &head);
+        for record in records {
+            assert_eq!(reader.next_record().unwrap().as_ref(), Some(record));
+        }
+        assert_eq!(reader.next_record().unwrap(), Some(Record::End(CLOSE)));
+        assert_eq!(reader.next_record().unwrap(), None);
+        assert_eq!((reader.torn(), reader.end()), (0, Some(CLOSE)));
+    }
+
+    #[test]
+    fn a_full_segment_and_a_hole_close_the_file() {
+        let at = Nanos::SECOND;
+        let mut writer = Writer::new(Vec::new(), &header()).unwrap();
+        writer.append(&small()[3]).unwrap();
+        writer.turn_over(at, 4).unwrap();
+        let full = writer.out;
+        let hole = [tape(&small()[..1], None), hole_bytes(at, "no room")].concat();
+        let why = "no room".to_owned();
+        for (bytes, closing) in [(full, Closing::Next(4)), (hole, Closing::Hole { at, why })] {
+            let mut reader = Reader::new("t", bytes.as_slice()).unwrap();
+            while reader.next_record().unwrap().is_some() {}
+            assert_eq!(reader.closing(), Some(&closing));
+            assert_eq!((reader.torn(), reader.offset()), (0, bytes.len() as u64));
+            let more = [bytes.clone(), hole_bytes(at, "")].concat();
+            assert!(
+                matches!(read(&more), Err(Error::Damaged { at, .. }) if at == bytes.len() as u64)
+            );
+        }
+    }
+
+    #[test]
+    fn behind_damage_reading_can_go_on() {
+        let records = small();
+        let mut bytes = tape(&records, Some(CLOSE));
+        let at = tape(&records[..2], None).len();
+        bytes[at + RECORD_BYTES + 3] ^= 1;
+        let mut reader = Reader::new("t", bytes.as_slice()).unwrap();
+        let (mut whole, mut faults) = (0, Vec::new());
+        loop {
+            match reader.next_record() {
+                Ok(Some(_)) => whole += 1,
+                Ok(None) => break,
+                Err(Error::Damaged { at, .. }) => {
+                    faults.push(at);
+                    reader.pass();
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        // The damaged record, and the End that counts it.
+        assert_eq!(whole, records.len() - 1);
+        let end = tape(&records, None).len();
+        assert_eq!(faults, [at as u64, end as u64]);
+        assert_eq!(reader.end(), Some(CLOSE));
+    }
+
+    #[test]
+    fn whole_records_are_told_from_a_torn_one() {
+        let bytes = &tape(&small(), None)[tape(&[], None).len()..];
+        let first = tape(&small()[..1], None).len() - tape(&[], None).len();
+        assert_eq!(whole_records(bytes), bytes.len());
+        assert_eq!(whole_records(&bytes[..first]), first);
+        assert_eq!(whole_records(&bytes[..first + 30]), first);
+        assert_eq!(whole_records(&bytes[..first - 1]), 0);
     }
 
     proptest! {
@@ -743,7 +1038,7 @@ mod tests {
         fn any_records_survive_the_file(
             seeds in prop::collection::vec(
                 (
-                    1u8..8,
+                    1u8..9,
                     any::<u8>(),
                     any::<i64>(),
                     prop::collection::vec(any::<u8>(), 0..300),
@@ -769,6 +1064,7 @@ mod tests {
                         4 => Record::Disconnect { ring, recv, reason: text },
                         5 => Record::Rest { ring, recv, request: text, body: bytes },
                         6 => Record::Ticks { first: recv, count: *count },
+                        8 => Record::Events { ring, recv, bytes: &[1; 192] },
                         _ => Record::Order { ring, groups: *count },
                     }
                 })

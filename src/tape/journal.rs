@@ -202,7 +202,7 @@ mod tests {
             frames.for_each(|frame| writer.append(frame).unwrap());
             let bytes = writer.finish(End::default()).unwrap();
             let input: Input = Box::new(std::io::Cursor::new(bytes));
-            let ordered = Ordered::new(Source::Tape(Reader::new("t", input).unwrap()));
+            let ordered = Ordered::new(Source::Tape(Box::new(Reader::new("t", input).unwrap())));
             prop_assert_eq!(replay(ordered), took);
         }
     }

@@ -1,24 +1,33 @@
 //! Tape: recorded input, exactly as it came, in the order the shard consumed it.
 //!
-//! Two sources have one face. A *tape* (`file`) is our own format: raw websocket text, REST
+//! Three sources have one face. A *tape* (`file`) is our own format: raw websocket text, REST
 //! answers, connects, and the journal of the order in which the shard took from its rings. A
-//! *session* (`session`) is a recording in JSON lines with nothing but receive stamps; its ticks
-//! are made from the stamps by the rule of [`Grid`]. [`Ordered`] turns either into turns: "so many
-//! ticks", "so many groups of that ring", so that a replay steps what a live run stepped.
+//! *folder* (`chain`) is what a [`Recorder`] fills for days: tapes numbered as segments, closed ones
+//! compressed, one run behind the other. A *session* (`session`) is a recording in JSON lines with
+//! nothing but receive stamps; its ticks are made from the stamps by the rule of [`Grid`].
+//! [`Ordered`] turns any of them into turns: "so many ticks", "so many groups of that ring", so that
+//! a replay steps what a live run stepped.
 //!
 //! ```text
-//!   feed ring 0 --frames-->  \                               / Tick{first,count}
-//!   feed ring 1 --frames-->   Writer -> file -> Source -> Ordered
-//!   shard ------journal-->   /                               \ Ring{ring,groups}: next_record
+//!   feed ring 0 --frames-->  \                                 / Tick{first,count}
+//!   feed ring 1 --frames-->   Recorder -> file -> Source -> Ordered
+//!   shard ------journal-->   /                                 \ Ring{ring,groups}: next_record
 //! ```
-//! Nothing is decoded here and nothing is dropped: a tape outlives its decoders. Times are
+//! A *ring* number is a lane: its low seven bits. The top bit of a record's ring byte ([`LEG_B`]) is
+//! set for the second of two connections that share the lane. Nothing is decoded here and nothing
+//! is dropped: a tape outlives its decoders. `docs/TAPE.md` has the format and the rules. Times are
 //! nanoseconds since the Unix epoch. This is cold code: it may ask for memory, never more than
 //! [`file::PAYLOAD_MAX`] for a record and [`ordered::HELD_MAX`] for what waits. Pacing belongs to
 //! who replays.
 
+pub mod chain;
 pub mod file;
+pub mod folder;
+pub mod index;
 pub mod journal;
 pub mod ordered;
+pub mod pack;
+pub mod recorder;
 pub mod session;
 pub mod subscriptions;
 
@@ -29,9 +38,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-pub use file::{Reader, Writer};
+pub use chain::Chain;
+pub use file::{Closing, Reader, Writer};
+pub use folder::Lock;
 pub use journal::Journal;
-pub use ordered::{Ordered, Turn};
+pub use ordered::{Ordered, Position, Turn};
+pub use recorder::{Limits, Recorder, Told};
 pub use session::Session;
 pub use subscriptions::{Subscriptions, subscriptions};
 
@@ -52,17 +64,53 @@ pub enum Kind {
     Ticks = 6,
     Order = 7,
     End = 8,
+    Events = 9,
+    Hole = 10,
+    Next = 11,
 }
 
 /// One more than the highest kind number.
-pub const KINDS: usize = 9;
+pub const KINDS: usize = 12;
+
+impl Kind {
+    /// Names by number; 0 is none.
+    pub const NAMES: [&'static str; KINDS] = [
+        "none",
+        "frame",
+        "sent",
+        "connect",
+        "disconnect",
+        "rest",
+        "ticks",
+        "order",
+        "end",
+        "events",
+        "hole",
+        "next",
+    ];
+
+    /// Its name, as `tape info` prints it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// Top bit of a ring byte: the second connection of a lane. The rest is the lane's number.
+pub const LEG_B: u8 = 0x80;
+
+/// The lane a ring byte means, 0 to 127.
+#[must_use]
+pub const fn lane_of(ring: u8) -> u8 {
+    ring & !LEG_B
+}
 
 /// One record of a tape, its text borrowed from where it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A websocket message exactly as it was received.
     Frame {
-        /// Connection it came on.
+        /// Connection it came on: lane and leg.
         ring: u8,
         /// Receive stamp.
         recv: Nanos,
@@ -71,7 +119,7 @@ pub enum Record<'a> {
     },
     /// A websocket message we sent: subscriptions, pings.
     Sent {
-        /// Connection it went out on.
+        /// Connection it went out on: lane and leg.
         ring: u8,
         /// When.
         at: Nanos,
@@ -80,7 +128,7 @@ pub enum Record<'a> {
     },
     /// A connection came up.
     Connect {
-        /// Which.
+        /// Which: lane and leg.
         ring: u8,
         /// When.
         recv: Nanos,
@@ -89,7 +137,7 @@ pub enum Record<'a> {
     },
     /// A connection went down.
     Disconnect {
-        /// Which.
+        /// Which: lane and leg.
         ring: u8,
         /// When.
         recv: Nanos,
@@ -123,7 +171,33 @@ pub enum Record<'a> {
     },
     /// Clean close.
     End(End),
+    /// Events decoded before they came here: an import.
+    Events {
+        /// Lane whose ring carries them.
+        ring: u8,
+        /// Receive stamp of the first.
+        recv: Nanos,
+        /// The events, [`EVENT_BYTES`] each, at least one.
+        bytes: &'a [u8],
+    },
+    /// Recording stopped here before the run did: nothing of this run follows.
+    Hole {
+        /// When; the last stamp on the tape when the clock is not at hand.
+        at: Nanos,
+        /// Why, in words.
+        why: &'a str,
+    },
+    /// The segment was full; the run goes on in another.
+    Next {
+        /// Stamp of the last record before it.
+        at: Nanos,
+        /// Place of that segment in the run, as its head says.
+        segment: u32,
+    },
 }
+
+/// Bytes of one event in [`Record::Events`].
+pub const EVENT_BYTES: usize = size_of::<crate::event::Event>();
 
 /// What a cleanly closed tape says of itself; a replay must arrive at the same hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -149,9 +223,12 @@ impl<'a> Record<'a> {
             Self::Ticks { .. } => Kind::Ticks,
             Self::Order { .. } => Kind::Order,
             Self::End(_) => Kind::End,
+            Self::Events { .. } => Kind::Events,
+            Self::Hole { .. } => Kind::Hole,
+            Self::Next { .. } => Kind::Next,
         }
     }
-    /// The ring it belongs to; 0 where it belongs to none.
+    /// The ring byte: lane and leg; 0 where it belongs to none.
     #[must_use]
     pub const fn ring(&self) -> u8 {
         match self {
@@ -160,8 +237,9 @@ impl<'a> Record<'a> {
             | Self::Connect { ring, .. }
             | Self::Disconnect { ring, .. }
             | Self::Rest { ring, .. }
+            | Self::Events { ring, .. }
             | Self::Order { ring, .. } => *ring,
-            Self::Ticks { .. } | Self::End(_) => 0,
+            Self::Ticks { .. } | Self::End(_) | Self::Hole { .. } | Self::Next { .. } => 0,
         }
     }
     /// Its stamp; zero for [`Record::Order`], which has none.
@@ -171,8 +249,9 @@ impl<'a> Record<'a> {
             Self::Frame { recv, .. }
             | Self::Connect { recv, .. }
             | Self::Disconnect { recv, .. }
+            | Self::Events { recv, .. }
             | Self::Rest { recv, .. } => *recv,
-            Self::Sent { at, .. } => *at,
+            Self::Sent { at, .. } | Self::Hole { at, .. } | Self::Next { at, .. } => *at,
             Self::Ticks { first, .. } => *first,
             Self::Order { .. } => Nanos::ZERO,
             Self::End(end) => end.at,
@@ -181,11 +260,16 @@ impl<'a> Record<'a> {
     /// The two pieces of text it carries: request and body of REST, else one piece and nothing.
     const fn text(&self) -> (&'a [u8], &'a [u8]) {
         match self {
-            Self::Frame { bytes, .. } | Self::Sent { bytes, .. } => (bytes, &[]),
+            Self::Frame { bytes, .. } | Self::Sent { bytes, .. } | Self::Events { bytes, .. } => {
+                (bytes, &[])
+            }
+            Self::Hole { why, .. } => (why.as_bytes(), &[]),
             Self::Connect { url, .. } => (url.as_bytes(), &[]),
             Self::Disconnect { reason, .. } => (reason.as_bytes(), &[]),
             Self::Rest { request, body, .. } => (request.as_bytes(), body),
-            Self::Ticks { .. } | Self::Order { .. } | Self::End(_) => (&[], &[]),
+            Self::Ticks { .. } | Self::Order { .. } | Self::End(_) | Self::Next { .. } => {
+                (&[], &[])
+            }
         }
     }
 }
@@ -219,6 +303,14 @@ pub struct Header {
     pub created: Nanos,
     /// The order of consumption is journalled; without it a replay goes by receive stamps.
     pub journalled: bool,
+    /// The run went on from the state that the run before it in the folder had left; otherwise it
+    /// began with nothing.
+    pub continues: bool,
+    /// Which run: unique in a folder and rising, the nanosecond of its beginning as a rule. 0 in a
+    /// tape of version 1.
+    pub run: u64,
+    /// Place of this segment in its run, from 1; 0 = the tape is one file, not a folder.
+    pub segment: u32,
     /// What the run was told.
     pub plan: RunPlan,
 }
@@ -286,6 +378,30 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file is in the way.
+    #[error("{name}: this tape is there already; choose another name or move it")]
+    There {
+        /// File.
+        name: String,
+    },
+    /// Somebody records there.
+    #[error("{name}: another process records in this folder{by}; one writer a folder")]
+    Locked {
+        /// Folder.
+        name: String,
+        /// Who, ` (process 12)`, when it is known.
+        by: String,
+    },
+    /// A segment of a run is not there.
+    #[error("{name}: this is part {found} of its run, and part {want} is not in the folder")]
+    Missing {
+        /// File.
+        name: String,
+        /// Place in the run that was expected.
+        want: u32,
+        /// Place in the run that the file has.
+        found: u32,
+    },
     /// Journal and frames are further apart than a replay keeps.
     #[error("{name}: {held} bytes wait for the journal, the most is {max}")]
     Skew {
@@ -342,45 +458,79 @@ impl Grid {
 /// An opened recording.
 #[derive(Debug)]
 pub enum Source {
-    /// Our own format.
-    Tape(Reader<Input>),
+    /// One file of our own format.
+    Tape(Box<Reader<Input>>),
+    /// A folder of them.
+    Folder(Box<Chain>),
     /// JSON lines.
-    Session(Session),
+    Session(Box<Session>),
 }
 
 impl Source {
-    /// The next record in file order; `None` at the end.
+    /// The next record of this run in file order; `None` at the run's end, and from then on until
+    /// [`Source::next_run`].
     ///
     /// # Errors
-    /// Damage, malformed lines, the machine.
+    /// Damage, a missing segment, malformed lines, the machine.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Error> {
         match self {
             Self::Tape(reader) => reader.next_record(),
+            Self::Folder(chain) => chain.next_record(),
             Self::Session(session) => session.next_record(),
         }
     }
-    /// The head of a tape; a session has none.
+    /// Leaves this run and goes on to the next of the folder; false when there is none, which is
+    /// always so for one file.
+    ///
+    /// # Errors
+    /// As [`Source::next_record`]: what is left of this run is read.
+    pub fn next_run(&mut self) -> Result<bool, Error> {
+        match self {
+            Self::Folder(chain) => chain.next_run(),
+            Self::Tape(_) | Self::Session(_) => Ok(false),
+        }
+    }
+    /// The head of a tape, of a folder that of the run's first segment there; a session has none.
     #[must_use]
-    pub const fn header(&self) -> Option<&Header> {
+    pub fn header(&self) -> Option<&Header> {
         match self {
             Self::Tape(reader) => Some(reader.header()),
+            Self::Folder(chain) => Some(chain.header()),
             Self::Session(_) => None,
         }
     }
-    /// How the tape was closed, once its end has been read; a session never says.
+    /// How the run ended, once its end has been read; a session never says, nor does a killed run.
     #[must_use]
-    pub const fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<End> {
+        match self.closing() {
+            Some(Closing::End(end)) => Some(*end),
+            _ => None,
+        }
+    }
+    /// How the file, of a folder the run's last one read, was closed, once that has been read.
+    #[must_use]
+    pub fn closing(&self) -> Option<&Closing> {
         match self {
-            Self::Tape(reader) => reader.end(),
+            Self::Tape(reader) => reader.closing(),
+            Self::Folder(chain) => chain.closing(),
             Self::Session(_) => None,
         }
     }
-    /// Bytes dropped at a torn end, once the end has been reached.
+    /// Bytes dropped at a torn end of this run, once the end has been reached.
     #[must_use]
-    pub const fn torn(&self) -> u64 {
+    pub fn torn(&self) -> u64 {
         match self {
             Self::Tape(reader) => reader.torn(),
+            Self::Folder(chain) => chain.torn(),
             Self::Session(_) => 0,
+        }
+    }
+    /// Number in the folder of the segment the last record came from; 0 for one file.
+    #[must_use]
+    pub fn segment(&self) -> u32 {
+        match self {
+            Self::Folder(chain) => chain.segment(),
+            Self::Tape(_) | Self::Session(_) => 0,
         }
     }
     /// What it was opened from.
@@ -388,36 +538,47 @@ impl Source {
     pub fn name(&self) -> &str {
         match self {
             Self::Tape(reader) => reader.name(),
+            Self::Folder(chain) => chain.name(),
             Self::Session(session) => session.name(),
         }
     }
 }
 
 /// Opens a recording: a tape, a session, either of them zstd-compressed, or a folder that holds
-/// one. What it is is told by its first bytes, not by its name.
+/// segments or one of them. What a file is is told by its first bytes, not by its name. Of a
+/// folder that is being recorded to, what stood there at this moment is read.
 ///
 /// # Errors
 /// The machine, an empty folder, a tape head that does not hold together.
 pub fn open(path: &Path) -> Result<Source, Error> {
+    if path.is_dir() && !folder::segments(path)?.is_empty() {
+        return Ok(Source::Folder(Box::new(Chain::open(path, 0)?)));
+    }
     let path = locate(path)?;
     let name = path.display().to_string();
-    let fail = |source| Error::io(&name, source);
-    let mut input: Input = Box::new(File::open(&path).map_err(fail)?);
-    let (mut start, mut whole) = peek(input).map_err(fail)?;
-    if start == ZSTD {
-        let plain: Input = Box::new(zstd::Decoder::new(whole).map_err(fail)?);
-        (start, whole) = peek(plain).map_err(fail)?;
-    }
-    input = whole;
+    let (start, input) = plain(&path)?;
     if start == file::MAGIC {
-        return Ok(Source::Tape(Reader::new(&name, input)?));
+        return Ok(Source::Tape(Box::new(Reader::new(&name, input)?)));
     }
     let rest = path.parent().map(|folder| folder.join("rest"));
-    Ok(Source::Session(Session::new(
+    Ok(Source::Session(Box::new(Session::new(
         &name,
         Box::new(BufReader::with_capacity(1 << 16, input)),
         rest.as_deref(),
-    )?))
+    )?)))
+}
+
+/// A file's first four bytes and all its bytes, unpacked if it is packed.
+fn plain(path: &Path) -> Result<(Vec<u8>, Input), Error> {
+    let name = path.display().to_string();
+    let fail = |source| Error::io(&name, source);
+    let input: Input = Box::new(File::open(path).map_err(fail)?);
+    let (start, whole) = peek(input).map_err(fail)?;
+    if start != ZSTD {
+        return Ok((start, whole));
+    }
+    let unpacked: Input = Box::new(zstd::Decoder::new(whole).map_err(fail)?);
+    peek(unpacked).map_err(fail)
 }
 
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -1,7 +1,7 @@
 //! Ordered: a recording as turns, so that a replay steps exactly what the live shard stepped.
 //!
 //! The journal and the frames reach the writer through different rings, so in the file a turn may
-//! stand before or behind the frames it speaks of. A *group* is a Frame, Rest, Connect or
+//! stand before or behind the frames it speaks of. A *group* is a Frame, Rest, Events, Connect or
 //! Disconnect record that yielded at least one event; the shard takes whole groups only, and ticks
 //! only between groups. Which records yield events is known after decoding, which is not done here,
 //! so the replay pulls:
@@ -30,6 +30,14 @@
 //!       }
 //!   }
 //! ```
+//! Rings here are lanes: the legs of a lane share one queue, and a record comes out with its whole
+//! ring byte. A turn that names a record which the tape does not hold ends the run: what is behind it
+//! cannot be stepped as it was.
+//!
+//! `None` is the end of a run. A folder may hold several: [`Ordered::next_run`] goes on, and
+//! [`Ordered::up`] says which connections the run that ended has left up, so that whoever goes on
+//! from its state can step them down, as the restarted engine did.
+//!
 //! Without a journal (sessions, recorder-only tapes) every record is a turn of its own, in file
 //! order; ticks are made from its stamp by [`Grid`] and come before it; `next_record` gives the one
 //! record and then `None`, whether or not it yielded events.
@@ -37,8 +45,9 @@
 //! Memory grows with the skew between journal and frames, at most [`HELD_MAX`], not with the
 //! recording.
 
-use super::{Error, Grid, Kind, Record, Source, open};
+use super::{Error, Grid, Header, Kind, Record, Source, lane_of, open};
 use crate::time::Nanos;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::Path;
 
@@ -117,14 +126,91 @@ impl Held {
                 request: word(&bytes[..self.split]),
                 body: &bytes[self.split..],
             },
-            Kind::Frame | Kind::Ticks | Kind::Order | Kind::End => {
-                Record::Frame { ring, recv, bytes }
-            }
+            Kind::Events => Record::Events { ring, recv, bytes },
+            _ => Record::Frame { ring, recv, bytes },
         }
     }
 
     const fn bytes(&self) -> usize {
         self.text.len() + size_of::<Self>()
+    }
+}
+
+/// How far a recording has been played: where to read on, and what of it was consumed before.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// The run.
+    pub run: u64,
+    /// Number in the folder of the segment to read on from; 0 for one file.
+    pub segment: u32,
+    /// Turns of that segment and those behind it that were consumed.
+    pub turns: u64,
+    /// Records of each lane, likewise.
+    pub records: Vec<u64>,
+    /// Ring bytes of the connections that were up.
+    pub up: Vec<u8>,
+}
+
+/// What had been read when a segment began.
+#[derive(Debug, Default)]
+struct Mark {
+    segment: u32,
+    turns: u64,
+    records: Vec<u64>,
+}
+
+/// How much of a run was read and how much given out: turns, and records by lane.
+#[derive(Debug, Default)]
+struct Count {
+    turns_read: u64,
+    turns: u64,
+    read: Vec<u64>,
+    given: Vec<u64>,
+    /// Segments whose beginning may still be the place to read on from, oldest first.
+    marks: VecDeque<Mark>,
+}
+
+/// What one record of the source is to the order.
+enum Read {
+    Turn(Turn),
+    Held(Held),
+}
+
+/// A place of a list that grows as it is asked for.
+fn place(counts: &mut Vec<u64>, lane: u8) -> &mut u64 {
+    let lane = usize::from(lane);
+    if counts.len() <= lane {
+        counts.resize(lane + 1, 0);
+    }
+    &mut counts[lane]
+}
+
+impl Count {
+    /// Notes that a segment begins, if it is another one.
+    fn begins(&mut self, segment: u32) {
+        if self.marks.back().is_none_or(|mark| mark.segment != segment) {
+            self.marks.push_back(Mark {
+                segment,
+                turns: self.turns_read,
+                records: self.read.clone(),
+            });
+            self.settle();
+        }
+    }
+
+    /// Forgets segments of which everything was consumed.
+    fn settle(&mut self) {
+        while let Some(second) = self.marks.get(1)
+            && self.is_past(second)
+        {
+            self.marks.pop_front();
+        }
+    }
+
+    fn is_past(&self, mark: &Mark) -> bool {
+        let given = |lane| self.given.get(lane).copied().unwrap_or(0);
+        let mut read = mark.records.iter().enumerate();
+        self.turns >= mark.turns && read.all(|(lane, read)| given(lane) >= *read)
     }
 }
 
@@ -135,9 +221,14 @@ pub struct Ordered {
     journalled: bool,
     /// Turns read ahead of their records.
     journal: VecDeque<Turn>,
-    /// Records read ahead of their turns, one queue a ring.
+    /// Records read ahead of their turns, one queue a lane.
     rings: Vec<VecDeque<Held>>,
     held: usize,
+    count: Count,
+    /// A turn could not be satisfied.
+    is_over: bool,
+    /// Connections that are up, a bit a ring byte.
+    up: [u64; 4],
     /// Without a journal: the record whose ticks are being given.
     pending: Option<Held>,
     grid: Grid,
@@ -156,11 +247,107 @@ impl Ordered {
             journal: VecDeque::new(),
             rings: Vec::new(),
             held: 0,
+            count: Count::default(),
+            is_over: false,
+            up: [0; 4],
             pending: None,
             grid: Grid::default(),
             current: None,
             spare: Vec::new(),
         }
+    }
+
+    /// Orders a folder from where an earlier play of it stood.
+    ///
+    /// # Errors
+    /// As [`Chain::open`](super::Chain::open); [`Error::Header`] when the segment there is of
+    /// another run, or the run has no journal, which is needed to tell what was consumed.
+    pub fn resume(folder: &Path, at: &Position) -> Result<Self, Error> {
+        let chain = super::Chain::open(folder, at.segment)?;
+        let name = chain.name().to_owned();
+        if chain.segment() != at.segment || chain.header().run != at.run {
+            let reason = format!("segment {} of run {} is not there", at.segment, at.run);
+            return Err(Error::Header { name, reason });
+        }
+        let mut ordered = Self::new(Source::Folder(Box::new(chain)));
+        if !ordered.journalled {
+            let reason = "it has no journal to resume in".to_owned();
+            return Err(Error::Header { name, reason });
+        }
+        ordered.count.turns = at.turns;
+        ordered.count.given.clone_from(&at.records);
+        at.up.iter().for_each(|ring| ordered.set_up(*ring, true));
+        Ok(ordered)
+    }
+
+    /// Where it stands between two turns, so that [`Ordered::resume`] goes on with the next.
+    #[must_use]
+    pub fn position(&mut self) -> Position {
+        self.count.settle();
+        let first = self.count.marks.front();
+        let before = |lane| {
+            let read = first.and_then(|mark| mark.records.get(lane));
+            read.copied().unwrap_or(0)
+        };
+        let given = self.count.given.iter().enumerate();
+        Position {
+            run: self.source.header().map_or(0, |header| header.run),
+            segment: first.map_or_else(|| self.source.segment(), |mark| mark.segment),
+            turns: self.count.turns - first.map_or(0, |mark| mark.turns),
+            records: given.map(|(lane, given)| given - before(lane)).collect(),
+            up: self.up(),
+        }
+    }
+
+    /// Ring bytes of the connections that are up by the records given out, in order.
+    #[must_use]
+    pub fn up(&self) -> Vec<u8> {
+        let is_up = |ring: &u8| self.up[usize::from(ring >> 6)] & 1 << (ring & 63) != 0;
+        (0..=u8::MAX).filter(is_up).collect()
+    }
+
+    fn set_up(&mut self, ring: u8, is_up: bool) {
+        let (word, bit) = (&mut self.up[usize::from(ring >> 6)], 1 << (ring & 63));
+        if is_up { *word |= bit } else { *word &= !bit }
+    }
+
+    /// Goes on to the next run of a folder, from whose first record on turns are given; false when
+    /// there is none. What was up in the old run is forgotten.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn next_run(&mut self) -> Result<bool, Error> {
+        if !self.source.next_run()? {
+            return Ok(false);
+        }
+        self.journalled = self.source.header().is_some_and(|header| header.journalled);
+        self.journal.clear();
+        self.rings.clear();
+        self.held = 0;
+        self.count = Count::default();
+        self.is_over = false;
+        self.up = [0; 4];
+        self.pending = None;
+        self.grid = Grid::default();
+        Ok(true)
+    }
+
+    /// The head of the run; `None` for a session.
+    #[must_use]
+    pub fn header(&self) -> Option<&Header> {
+        self.source.header()
+    }
+
+    /// Whether the run is there from its beginning; retention may have taken its first segments.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.header().is_none_or(|header| header.segment <= 1)
+    }
+
+    /// Whether a turn named a record that the tape does not hold, which ended the run.
+    #[must_use]
+    pub const fn is_short(&self) -> bool {
+        self.is_over
     }
 
     /// Opens and orders a recording.
@@ -177,8 +364,10 @@ impl Ordered {
     /// Those of the source, and [`Error::Skew`].
     pub fn next_turn(&mut self) -> Result<Option<Turn>, Error> {
         if self.journalled {
-            while self.journal.is_empty() && self.pump()? {}
-            return Ok(self.journal.pop_front());
+            while !self.is_over && self.journal.is_empty() && self.pump()? {}
+            let turn = self.journal.pop_front();
+            self.count.turns += u64::from(turn.is_some());
+            return Ok(turn);
         }
         let next = match self.pending.take() {
             Some(next) => next,
@@ -187,7 +376,9 @@ impl Ordered {
                 self.rings.iter_mut().for_each(VecDeque::clear);
                 let spare = self.spare.pop().unwrap_or_default();
                 match self.source.next_record()? {
-                    None | Some(Record::End(_)) => return Ok(None),
+                    None | Some(Record::End(_) | Record::Hole { .. } | Record::Next { .. }) => {
+                        return Ok(None);
+                    }
                     Some(Record::Ticks { .. } | Record::Order { .. }) => {
                         return Err(Error::Header {
                             name: self.source.name().to_owned(),
@@ -203,14 +394,14 @@ impl Ordered {
             return Ok(Some(Turn::Tick { first, count }));
         }
         let turn = Turn::Ring {
-            ring: next.ring,
+            ring: lane_of(next.ring),
             groups: 1,
         };
         self.queue(next);
         Ok(Some(turn))
     }
 
-    /// The next record of a ring, in ring order, borrowed until the next call; `None` when there is
+    /// The next record of a lane, in its order, borrowed until the next call; `None` when there is
     /// none.
     ///
     /// # Errors
@@ -220,15 +411,28 @@ impl Ordered {
             self.spare.push(done.text);
         }
         let found = loop {
-            let waiting = self.rings.get_mut(usize::from(ring));
+            let waiting = self.rings.get_mut(usize::from(lane_of(ring)));
             if let Some(held) = waiting.and_then(VecDeque::pop_front) {
                 self.held -= held.bytes().min(self.held);
                 break Some(held);
             }
-            if !self.journalled || !self.pump()? {
+            if !self.journalled {
+                break None;
+            }
+            if self.is_over || !self.pump()? {
+                self.is_over = true;
+                self.journal.clear();
                 break None;
             }
         };
+        match found.as_ref().map(|held| (held.kind, held.ring)) {
+            Some((Kind::Connect, ring)) => self.set_up(ring, true),
+            Some((Kind::Disconnect, ring)) => self.set_up(ring, false),
+            _ => {}
+        }
+        if found.is_some() {
+            *place(&mut self.count.given, lane_of(ring)) += 1;
+        }
         self.current = found;
         Ok(self.current.as_ref().map(Held::record))
     }
@@ -236,20 +440,43 @@ impl Ordered {
     /// Reads one record of a journalled tape to where it waits; false at the end.
     fn pump(&mut self) -> Result<bool, Error> {
         let spare = self.spare.pop().unwrap_or_default();
-        let held = match self.source.next_record()? {
+        let (read, spare) = match self.source.next_record()? {
             None => return Ok(false),
-            Some(Record::End(_)) => return Ok(true),
-            Some(Record::Ticks { first, count }) => {
-                self.journal.push_back(Turn::Tick { first, count });
+            Some(Record::End(_) | Record::Hole { .. } | Record::Next { .. }) => {
+                self.spare.push(spare);
                 return Ok(true);
+            }
+            Some(Record::Ticks { first, count }) => {
+                (Read::Turn(Turn::Tick { first, count }), spare)
             }
             Some(Record::Order { ring, groups }) => {
-                self.journal.push_back(Turn::Ring { ring, groups });
+                let ring = lane_of(ring);
+                (Read::Turn(Turn::Ring { ring, groups }), spare)
+            }
+            Some(record) => (Read::Held(Held::copy(&record, spare)), Vec::new()),
+        };
+        self.count.begins(self.source.segment());
+        match read {
+            Read::Turn(turn) => {
+                self.spare.push(spare);
+                self.count.turns_read += 1;
+                // One that an earlier play has taken is passed over.
+                if self.count.turns_read > self.count.turns {
+                    self.journal.push_back(turn);
+                }
                 return Ok(true);
             }
-            Some(record) => Held::copy(&record, spare),
-        };
-        self.queue(held);
+            Read::Held(held) => {
+                let lane = lane_of(held.ring);
+                let read = place(&mut self.count.read, lane);
+                *read += 1;
+                if *read > *place(&mut self.count.given, lane) {
+                    self.queue(held);
+                } else {
+                    self.spare.push(held.text);
+                }
+            }
+        }
         if self.held + self.journal.len() * size_of::<Turn>() > HELD_MAX {
             return Err(Error::Skew {
                 name: self.source.name().to_owned(),
@@ -261,7 +488,7 @@ impl Ordered {
     }
 
     fn queue(&mut self, held: Held) {
-        let ring = usize::from(held.ring);
+        let ring = usize::from(lane_of(held.ring));
         if self.rings.len() <= ring {
             self.rings.resize_with(ring + 1, VecDeque::new);
         }
@@ -271,7 +498,7 @@ impl Ordered {
         }
     }
 
-    /// Whether the order comes from a journal rather than from receive stamps.
+    /// Whether the order of this run comes from a journal rather than from receive stamps.
     #[must_use]
     pub const fn is_journalled(&self) -> bool {
         self.journalled
@@ -305,7 +532,7 @@ mod tests {
         let cut = if end { 0 } else { 5 };
         let bytes = bytes[..bytes.len() - cut].to_vec();
         let input: Input = Box::new(std::io::Cursor::new(bytes));
-        Ordered::new(Source::Tape(Reader::new("t", input).unwrap()))
+        Ordered::new(Source::Tape(Box::new(Reader::new("t", input).unwrap())))
     }
 
     /// The driver of the contract; a frame that begins with `-` yields no event.
@@ -479,7 +706,7 @@ mod tests {
             "{\"recv_ns\":1050000001,\"kind\":\"recv\",\"frame\":\"d\"}\n",
         );
         let session = Session::new("s", Box::new(text.as_bytes()), None).unwrap();
-        let mut ordered = Ordered::new(Source::Session(session));
+        let mut ordered = Ordered::new(Source::Session(Box::new(session)));
         assert_eq!(
             drive(&mut ordered),
             [

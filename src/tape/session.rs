@@ -241,7 +241,10 @@ fn understand(raw: &[u8], text: &mut Vec<u8>, conns: &mut Vec<String>) -> Result
     };
     Ok(Item {
         what: *what,
-        ring: u8::try_from(ring).map_err(|_| "more than 256 connections")?,
+        ring: u8::try_from(ring)
+            .ok()
+            .filter(|ring| *ring < super::LEG_B)
+            .ok_or("more than 128 connections")?,
         stamp: Nanos::new(line.recv_ns),
     })
 }
