@@ -384,6 +384,11 @@ impl Cast {
         let Some(header) = ordered.header() else {
             return Ok(());
         };
+        let rings = header.plan.rings.iter();
+        let rings: Vec<VenueId> = rings
+            .filter_map(|ring| venue::by_name(&ring.venue))
+            .map(|row| row.id)
+            .collect();
         if header.continues {
             let recv = self.shard.now();
             let mut pace = Pace {
@@ -401,12 +406,20 @@ impl Cast {
         } else {
             let name = ordered.source().name();
             self.symbols.clone_from(&header.plan.symbols);
+            self.venues.clear();
+            for id in &rings {
+                if !self.venues.contains(id) {
+                    self.venues.push(*id);
+                }
+            }
             let mut setup = Setup::new(self.symbols.clone(), &self.venues);
             setup.choice = choice_of_texts(&header.plan.model, name)?;
             self.shard = Shard::new(&setup)?;
         }
+        self.rings = rings;
         for lane in self.lanes.drain(..) {
             self.counts.add(&lane.counts);
+            self.counts.duplicates += lane.duplicates();
         }
         Ok(())
     }
