@@ -197,7 +197,7 @@ fn session(folder: &Path, seconds: i64) -> PathBuf {
     };
     let conn_of = |kind| match kind {
         TopicKind::Book | TopicKind::Trades => "one",
-        TopicKind::Ticker | TopicKind::Liquidation | TopicKind::Kline => "two",
+        _ => "two",
     };
     let now = world.now();
     use isotherm::event::Stream::{Book, Liquidations, Ticker, Trades};

@@ -291,7 +291,7 @@ fn an_hour_of_shard_and_page_takes_no_memory() {
     let row = venue::venue(VenueId::BYBIT).unwrap();
     let mut rest = Lane::new(VenueId::BYBIT, &symbols(), 1).unwrap();
     for request in texts::rest_requests(row, &symbols()) {
-        let (_, body) = world.rest(&request);
+        let (_, _, body) = world.rest("GET", &request, "");
         stage.take(
             world.now(),
             rest.rest(world.now(), &request, body.as_bytes()),

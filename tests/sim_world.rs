@@ -215,7 +215,7 @@ fn every_frame_is_well_formed_and_the_book_can_be_rebuilt_from_them() {
                     assert!((0..=600).contains(&age));
                 }
             }
-            TopicKind::Kline => assert!(v["data"][0]["end"].as_i64().unwrap() > 0),
+            _ => assert!(v["data"][0]["end"].as_i64().unwrap() > 0),
         }
     });
     for (name, reader) in &readers {

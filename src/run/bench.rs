@@ -266,7 +266,7 @@ impl Track {
                 TopicKind::Book => Some(&mut *books),
                 TopicKind::Ticker => Some(&mut *tickers),
                 TopicKind::Liquidation => None,
-                TopicKind::Kline => return,
+                _ => return,
             };
             let alone = kind == TopicKind::Trades && text.len() < 300;
             let all = [Some(&mut *mix), one, alone.then_some(&mut *single)];

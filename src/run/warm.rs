@@ -42,7 +42,7 @@ impl Warm {
         let now = world.now();
         let row = venue::venue(VenueId::BYBIT).ok_or(VenueError::Unknown(0))?;
         for request in texts::rest_requests(row, symbols) {
-            let (_, body) = world.rest(&request);
+            let (_, _, body) = world.rest("GET", &request, "");
             step(shard, warm.lanes[2].rest(now, &request, body.as_bytes()));
         }
         for lane in &mut warm.lanes[..2] {
@@ -72,7 +72,7 @@ impl Warm {
         let lane = match kind {
             TopicKind::Book | TopicKind::Trades => 0,
             TopicKind::Ticker | TopicKind::Liquidation => 1,
-            TopicKind::Kline => return,
+            _ => return,
         };
         while let Some((first, count)) = self.grid.due(at) {
             for turn in 0..i64::from(count) {

@@ -1,10 +1,10 @@
-//! Sim: the built-in exchange, a venue from a seed that speaks the Bybit v5 linear dialect.
+//! Sim: the built-in exchange, a venue from a seed that speaks the dialect of a real one.
 //!
 //! ```text
 //!  params + seed -> World -- advance(until) --> frames (text, virtual receive time)
 //!                   |  weather: the price elsewhere
 //!                   |  pit: one contract = book + crowd + liquidation engine + mark
-//!                   |  frames: what the public is told of it
+//!                   |  dialect: what the public is told of it, and in which words
 //!                   +- truth(symbol): every liquidation price, which no exchange tells
 //! ```
 //! The world trades, liquidates and cascades by its own rules and shares no code with anything that
@@ -12,21 +12,23 @@
 
 mod book;
 mod crowd;
-mod frames;
+mod dialect;
 mod history;
 mod margin;
 pub mod params;
 mod pit;
 mod quill;
-mod rest;
 mod rng;
 pub mod server;
+mod told;
 mod weather;
 mod world;
 
+pub use dialect::{Answer, Dialect, Heartbeat, Order};
 pub use params::Params;
 pub use pit::Stats;
 pub use server::{BACKLOG, Faults, Handle, Injected, Options, PATH, Server};
+pub use told::{BookTold, LiquidationsTold, TradesTold};
 pub use world::{Frame, Topic, TopicKind, Truth, World};
 
 /// Why the exchange could not be made.

@@ -12,6 +12,7 @@
     reason = "the numbers of the simulated market are floats"
 )]
 
+use super::dialect::Dialect;
 use crate::time::Nanos;
 
 /// 2026-01-01T00:00:00Z, where a world starts unless told otherwise.
@@ -219,6 +220,8 @@ pub struct Cadence {
 /// Everything a world is generated from, beside its seed.
 #[derive(Debug, Clone)]
 pub struct Params {
+    /// Whose words it speaks.
+    pub dialect: Dialect,
     /// Virtual time of the first beat.
     pub start: Nanos,
     /// At most ten.
@@ -339,6 +342,7 @@ impl Contract {
 impl Default for Params {
     fn default() -> Self {
         Self {
+            dialect: Dialect::Bybit,
             start: EPOCH,
             contracts: vec![Contract::btc(), Contract::eth(), Contract::sol()],
             weather: Weather {

@@ -19,7 +19,7 @@
     reason = "the generator of the simulated market works in floats"
 )]
 
-use super::book::{Book, Fill};
+use super::book::{Book, Fill, Level};
 use super::crowd::{Crowd, KEYS, Why, Wish};
 use super::history::History;
 use super::margin;
@@ -539,6 +539,11 @@ impl Pit {
             }
         }
         (at, inert)
+    }
+
+    /// The levels the public may see, best first, into `out` (cleared).
+    pub(crate) fn shown(&self, side: Side, out: &mut Vec<Level>) {
+        self.book.shown(side, out);
     }
 
     /// Base in one lot, quote in one unit.

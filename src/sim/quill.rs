@@ -7,17 +7,41 @@
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quill {
     bytes: Vec<u8>,
+    /// Where the text without its envelope lies, when there is an envelope.
+    core: Option<(usize, usize)>,
 }
 
 impl Quill {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
+        self.core = None;
     }
 
     /// What has been written. Never fails: everything written is ASCII.
     pub(crate) fn text(&self) -> &str {
         debug_assert!(self.bytes.is_ascii());
         std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+
+    /// The envelope is open: what follows is the bare text.
+    pub(crate) fn open(&mut self) -> &mut Self {
+        self.core = Some((self.bytes.len(), self.bytes.len()));
+        self
+    }
+
+    /// The bare text ends here; what follows closes the envelope.
+    pub(crate) fn shut(&mut self) -> &mut Self {
+        let end = self.bytes.len();
+        self.core = self.core.map(|(begin, _)| (begin, end));
+        self
+    }
+
+    /// The text without its envelope; the whole when there is none.
+    pub(crate) fn bare(&self) -> &str {
+        match self.core {
+            Some((begin, end)) => self.text().get(begin..end).unwrap_or_default(),
+            None => self.text(),
+        }
     }
 
     pub(crate) fn put(&mut self, text: &str) -> &mut Self {

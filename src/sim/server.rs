@@ -10,7 +10,7 @@
 //! done is counted.
 
 use super::SimError;
-use super::rest;
+use super::dialect::{Answer, Order};
 use super::rng::{Rng, mix};
 use super::world::{Topic, TopicKind, World};
 use crate::time::{Clock, Nanos, ScaledClock};
@@ -84,7 +84,7 @@ impl Default for Options {
 
 /// Asked of the thread that owns the world.
 enum Ask {
-    Rest(String, Sender<(u16, String)>),
+    Rest([String; 3], Sender<Answer>),
     Injected(Sender<Injected>),
     Now(Sender<Nanos>),
     Stop,
@@ -203,15 +203,24 @@ impl Drop for Handle {
 /// The REST thread: passes each request on and the answer back.
 fn clerk(http: &tiny_http::Server, asks: &Sender<Ask>) {
     // `recv` fails when unblocked, which is how this thread is told to end.
-    while let Ok(request) = http.recv() {
+    while let Ok(mut request) = http.recv() {
         let (reply, answer) = channel();
-        let sent = asks.send(Ask::Rest(request.url().to_owned(), reply));
-        let Some((status, text)) = sent.ok().and_then(|()| answer.recv().ok()) else {
+        let (method, url) = (request.method().to_string(), request.url().to_owned());
+        let mut body = String::new();
+        // A body that is no text is an empty one.
+        let _ = request.as_reader().read_to_string(&mut body);
+        let sent = asks.send(Ask::Rest([method, url, body], reply));
+        let Some((status, headers, text)) = sent.ok().and_then(|()| answer.recv().ok()) else {
             return;
         };
         let mut response = tiny_http::Response::from_string(text).with_status_code(status);
         if let Ok(header) = "Content-Type: application/json".parse::<tiny_http::Header>() {
             response.add_header(header);
+        }
+        for (name, value) in &headers {
+            if let Ok(header) = format!("{name}: {value}").parse::<tiny_http::Header>() {
+                response.add_header(header);
+            }
         }
         // A client that left before its answer is none of our business.
         let _ = request.respond(response);
@@ -285,12 +294,17 @@ impl Floor {
             self.welcome();
             self.listen();
             self.tell();
-            self.clients.retain(|client| !client.gone);
+            let world = &mut self.world;
+            self.clients.retain(|client| {
+                if client.gone {
+                    world.leave(&client.id);
+                }
+                !client.gone
+            });
             loop {
                 match asked.try_recv() {
-                    Ok(Ask::Rest(url, reply)) => {
-                        let (path, query) = url.split_once('?').unwrap_or((&url, ""));
-                        let _ = reply.send(rest::answer(&self.world, path, query));
+                    Ok(Ask::Rest([method, url, body], reply)) => {
+                        let _ = reply.send(self.world.rest(&method, &url, &body));
                     }
                     Ok(Ask::Injected(reply)) => {
                         let _ = reply.send(self.injected);
@@ -451,63 +465,24 @@ impl Client {
         self.gone = true;
     }
 
-    /// One request of a client, answered as the exchange answers.
+    /// One request of a client, answered as the world orders.
     fn obey(&mut self, text: &str, world: &mut World) {
-        let request: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let op = request["op"].as_str().unwrap_or_default();
-        let tag = request["req_id"].as_str().unwrap_or_default().to_owned();
-        let names: Vec<&str> = request["args"]
-            .as_array()
-            .map(|args| args.iter().filter_map(|a| a.as_str()).collect())
-            .unwrap_or_default();
-        match op {
-            "ping" => self.reply(true, "pong", &tag, op),
-            "subscribe" => match self.wanted(&names, world) {
-                Ok(topics) => {
-                    self.reply(true, "", &tag, op);
-                    for topic in topics {
-                        self.topics.insert(topic);
-                        world.snapshot_frames(topic, &mut |frame| self.send(frame.text));
-                    }
+        let mut orders = Vec::new();
+        world.obey(PATH, text, &self.id, &mut orders);
+        for order in orders {
+            match order {
+                Order::Subscribe(topic) => {
+                    self.topics.insert(topic);
+                    world.snapshot_frames(topic, &mut |frame| self.send(frame.text));
                 }
-                Err(fault) => self.reply(false, &fault, &tag, op),
-            },
-            "unsubscribe" => {
-                for topic in names.iter().filter_map(|name| world.topic(name)) {
+                Order::Unsubscribe(topic) => {
                     self.topics.remove(&topic);
                 }
-                self.reply(true, "", &tag, op);
+                Order::Reply(text) => self.send(&text),
+                Order::Bare(_) => {}
+                Order::Close(_) => self.cut(),
             }
-            _ => self.reply(false, "error:unknown op", &tag, op),
         }
         self.flush();
-    }
-
-    /// The topics of a subscription; one that is unknown or taken already spoils the whole request.
-    fn wanted(&self, names: &[&str], world: &World) -> Result<Vec<Topic>, String> {
-        if names.is_empty() {
-            return Err("error:args is empty".into());
-        }
-        names
-            .iter()
-            .map(|name| match world.topic(name) {
-                None => Err(format!("error:handler not found,topic:{name}")),
-                Some(topic) if self.topics.contains(&topic) => {
-                    Err(format!("error:already subscribed,topic:{name}"))
-                }
-                Some(topic) => Ok(topic),
-            })
-            .collect()
-    }
-
-    fn reply(&mut self, success: bool, message: &str, tag: &str, op: &str) {
-        let text = serde_json::json!({
-            "success": success,
-            "ret_msg": message,
-            "conn_id": self.id,
-            "req_id": tag,
-            "op": op,
-        });
-        self.send(&text.to_string());
     }
 }

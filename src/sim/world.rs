@@ -14,14 +14,16 @@
 )]
 
 use super::SimError;
-use super::frames::Desk;
+use super::dialect::{Answer, Desk, Heartbeat, Order, Request, Turn, Words, words};
 use super::params::Params;
 use super::pit::{Pit, Stats};
 use super::quill::Quill;
 use super::rng::Rng;
+use super::told::{BookTold, LiquidationsTold, TradesTold};
 use super::weather::Weather;
 use crate::market::Holder;
 use crate::time::Nanos;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One beat in milliseconds.
 const BEAT_MS: i64 = 100;
@@ -29,27 +31,30 @@ const BEAT_MS: i64 = 100;
 /// What a topic speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TopicKind {
-    /// `orderbook.200.SYM`
+    /// Resting orders: deltas, or whole images where the venue knows no deltas.
     Book,
-    /// `publicTrade.SYM`
+    /// Fills, one row each or as the venue groups them.
     Trades,
-    /// `tickers.SYM`
+    /// Fills of one taker order at one price together, numbered (Binance `aggTrade`).
+    Aggregate,
+    /// The fields a venue sends together: prices, funding, open interest.
     Ticker,
-    /// `allLiquidation.SYM`
+    /// Forced orders, as far as the venue tells them.
     Liquidation,
-    /// `kline.1.SYM`
+    /// Minute bars.
     Kline,
-}
-
-impl TopicKind {
-    /// Every kind, with the words before the symbol.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::Book, "orderbook.200."),
-        (Self::Trades, "publicTrade."),
-        (Self::Ticker, "tickers."),
-        (Self::Liquidation, "allLiquidation."),
-        (Self::Kline, "kline.1."),
-    ];
+    /// Best bid and ask.
+    Bbo,
+    /// Mark price.
+    Mark,
+    /// Index price.
+    Index,
+    /// Funding rate and its time.
+    Funding,
+    /// Open interest.
+    Interest,
+    /// Listing, delisting and changed terms of contracts.
+    Instruments,
 }
 
 /// A stream one can subscribe to.
@@ -57,8 +62,13 @@ impl TopicKind {
 pub struct Topic {
     /// What it speaks of.
     pub kind: TopicKind,
-    /// Place of the contract in [`World::symbols`].
+    /// Place of the contract in [`World::symbols`], or [`Topic::ALL`].
     pub symbol: u16,
+}
+
+impl Topic {
+    /// In `symbol`: every contract at once.
+    pub const ALL: u16 = u16::MAX;
 }
 
 /// One text frame as a subscriber would receive it.
@@ -70,6 +80,16 @@ pub struct Frame<'a> {
     pub topic: Topic,
     /// The frame.
     pub text: &'a str,
+    /// The frame for a connection under [`Order::Bare`]; elsewhere the same as `text`.
+    pub bare: &'a str,
+}
+
+/// A connection's requests, as the world remembers them.
+#[derive(Debug, Clone, Default)]
+struct Client {
+    topics: BTreeSet<Topic>,
+    second: i64,
+    texts: u32,
 }
 
 /// What is really held in one contract.
@@ -110,6 +130,7 @@ pub struct World {
     beat: u64,
     slot: usize,
     now: Nanos,
+    clients: BTreeMap<String, Client>,
 }
 
 impl World {
@@ -147,8 +168,8 @@ impl World {
         let ms = params.start.get() / 1_000_000;
         let pits = (0..params.contracts.len())
             .filter_map(|slot| Pit::new(&params, slot, seed))
-            .map(|mut pit| {
-                let desk = Desk::new(&mut pit, ms);
+            .map(|pit| {
+                let desk = Desk::new(params.dialect, &pit, ms);
                 (pit, desk)
             })
             .collect();
@@ -160,6 +181,7 @@ impl World {
             beat: 0,
             slot: 0,
             now: Nanos::millis(ms),
+            clients: BTreeMap::new(),
             seed,
             params,
         })
@@ -188,37 +210,112 @@ impl World {
         self.params.contracts.iter().map(|c| c.symbol.as_str())
     }
 
-    /// Reads a topic's name; `None` when there is no such stream here.
-    #[must_use]
-    pub fn topic(&self, name: &str) -> Option<Topic> {
-        let (kind, symbol) = TopicKind::ALL
-            .iter()
-            .find_map(|(kind, words)| Some((*kind, name.strip_prefix(words)?)))?;
-        let symbol = self.symbols().position(|s| s == symbol)?;
-        Some(Topic {
-            kind,
-            symbol: symbol as u16,
-        })
+    const fn words(&self) -> &'static Words {
+        words(self.params.dialect)
     }
 
-    /// The name of a topic; empty for a contract that is not here.
+    /// Reads a stream's name; `None` when there is no such stream here.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<Topic> {
+        self.topics().find(|topic| self.topic_name(*topic) == name)
+    }
+
+    /// The name of a stream, as subscriptions write it; empty for one that is not here.
     #[must_use]
     pub fn topic_name(&self, topic: Topic) -> String {
-        let words = TopicKind::ALL.iter().find(|k| k.0 == topic.kind);
-        match (words, self.symbols().nth(usize::from(topic.symbol))) {
-            (Some((_, words)), Some(symbol)) => format!("{words}{symbol}"),
-            _ => String::new(),
+        let name = self.words().name;
+        match self.symbols().nth(usize::from(topic.symbol)) {
+            Some(symbol) => name(topic.kind, Some(symbol)),
+            None if topic.symbol == Topic::ALL => name(topic.kind, None),
+            None => String::new(),
         }
     }
 
-    /// Every topic, contract by contract.
+    /// Every stream: contract by contract, then those of all contracts.
     pub fn topics(&self) -> impl Iterator<Item = Topic> + use<> {
-        (0..self.pits.len() as u16).flat_map(|symbol| {
-            TopicKind::ALL.iter().map(move |(kind, _)| Topic {
+        let Words { kinds, all, .. } = self.words();
+        let of = |symbol: u16, kinds: &'static [TopicKind]| {
+            kinds.iter().map(move |kind| Topic {
                 kind: *kind,
                 symbol,
             })
+        };
+        (0..self.pits.len() as u16)
+            .flat_map(move |symbol| of(symbol, kinds))
+            .chain(of(Topic::ALL, all))
+    }
+
+    /// Websocket paths that are served; what begins with one of them and goes on with `/` is served
+    /// too and names streams.
+    #[must_use]
+    pub const fn paths(&self) -> &'static [&'static str] {
+        self.words().paths
+    }
+
+    /// True when a websocket may be opened at this path.
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        self.paths().iter().any(|own| {
+            let rest = path.strip_prefix(own);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
+    }
+
+    /// Who keeps a connection alive, and when it is given up.
+    #[must_use]
+    pub const fn heartbeat(&self) -> Heartbeat {
+        self.words().heartbeat
+    }
+
+    /// A connection to `path` is open: what its address asks for (streams in path or query) and what
+    /// the venue says first, appended to `orders`.
+    pub fn welcome(&mut self, path: &str, query: &str, orders: &mut Vec<Order>) {
+        (self.words().welcome)(self, path, query, orders);
+    }
+
+    /// What a client's text asks for, in the venue's manner, appended to `orders`. `id` names the
+    /// connection; what it hears is remembered until [`World::leave`].
+    pub fn obey(&mut self, path: &str, text: &str, id: &str, orders: &mut Vec<Order>) {
+        (self.words().obey)(self, path, text, id, orders);
+    }
+
+    /// The connection `id` has ended.
+    pub fn leave(&mut self, id: &str) {
+        self.clients.remove(id);
+    }
+
+    /// The REST answer to a request (`url`: path and query) as this moment's world gives it: status,
+    /// headers beside the content type, body.
+    #[must_use]
+    pub fn rest(&self, method: &str, url: &str, body: &str) -> Answer {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let request = Request {
+            method,
+            path,
+            query,
+            body,
+        };
+        (self.words().rest)(self, request)
+    }
+
+    /// True when the connection has asked for the stream.
+    pub(crate) fn hears(&self, id: &str, topic: Topic) -> bool {
+        self.clients
+            .get(id)
+            .is_some_and(|client| client.topics.contains(&topic))
+    }
+
+    /// The connection hears the stream from now on; false when it did already.
+    pub(crate) fn join(&mut self, id: &str, topic: Topic) -> bool {
+        let client = self.clients.entry(id.to_owned()).or_default();
+        client.topics.insert(topic)
+    }
+
+    /// The connection hears the stream no longer; false when it did not.
+    pub(crate) fn part(&mut self, id: &str, topic: Topic) -> bool {
+        self.clients
+            .get_mut(id)
+            .is_some_and(|client| client.topics.remove(&topic))
     }
 
     fn find(&self, symbol: &str) -> Option<&(Pit, Desk)> {
@@ -242,6 +339,28 @@ impl World {
             inert,
             mark: pit.mark_units as f64 * unit,
         })
+    }
+
+    /// The book as told so far: what a reader of every frame would hold; `None` for a contract that
+    /// is not here.
+    #[must_use]
+    pub fn book(&self, symbol: &str) -> Option<BookTold> {
+        let (pit, desk) = self.find(symbol)?;
+        Some(desk.told().book(pit, desk.depth()))
+    }
+
+    /// The trades told since the start; `None` for a contract that is not here.
+    #[must_use]
+    pub fn trades_told(&self, symbol: &str) -> Option<TradesTold> {
+        let (pit, desk) = self.find(symbol)?;
+        Some(desk.told().trades(pit))
+    }
+
+    /// The forced orders told since the start; `None` for a contract that is not here.
+    #[must_use]
+    pub fn liquidations_told(&self, symbol: &str) -> Option<LiquidationsTold> {
+        let (pit, desk) = self.find(symbol)?;
+        Some(desk.told().liquidations(pit))
     }
 
     /// Mark price now; `None` for a contract that is not here.
@@ -272,25 +391,21 @@ impl World {
         Some(stats)
     }
 
-    /// What a subscription made now is told first: book and ticker begin with the whole; other
-    /// streams with nothing.
+    /// What a subscription made now is told first: where the venue begins with the whole (a book, a
+    /// ticker) or with the recent past, that; elsewhere nothing.
     pub fn snapshot_frames(&mut self, topic: Topic, out: &mut dyn FnMut(&Frame<'_>)) {
         let Some((pit, desk)) = self.pits.get(usize::from(topic.symbol)) else {
             return;
         };
-        match topic.kind {
-            TopicKind::Book => {
-                let ms = self.now.get() / 1_000_000;
-                desk.book_snapshot(pit, ms, &mut self.quill);
-            }
-            TopicKind::Ticker => desk.ticker_snapshot(pit, &mut self.quill),
-            TopicKind::Trades | TopicKind::Liquidation | TopicKind::Kline => return,
+        let ms = self.now.get() / 1_000_000;
+        if desk.snapshot(pit, topic.kind, ms, &mut self.quill) {
+            out(&Frame {
+                at: self.now,
+                topic,
+                text: self.quill.text(),
+                bare: self.quill.bare(),
+            });
         }
-        out(&Frame {
-            at: self.now,
-            topic,
-            text: self.quill.text(),
-        });
     }
 
     /// Lets time go on to `until` and tells every frame that is received by then, in order of
@@ -324,57 +439,28 @@ impl World {
         // On its way 0.3 ms and up, yet here before the next contract's turn.
         let travel = 300_000 + self.rng.below(space as u64 * 250_000) as i64;
         let mut at = ms * 1_000_000 + travel;
-        let (beat, symbol) = (self.beat, self.slot as u16);
         let (rough, gust) = (self.weather.rough(), self.weather.gust);
-        let cadence = self.params.cadence;
+        let now = Turn {
+            beat: self.beat,
+            symbol: self.slot as u16,
+            ms,
+            cadence: self.params.cadence,
+        };
         let Some((pit, desk)) = self.pits.get_mut(self.slot) else {
             return;
         };
-        let quill = &mut self.quill;
-        let mut tell = |kind, quill: &Quill| {
-            at += 5_000;
+        // However many frames: the last one is here before the next turn.
+        let step = (((begin + space) * 1_000_000 - at) / 1_024).min(5_000);
+        pit.step(now.beat, ms, gust, rough);
+        desk.turn(pit, now, &mut self.quill, &mut |topic, quill| {
+            at += step;
             out(&Frame {
                 at: Nanos::new(at),
-                topic: Topic { kind, symbol },
+                topic,
                 text: quill.text(),
+                bare: quill.bare(),
             });
-        };
-        pit.step(beat, ms, gust, rough);
-        // Contracts take their slower frames in different beats.
-        let phase = beat + u64::from(symbol);
-        if !pit.prints.is_empty() && Desk::trades(pit, ms, quill) {
-            tell(TopicKind::Trades, quill);
-        }
-        if phase % cadence.book == 0 && desk.book(pit, ms, quill) {
-            tell(TopicKind::Book, quill);
-        }
-        if phase % cadence.liquidation == 0
-            && !pit.deaths.is_empty()
-            && Desk::liquidations(pit, ms, quill)
-        {
-            tell(TopicKind::Liquidation, quill);
-        }
-        if phase % cadence.ticker == 0 && desk.ticker(pit, ms, quill) {
-            tell(TopicKind::Ticker, quill);
-        }
-        if cadence.kline > 0 {
-            let bars = &pit.history.bars;
-            if phase % cadence.kline == 0
-                && let Some(bar) = bars.back()
-            {
-                Desk::kline(pit, bar, false, ms, quill);
-                tell(TopicKind::Kline, quill);
-            }
-            // The slow step of this beat may have closed a minute.
-            let closed = bars.len().checked_sub(2).and_then(|i| bars.get(i));
-            if let (Some(done), Some(last)) = (closed, bars.back())
-                && beat % 10 == 0
-                && ms - last.ms < 1_000
-            {
-                Desk::kline(pit, done, true, ms, quill);
-                tell(TopicKind::Kline, quill);
-            }
-        }
+        });
         pit.prints.clear();
     }
 }

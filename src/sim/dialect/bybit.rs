@@ -1,4 +1,4 @@
-//! Frames: one contract's market in the words of the Bybit v5 linear socket.
+//! Bybit: one contract's market in the words of the v5 linear socket, and what its clients ask.
 //!
 //! A `Desk` remembers what the public has been told (the shown book, the ticker's fields) and
 //! writes what has changed since: book deltas whose `u` rises by one, tickers in which a missing
@@ -9,12 +9,58 @@
 //! quantities with all of the lot, funding without zeros at the end; `openInterest` is both sides,
 //! `singleOpenInterest` one.
 
-use super::book::{Level, differences};
-use super::history::Bar;
-use super::pit::Pit;
-use super::quill::Quill;
-use super::rng::mix;
+mod rest;
+
+use super::{Heartbeat, Order, Tell, Turn, Words, quoted};
 use crate::market::{Holder, Side};
+use crate::sim::book::Level;
+use crate::sim::history::Bar;
+use crate::sim::pit::Pit;
+use crate::sim::quill::Quill;
+use crate::sim::rng::mix;
+use crate::sim::told::{Told, write_changes, write_side};
+use crate::sim::world::{Topic, TopicKind, World};
+use crate::time::Nanos;
+
+/// Kinds of stream and the words before the symbol.
+const STREAMS: [(TopicKind, &str); 5] = [
+    (TopicKind::Book, "orderbook.200."),
+    (TopicKind::Trades, "publicTrade."),
+    (TopicKind::Ticker, "tickers."),
+    (TopicKind::Liquidation, "allLiquidation."),
+    (TopicKind::Kline, "kline.1."),
+];
+
+/// What the dialect is made of.
+pub(crate) const WORDS: Words = Words {
+    paths: &["/v5/public/linear"],
+    heartbeat: Heartbeat {
+        ping: None,
+        silence: Nanos::new(600_000_000_000),
+        sent_counts: false,
+        protocol_counts: true,
+    },
+    kinds: &[
+        TopicKind::Book,
+        TopicKind::Trades,
+        TopicKind::Ticker,
+        TopicKind::Liquidation,
+        TopicKind::Kline,
+    ],
+    all: &[],
+    name,
+    obey,
+    welcome: |_, _, _, _| (),
+    rest: rest::answer,
+};
+
+fn name(kind: TopicKind, symbol: Option<&str>) -> String {
+    let words = STREAMS.iter().find(|row| row.0 == kind);
+    match (words, symbol) {
+        (Some((_, words)), Some(symbol)) => format!("{words}{symbol}"),
+        _ => String::new(),
+    }
+}
 
 const DIRECTIONS: [&str; 4] = ["PlusTick", "ZeroPlusTick", "MinusTick", "ZeroMinusTick"];
 
@@ -40,14 +86,11 @@ struct Ticker {
     ask: Level,
 }
 
-/// What the public has been told of one contract.
+/// One contract's desk.
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
-    shown: [Vec<Level>; 2],
-    fresh: [Vec<Level>; 2],
-    update: u64,
+    pub(crate) told: Told,
     book_seq: u64,
-    book_ms: i64,
     ticker: Ticker,
     ticker_ms: i64,
     ticker_seq: u64,
@@ -63,25 +106,48 @@ const fn rescale(value: i128, from: u32, to: u32) -> i64 {
 }
 
 impl Desk {
-    pub(crate) fn new(pit: &mut Pit, ms: i64) -> Self {
-        let mut desk = Self {
-            shown: [Vec::new(), Vec::new()],
-            fresh: [Vec::new(), Vec::new()],
-            update: 1_000_000 + mix(pit.seq) % 10_000_000,
+    pub(crate) fn new(pit: &Pit, ms: i64) -> Self {
+        Self {
+            told: Told::new(pit, ms),
             book_seq: pit.seq,
-            book_ms: ms,
-            ticker: Ticker::default(),
+            ticker: Ticker::read(pit),
             ticker_ms: ms,
             ticker_seq: pit.seq,
-        };
-        pit.book.shown(Side::Buy, &mut desk.shown[0]);
-        pit.book.shown(Side::Sell, &mut desk.shown[1]);
-        desk.ticker = Ticker::read(pit);
-        desk
+        }
+    }
+
+    /// What is due in this beat.
+    pub(crate) fn turn(&mut self, pit: &mut Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
+        let (ms, cadence) = (turn.ms, turn.cadence);
+        if !pit.prints.is_empty() && self.trades(pit, ms, quill) {
+            tell(turn.topic(TopicKind::Trades), quill);
+        }
+        if turn.due(cadence.book) && self.book(pit, ms, quill) {
+            tell(turn.topic(TopicKind::Book), quill);
+        }
+        if turn.due(cadence.liquidation) && self.liquidations(pit, ms, quill) {
+            tell(turn.topic(TopicKind::Liquidation), quill);
+        }
+        if turn.due(cadence.ticker) && self.ticker(pit, ms, quill) {
+            tell(turn.topic(TopicKind::Ticker), quill);
+        }
+        if cadence.kline > 0 {
+            klines(pit, turn, quill, tell);
+        }
+    }
+
+    /// What a new subscription is told first; false for streams that begin with nothing.
+    pub(crate) fn snapshot(&self, pit: &Pit, kind: TopicKind, ms: i64, quill: &mut Quill) -> bool {
+        match kind {
+            TopicKind::Book => self.book_snapshot(pit, ms, quill),
+            TopicKind::Ticker => self.ticker_snapshot(pit, quill),
+            _ => return false,
+        }
+        true
     }
 
     /// The trades of the beat; false when there were none.
-    pub(crate) fn trades(pit: &Pit, ms: i64, quill: &mut Quill) -> bool {
+    fn trades(&mut self, pit: &Pit, ms: i64, quill: &mut Quill) -> bool {
         let c = &pit.contract;
         quill.clear();
         quill.put("{\"topic\":\"publicTrade.").put(&c.symbol);
@@ -105,51 +171,45 @@ impl Desk {
             quill.put("\",\"i\":\"").uuid(id, mix(id));
             quill.put("\",\"BT\":false,\"RPI\":false,\"seq\":");
             quill.whole(print.seq).put("}");
+            self.told.trade(print.seq, i64::from(print.lots));
         }
         quill.put("]}");
         !pit.prints.is_empty()
     }
 
     /// What the shown book has changed by since the last delta; false when nothing has.
-    pub(crate) fn book(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
-        pit.book.shown(Side::Buy, &mut self.fresh[0]);
-        pit.book.shown(Side::Sell, &mut self.fresh[1]);
+    fn book(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+        self.told.look(pit);
         pit.seq += 1;
         self.head("delta", pit, ms, quill);
         let mut changes = 0;
-        for (side, name) in [(Side::Buy, ",\"b\":["), (Side::Sell, ",\"a\":[")] {
+        for (side, name) in [(Side::Buy, ",\"b\":"), (Side::Sell, ",\"a\":")] {
             quill.put(name);
-            let mut first = true;
-            let (old, new) = (&self.shown[side as usize], &self.fresh[side as usize]);
-            differences(side, old, new, &mut |level| {
-                write_level(pit, level, first, quill);
-                first = false;
-                changes += 1;
-            });
-            quill.put("]");
+            changes += write_changes(pit, &self.told, side, "0", quill);
         }
         if changes == 0 {
             return false;
         }
-        std::mem::swap(&mut self.shown, &mut self.fresh);
-        self.update += 1;
+        self.told.keep();
+        self.told.update += 1;
+        self.told.book_ms = ms - 1;
         self.book_seq = pit.seq;
-        self.book_ms = ms - 1;
         self.tail(quill);
         true
     }
 
     /// The whole shown book, as the last delta left it.
-    pub(crate) fn book_snapshot(&self, pit: &Pit, ms: i64, quill: &mut Quill) {
+    fn book_snapshot(&self, pit: &Pit, ms: i64, quill: &mut Quill) {
         self.head("snapshot", pit, ms, quill);
-        for (levels, name) in self.shown.iter().zip([",\"b\":[", ",\"a\":["]) {
-            quill.put(name);
-            for (i, level) in levels.iter().enumerate() {
-                write_level(pit, *level, i == 0, quill);
-            }
-            quill.put("]");
-        }
+        self.sides(pit, usize::MAX, quill);
         self.tail(quill);
+    }
+
+    fn sides(&self, pit: &Pit, rows: usize, quill: &mut Quill) {
+        for (side, name) in [(Side::Buy, ",\"b\":"), (Side::Sell, ",\"a\":")] {
+            quill.put(name);
+            write_side(pit, self.told.levels(side), rows, quill);
+        }
     }
 
     fn head(&self, kind: &str, pit: &Pit, ms: i64, quill: &mut Quill) {
@@ -162,13 +222,16 @@ impl Desk {
     }
 
     fn tail(&self, quill: &mut Quill) {
-        quill.put(",\"u\":").whole(self.update);
+        quill.put(",\"u\":").whole(self.told.update);
         quill.put(",\"seq\":").whole(self.book_seq);
-        quill.put("},\"cts\":").whole(self.book_ms as u64).put("}");
+        quill
+            .put("},\"cts\":")
+            .whole(self.told.book_ms as u64)
+            .put("}");
     }
 
     /// The fields of the ticker that have changed; false when none has.
-    pub(crate) fn ticker(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+    fn ticker(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
         let now = Ticker::read(pit);
         if now == self.ticker {
             return false;
@@ -183,7 +246,7 @@ impl Desk {
     }
 
     /// Every field of the ticker, as last told.
-    pub(crate) fn ticker_snapshot(&self, pit: &Pit, quill: &mut Quill) {
+    fn ticker_snapshot(&self, pit: &Pit, quill: &mut Quill) {
         self.ticker.write(None, pit, quill);
         self.ticker_end(self.ticker_ms, quill);
     }
@@ -194,29 +257,29 @@ impl Desk {
     }
 
     /// The best levels as told so far, as REST has them.
-    pub(crate) fn book_entry(&self, pit: &Pit, rows: usize, ms: i64, quill: &mut Quill) {
+    fn book_entry(&self, pit: &Pit, rows: usize, ms: i64, quill: &mut Quill) {
         quill.put("{\"s\":\"").put(&pit.contract.symbol).put("\"");
-        for (levels, name) in self.shown.iter().zip([",\"b\":[", ",\"a\":["]) {
-            quill.put(name);
-            for (i, level) in levels.iter().take(rows).enumerate() {
-                write_level(pit, *level, i == 0, quill);
-            }
-            quill.put("]");
-        }
+        self.sides(pit, rows, quill);
         quill.put(",\"ts\":").whole(ms as u64);
-        quill.put(",\"u\":").whole(self.update);
+        quill.put(",\"u\":").whole(self.told.update);
         quill.put(",\"seq\":").whole(self.book_seq);
-        quill.put(",\"cts\":").whole(self.book_ms as u64).put("}");
+        quill
+            .put(",\"cts\":")
+            .whole(self.told.book_ms as u64)
+            .put("}");
     }
 
     /// The fields of the ticker as a REST list entry has them.
-    pub(crate) fn ticker_entry(&self, pit: &Pit, quill: &mut Quill) {
+    fn ticker_entry(&self, pit: &Pit, quill: &mut Quill) {
         self.ticker.fields(None, pit, quill);
         quill.put("}");
     }
 
     /// The batch of liquidations since the last; false when there were none.
-    pub(crate) fn liquidations(pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+    fn liquidations(&mut self, pit: &mut Pit, ms: i64, quill: &mut Quill) -> bool {
+        if pit.deaths.is_empty() {
+            return false;
+        }
         let c = &pit.contract;
         quill.clear();
         quill.put("{\"topic\":\"allLiquidation.").put(&c.symbol);
@@ -235,15 +298,15 @@ impl Desk {
             quill.decimal(death.lots, c.lot_scale);
             quill.field("\",\"p\":\"", death.units, c.price_scale);
             quill.put("}");
+            self.told.death(death.holder, death.lots);
         }
         quill.put("]}");
-        let any = !pit.deaths.is_empty();
         pit.deaths.clear();
-        any
+        true
     }
 
     /// A minute bar.
-    pub(crate) fn kline(pit: &Pit, bar: &Bar, done: bool, ms: i64, quill: &mut Quill) {
+    fn kline(pit: &Pit, bar: &Bar, done: bool, ms: i64, quill: &mut Quill) {
         let c = &pit.contract;
         quill.clear();
         quill.put("{\"topic\":\"kline.1.").put(&c.symbol);
@@ -272,15 +335,23 @@ impl Desk {
     }
 }
 
-fn write_level(pit: &Pit, level: Level, first: bool, quill: &mut Quill) {
-    let c = &pit.contract;
-    let units = level.tick * c.tick_units;
-    quill.put(if first { "[\"" } else { ",[\"" });
-    quill.decimal(units, c.price_scale).put("\",\"");
-    if level.lots == 0 {
-        quill.put("0\"]");
-    } else {
-        quill.decimal(i64::from(level.lots), c.lot_scale).put("\"]");
+/// The running bar, and the one a minute has just closed.
+fn klines(pit: &Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
+    let bars = &pit.history.bars;
+    if turn.due(turn.cadence.kline)
+        && let Some(bar) = bars.back()
+    {
+        Desk::kline(pit, bar, false, turn.ms, quill);
+        tell(turn.topic(TopicKind::Kline), quill);
+    }
+    // The slow step of this beat may have closed a minute.
+    let closed = bars.len().checked_sub(2).and_then(|i| bars.get(i));
+    if let (Some(done), Some(last)) = (closed, bars.back())
+        && turn.beat % 10 == 0
+        && turn.ms - last.ms < 1_000
+    {
+        Desk::kline(pit, done, true, turn.ms, quill);
+        tell(turn.topic(TopicKind::Kline), quill);
     }
 }
 
@@ -401,4 +472,65 @@ impl Ticker {
             quill.put(",\"preOpenPrice\":\"\",\"preQty\":\"\",\"curPreListingPhase\":\"\"");
         }
     }
+}
+
+/// One request of a client, answered as the exchange answers.
+fn obey(world: &mut World, _path: &str, text: &str, id: &str, orders: &mut Vec<Order>) {
+    let request: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let op = request["op"].as_str().unwrap_or_default();
+    let tag = request["req_id"].as_str().unwrap_or_default();
+    let names: Vec<&str> = request["args"]
+        .as_array()
+        .map(|args| args.iter().filter_map(|a| a.as_str()).collect())
+        .unwrap_or_default();
+    let reply = |fault: Result<&str, &str>| {
+        let (success, message) = match fault {
+            Ok(message) => (true, message),
+            Err(message) => (false, message),
+        };
+        let (message, tag, op) = (quoted(message), quoted(tag), quoted(op));
+        let head = format!("{{\"success\":{success},\"ret_msg\":{message},\"conn_id\":\"{id}\",");
+        Order::Reply(format!("{head}\"req_id\":{tag},\"op\":{op}}}"))
+    };
+    match op {
+        "ping" => orders.push(reply(Ok("pong"))),
+        "subscribe" => match wanted(&names, world, id) {
+            Ok(topics) => {
+                orders.push(reply(Ok("")));
+                for topic in topics {
+                    world.join(id, topic);
+                    orders.push(Order::Subscribe(topic));
+                }
+            }
+            Err(fault) => orders.push(reply(Err(&fault))),
+        },
+        "unsubscribe" => {
+            for name in names {
+                let Some(topic) = world.topic(name) else {
+                    continue;
+                };
+                world.part(id, topic);
+                orders.push(Order::Unsubscribe(topic));
+            }
+            orders.push(reply(Ok("")));
+        }
+        _ => orders.push(reply(Err("error:unknown op"))),
+    }
+}
+
+/// The topics of a subscription; one that is unknown or taken already spoils the whole request.
+fn wanted(names: &[&str], world: &World, id: &str) -> Result<Vec<Topic>, String> {
+    if names.is_empty() {
+        return Err("error:args is empty".into());
+    }
+    names
+        .iter()
+        .map(|name| match world.topic(name) {
+            None => Err(format!("error:handler not found,topic:{name}")),
+            Some(topic) if world.hears(id, topic) => {
+                Err(format!("error:already subscribed,topic:{name}"))
+            }
+            Some(topic) => Ok(topic),
+        })
+        .collect()
 }

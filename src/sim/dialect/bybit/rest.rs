@@ -1,31 +1,34 @@
-//! Rest: the few public REST answers of the exchange, as text from a path and a query.
+//! Rest: the few public REST answers of Bybit, as text from a path and a query.
 //!
 //! Known: `time`, `instruments-info` and `risk-limit` (both paged by a cursor), `tickers`,
 //! `open-interest` (5 min, newest first), `kline` (1 min, newest first), `orderbook` (what is
 //! shown, with the `u` of the stream). Everything else is the exchange's own "not found", as JSON.
 //! No socket here: the server asks, this answers.
 
-use super::margin::deductions;
-use super::quill::Quill;
-use super::world::World;
+use super::Desk;
+use crate::sim::dialect::{self, Answer, Request, value};
+use crate::sim::margin::deductions;
+use crate::sim::pit::Pit;
+use crate::sim::quill::Quill;
+use crate::sim::world::World;
 
 /// Rows on a page when nobody asks for another number.
 const PAGE: usize = 500;
 
-/// A query's value by name.
-fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query
-        .split('&')
-        .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
-        .map(|(_, value)| value)
+/// A contract and its desk, by place.
+fn at(world: &World, place: usize) -> Option<(&Pit, &Desk)> {
+    match world.listed().get(place)? {
+        (pit, dialect::Desk::Bybit(desk)) => Some((pit, desk)),
+        _ => None,
+    }
 }
 
-/// Answers a request; the number is the HTTP status.
-#[must_use]
-pub(crate) fn answer(world: &World, path: &str, query: &str) -> (u16, String) {
+/// Answers a request.
+pub(super) fn answer(world: &World, request: Request<'_>) -> Answer {
+    let (path, query) = (request.path, request.query);
     let mut quill = Quill::default();
     let known = path.strip_prefix("/v5/market/");
-    let category = value(query, "category").unwrap_or("linear");
+    let category = request.value("category").unwrap_or("linear");
     let fault = match known {
         Some(_) if category != "linear" => Some((10_001, "Illegal category")),
         Some("time") => {
@@ -38,15 +41,16 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> (u16, String) {
         Some("open-interest") => interest(world, query, &mut quill),
         Some("kline") => kline(world, query, &mut quill),
         Some("orderbook") => orderbook(world, query, &mut quill),
-        _ => return (404, fault_text(world, 404, "Not Found")),
+        _ => return (404, Vec::new(), fault_text(world, 404, "Not Found")),
     };
-    match fault {
-        Some((code, message)) => (200, fault_text(world, code, message)),
+    let body = match fault {
+        Some((code, message)) => fault_text(world, code, message),
         None => {
             let now = world.now().get() / 1_000_000;
-            (200, envelope(0, "OK", quill.text(), now))
+            envelope(0, "OK", quill.text(), now)
         }
-    }
+    };
+    (200, Vec::new(), body)
 }
 
 type Fault = Option<(u32, &'static str)>;
@@ -111,7 +115,7 @@ fn instruments(world: &World, query: &str, quill: &mut Quill) -> Fault {
     let minutes = world.params().engine.funding_hours * 60;
     quill.put("{\"category\":\"linear\",\"list\":[");
     for (i, place) in places.into_iter().enumerate() {
-        let Some((pit, _)) = world.listed().get(place) else {
+        let Some((pit, _)) = at(world, place) else {
             continue;
         };
         let c = &pit.contract;
@@ -163,7 +167,7 @@ fn tiers(world: &World, query: &str, quill: &mut Quill) -> Fault {
     quill.put("{\"category\":\"linear\",\"list\":[");
     let mut first = true;
     for place in places {
-        let Some((pit, _)) = world.listed().get(place) else {
+        let Some((pit, _)) = at(world, place) else {
             continue;
         };
         let c = &pit.contract;
@@ -199,7 +203,7 @@ fn tickers(world: &World, query: &str, quill: &mut Quill) -> Fault {
     };
     quill.put("{\"category\":\"linear\",\"list\":[");
     for (i, place) in places.into_iter().enumerate() {
-        if let Some((pit, desk)) = world.listed().get(place) {
+        if let Some((pit, desk)) = at(world, place) {
             if i > 0 {
                 quill.put(",");
             }
@@ -212,7 +216,7 @@ fn tickers(world: &World, query: &str, quill: &mut Quill) -> Fault {
 
 fn interest(world: &World, query: &str, quill: &mut Quill) -> Fault {
     let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, _)) = found.and_then(|place| world.listed().get(place)) else {
+    let Some((pit, _)) = found.and_then(|place| at(world, place)) else {
         return NO_SYMBOL;
     };
     if value(query, "intervalTime") != Some("5min") {
@@ -236,7 +240,7 @@ fn interest(world: &World, query: &str, quill: &mut Quill) -> Fault {
 
 fn kline(world: &World, query: &str, quill: &mut Quill) -> Fault {
     let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, _)) = found.and_then(|place| world.listed().get(place)) else {
+    let Some((pit, _)) = found.and_then(|place| at(world, place)) else {
         return NO_SYMBOL;
     };
     if value(query, "interval") != Some("1") {
@@ -272,7 +276,7 @@ fn kline(world: &World, query: &str, quill: &mut Quill) -> Fault {
 
 fn orderbook(world: &World, query: &str, quill: &mut Quill) -> Fault {
     let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, desk)) = found.and_then(|place| world.listed().get(place)) else {
+    let Some((pit, desk)) = found.and_then(|place| at(world, place)) else {
         return NO_SYMBOL;
     };
     let rows = value(query, "limit")
@@ -287,24 +291,15 @@ fn orderbook(world: &World, query: &str, quill: &mut Quill) -> Fault {
     None
 }
 
-impl World {
-    /// The REST answer to `request` (path and query) as this moment's world gives it: status and body.
-    #[must_use]
-    pub fn rest(&self, request: &str) -> (u16, String) {
-        let (path, query) = request.split_once('?').unwrap_or((request, ""));
-        answer(self, path, query)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Params;
     use super::*;
+    use crate::sim::Params;
     use crate::time::Nanos;
     use serde_json::Value;
 
     fn ask(world: &World, path: &str, query: &str) -> (u16, Value) {
-        let (status, text) = answer(world, path, query);
+        let (status, _, text) = world.rest("GET", &format!("{path}?{query}"), "");
         (status, serde_json::from_str(&text).expect(&text))
     }
 
