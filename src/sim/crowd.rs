@@ -149,8 +149,8 @@ impl Crowd {
             stamp: 0,
             live: 0,
             lots: [0; 2],
-            table: margin::table(&contract.tiers),
-            lot: 0.1f64.powi(contract.lot_scale as i32),
+            table: margin::table(contract),
+            lot: 0.1f64.powi(contract.lot_scale as i32 - contract.value_scale),
             keys: 10f64.powi(contract.price_scale as i32) * KEYS,
             weights: crowd.leverages.iter().map(|l| l.1).sum(),
         }

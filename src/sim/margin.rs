@@ -2,13 +2,14 @@
 //!
 //! The mark-based isolated formula of the linear contracts: with way `s` (+1 long), size `Q`, entry
 //! `E`, margin `M` and the tier (rate `m`, deduction `c`) that holds at the answer itself, `price =
-//! (s Q E - M - c) / (Q (s - m))`. Bankruptcy is where nothing is left: `E - s M / Q`.
+//! (s Q E - M - c) / (Q (s - m))`, where a closing fee is part of `m` and rows that are flat have no
+//! `c` and are chosen by quantity. Bankruptcy is where nothing is left: `E - s M / Q`.
 #![expect(
     clippy::float_arithmetic,
     reason = "the generator of the simulated market works in floats"
 )]
 
-use super::params::TierRow;
+use super::params::{Contract, TierRow};
 use crate::market::Holder;
 
 /// A margin row with its deduction worked out.
@@ -19,6 +20,8 @@ pub(crate) struct Tier {
     pub(crate) leverage: f64,
     pub(crate) rate: f64,
     pub(crate) deduction: f64,
+    /// Largest quantity, base, where rows are flat and chosen by quantity.
+    pub(crate) most: Option<f64>,
 }
 
 /// Deductions in 1e-5 USDT, so that the requirement is continuous across rows.
@@ -37,8 +40,9 @@ pub(crate) fn deductions(rows: &[TierRow]) -> Vec<i64> {
 }
 
 /// The table with deductions.
-pub(crate) fn table(rows: &[TierRow]) -> Vec<Tier> {
+pub(crate) fn table(contract: &Contract) -> Vec<Tier> {
     let mut floor = 0.0;
+    let rows = &contract.tiers;
     rows.iter()
         .zip(deductions(rows))
         .map(|(row, deduction)| {
@@ -46,8 +50,13 @@ pub(crate) fn table(rows: &[TierRow]) -> Vec<Tier> {
                 floor,
                 cap: row.cap as f64,
                 leverage: f64::from(row.leverage) / 100.0,
-                rate: row.maintenance as f64 * 1e-5,
-                deduction: deduction as f64 * 1e-5,
+                rate: (row.maintenance + contract.closing_fee) as f64 * 1e-5,
+                deduction: if contract.flat_tiers {
+                    0.0
+                } else {
+                    deduction as f64 * 1e-5
+                },
+                most: contract.flat_tiers.then(|| row.cap as f64 / contract.price),
             };
             floor = tier.cap;
             tier
@@ -82,6 +91,12 @@ pub(crate) fn liquidation(
 ) -> Option<f64> {
     let s = way(holder);
     let at = |tier: &Tier| (s * size * entry - margin - tier.deduction) / (size * (s - tier.rate));
+    let flat = table
+        .iter()
+        .find(|tier| tier.most.is_some_and(|most| size <= most));
+    if let Some(tier) = flat {
+        return Some(at(tier)).filter(|price| *price > 0.0);
+    }
     let price = table
         .iter()
         .map(|tier| (tier, at(tier)))
@@ -102,12 +117,11 @@ pub(crate) fn bankruptcy(holder: Holder, size: f64, entry: f64, margin: f64) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::params::Contract;
     use super::*;
 
     #[test]
     fn positions_are_forced_where_the_reference_says() {
-        let table = table(&Contract::btc().tiers);
+        let table = table(&Contract::btc());
         for (size, leverage, want) in [(1.0, 10.0, 72_238.386_676), (10.0, 20.0, 76_330.653_266)] {
             let margin = size * 80_000.0 / leverage;
             let price = liquidation(&table, Holder::Long, size, 80_000.0, margin).unwrap();

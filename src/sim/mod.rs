@@ -14,6 +14,7 @@ mod book;
 mod crowd;
 mod dialect;
 mod history;
+mod listing;
 mod margin;
 pub mod params;
 mod pit;
@@ -26,7 +27,7 @@ mod world;
 
 pub use dialect::{Answer, Dialect, Heartbeat, Order};
 pub use params::Params;
-pub use pit::Stats;
+pub use pit::{Stats, Status};
 pub use server::{BACKLOG, Faults, Handle, Injected, Options, PATH, Server};
 pub use told::{BookTold, LiquidationsTold, TradesTold};
 pub use world::{Frame, Topic, TopicKind, Truth, World};

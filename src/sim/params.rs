@@ -42,8 +42,12 @@ const fn row(cap: i64, leverage: u32, maintenance: i64) -> TierRow {
 pub struct Contract {
     /// Listed name, `BTCUSDT`.
     pub symbol: String,
-    /// Coin, `BTC`.
+    /// Coin as listed, `BTC`, `1000PEPE`.
     pub base: String,
+    /// Coin itself, `PEPE`.
+    pub asset: String,
+    /// Coins in one unit of the listed base, as a power of ten.
+    pub bundle: i32,
     /// Price at the start.
     pub price: f64,
     /// Decimals of every printed price; one *unit* is the last of them.
@@ -52,10 +56,19 @@ pub struct Contract {
     pub tick_units: i64,
     /// Decimals of every printed quantity; one *lot* is the last of them.
     pub lot_scale: u32,
+    /// Listed base in one contract, as a power of ten; 0 where quantities are base.
+    pub value_scale: i32,
     /// Largest leverage, hundredths.
     pub max_leverage: u32,
     /// Margin table, smallest cap first.
     pub tiers: Vec<TierRow>,
+    /// A row's rate holds for the whole position, and the row is chosen by quantity; otherwise rates
+    /// are progressive.
+    pub flat_tiers: bool,
+    /// Fee kept back for closing, part of the requirement, 1e-5.
+    pub closing_fee: i64,
+    /// False: listed later, by [`super::World::list`].
+    pub listed: bool,
     /// How strongly it follows the common factor.
     pub beta: f64,
     /// Own volatility per square root of a day, beside the common factor.
@@ -224,7 +237,7 @@ pub struct Params {
     pub dialect: Dialect,
     /// Virtual time of the first beat.
     pub start: Nanos,
-    /// At most ten.
+    /// At most thirty-two.
     pub contracts: Vec<Contract>,
     /// The price elsewhere.
     pub weather: Weather,
@@ -245,10 +258,13 @@ impl Contract {
         Self {
             symbol: "BTCUSDT".into(),
             base: "BTC".into(),
+            asset: "BTC".into(),
+            bundle: 0,
             price: 65_000.0,
             price_scale: 2,
             tick_units: 10,
             lot_scale: 3,
+            value_scale: 0,
             max_leverage: 15_000,
             tiers: vec![
                 row(300_000, 150, 330),
@@ -271,6 +287,9 @@ impl Contract {
                 row(500_000_000, 4, 15_000),
                 row(1_000_000_000, 1, 60_000),
             ],
+            flat_tiers: false,
+            closing_fee: 0,
+            listed: true,
             beta: 1.0,
             own_vol: 0.006,
             cell_ticks: 15,
@@ -285,10 +304,13 @@ impl Contract {
         Self {
             symbol: "ETHUSDT".into(),
             base: "ETH".into(),
+            asset: "ETH".into(),
+            bundle: 0,
             price: 1_900.0,
             price_scale: 2,
             tick_units: 1,
             lot_scale: 2,
+            value_scale: 0,
             max_leverage: 10_000,
             tiers: vec![
                 row(500_000, 100, 500),
@@ -301,6 +323,9 @@ impl Contract {
                 row(300_000_000, 5, 10_000),
                 row(600_000_000, 1, 50_000),
             ],
+            flat_tiers: false,
+            closing_fee: 0,
+            listed: true,
             beta: 1.25,
             own_vol: 0.010,
             cell_ticks: 5,
@@ -315,10 +340,13 @@ impl Contract {
         Self {
             symbol: "SOLUSDT".into(),
             base: "SOL".into(),
+            asset: "SOL".into(),
+            bundle: 0,
             price: 80.0,
             price_scale: 3,
             tick_units: 10,
             lot_scale: 1,
+            value_scale: 0,
             max_leverage: 10_000,
             tiers: vec![
                 row(200_000, 100, 500),
@@ -330,6 +358,9 @@ impl Contract {
                 row(80_000_000, 5, 10_000),
                 row(200_000_000, 1, 50_000),
             ],
+            flat_tiers: false,
+            closing_fee: 0,
+            listed: true,
             beta: 1.4,
             own_vol: 0.014,
             cell_ticks: 1,

@@ -29,6 +29,29 @@ use super::weather::{BEAT_SECONDS, BEATS_PER_DAY};
 use crate::market::{Holder, Side};
 use std::collections::VecDeque;
 
+/// Whether a contract trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// As usual.
+    #[default]
+    Trading,
+    /// Nothing trades; book, prices and open interest stand still.
+    Halted,
+    /// Gone from the list, book empty.
+    Delisted,
+    /// Not listed yet.
+    Unlisted,
+}
+
+/// New terms of a contract, taken on when its book has been told empty.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    /// Units in one tick.
+    Tick(i64),
+    /// Base in one contract, as a power of ten.
+    Value(i32),
+}
+
 /// One fill as the tape of the exchange shows it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Print {
@@ -49,6 +72,10 @@ pub(crate) struct Death {
     pub(crate) lots: i64,
     /// Bankruptcy price, units, on the tick.
     pub(crate) units: i64,
+    /// Mean price of its fills, units; the bankruptcy price when it found nobody.
+    pub(crate) filled: i64,
+    /// Lots of its last fill; all of them when it found nobody.
+    pub(crate) last_lots: i64,
 }
 
 /// What has happened in one contract since the start.
@@ -76,6 +103,10 @@ pub struct Stats {
 #[derive(Debug, Clone)]
 pub(crate) struct Pit {
     pub(crate) contract: params::Contract,
+    pub(crate) status: Status,
+    pub(crate) change: Option<Change>,
+    /// Listing or terms have changed and nobody has been told.
+    pub(crate) news: bool,
     depth: params::Depth,
     people: params::Crowd,
     engine: params::Engine,
@@ -160,9 +191,16 @@ impl Pit {
             stats: Stats::default(),
             beat: 0,
             ms,
-            lot: 0.1f64.powi(contract.lot_scale as i32),
+            lot: 0.1f64.powi(contract.lot_scale as i32 - contract.value_scale),
             unit,
             rough: 1.0,
+            status: if contract.listed {
+                Status::Trading
+            } else {
+                Status::Unlisted
+            },
+            change: None,
+            news: false,
             contract,
             rng,
         };
@@ -271,6 +309,9 @@ impl Pit {
         self.beat = beat;
         self.ms = ms;
         self.rough = rough;
+        if self.status != Status::Trading || self.change.is_some() {
+            return;
+        }
         self.move_price(gust);
         if beat.is_multiple_of(10) {
             self.slow_step();
@@ -407,7 +448,7 @@ impl Pit {
         let (holder, lots) = (position.holder, position.lots.min(clip));
         let rest = position.lots - lots;
         let tick = (self.crowd.bankruptcy(position) / self.tick()).round() as i64;
-        let (done, _) = self.take(closing(holder), lots, Some(tick), true);
+        let (done, price) = self.take(closing(holder), lots, Some(tick), true);
         let maker = self.maker();
         let fund = self.accounts.len() - 1;
         self.give(maker, done * sign(holder));
@@ -420,6 +461,12 @@ impl Pit {
             holder,
             lots,
             units: tick.max(1) * self.contract.tick_units,
+            filled: if done > 0 {
+                (price / self.unit).round() as i64
+            } else {
+                tick.max(1) * self.contract.tick_units
+            },
+            last_lots: self.fills.last().map_or(lots, |fill| i64::from(fill.lots)),
         });
         rest > 0
     }
@@ -543,7 +590,37 @@ impl Pit {
 
     /// The levels the public may see, best first, into `out` (cleared).
     pub(crate) fn shown(&self, side: Side, out: &mut Vec<Level>) {
-        self.book.shown(side, out);
+        match self.status {
+            Status::Trading | Status::Halted if self.change.is_none() => self.book.shown(side, out),
+            _ => out.clear(),
+        }
+    }
+
+    /// True when the venue knows the contract now.
+    pub(crate) const fn is_listed(&self) -> bool {
+        matches!(self.status, Status::Trading | Status::Halted)
+    }
+
+    /// Takes on new terms; what is held stays what it is.
+    pub(crate) fn apply_change(&mut self) {
+        match self.change.take() {
+            Some(Change::Tick(units)) => {
+                let cell = self.contract.cell_ticks * self.contract.tick_units;
+                self.contract.tick_units = units;
+                self.contract.cell_ticks = (cell / units).max(1);
+                self.book = Book::new(&self.depth, self.contract.cell_ticks, &mut self.rng);
+                self.set_depth();
+                let anchor = self.anchor / self.tick();
+                self.book.quote(anchor, self.rough, &mut self.rng);
+            }
+            Some(Change::Value(scale)) => {
+                let by = scale - self.contract.value_scale;
+                self.contract.value_scale = scale;
+                self.contract.lot_scale = self.contract.lot_scale.saturating_add_signed(by);
+            }
+            None => return,
+        }
+        self.news = true;
     }
 
     /// Base in one lot, quote in one unit.

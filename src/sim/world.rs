@@ -16,7 +16,7 @@
 use super::SimError;
 use super::dialect::{Answer, Desk, Heartbeat, Order, Request, Turn, Words, words};
 use super::params::Params;
-use super::pit::{Pit, Stats};
+use super::pit::{Change, Pit, Stats, Status};
 use super::quill::Quill;
 use super::rng::Rng;
 use super::told::{BookTold, LiquidationsTold, TradesTold};
@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// One beat in milliseconds.
 const BEAT_MS: i64 = 100;
+/// Most contracts: a turn is three milliseconds then.
+const CONTRACTS: usize = 32;
 
 /// What a topic speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,10 +139,10 @@ impl World {
     /// A world at its first moment.
     ///
     /// # Errors
-    /// When there is no contract or more than ten, or one with numbers that cannot be traded.
+    /// When there is no contract or more than thirty-two, or one with numbers that cannot be traded.
     pub fn new(seed: u64, params: Params) -> Result<Self, SimError> {
-        if params.contracts.is_empty() || params.contracts.len() > 10 {
-            return Err(SimError::Params("one to ten contracts"));
+        if params.contracts.is_empty() || params.contracts.len() > CONTRACTS {
+            return Err(SimError::Params("one to thirty-two contracts"));
         }
         let sound = params.contracts.iter().all(|c| {
             c.price > 0.0
@@ -150,7 +152,10 @@ impl World {
                 && c.tick_units > 0
                 && c.cell_ticks > 0
                 && !c.tiers.is_empty()
-                && c.symbol.bytes().all(|b| b.is_ascii_alphanumeric())
+                && c.symbol
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && (c.lot_scale as i32 - c.value_scale).abs() <= 9
         });
         if !sound {
             return Err(SimError::Params("a contract cannot be traded"));
@@ -217,7 +222,10 @@ impl World {
     /// Reads a stream's name; `None` when there is no such stream here.
     #[must_use]
     pub fn topic(&self, name: &str) -> Option<Topic> {
-        self.topics().find(|topic| self.topic_name(*topic) == name)
+        self.topics().find(|topic| {
+            let pit = self.pits.get(usize::from(topic.symbol));
+            pit.is_none_or(|(pit, _)| pit.is_listed()) && self.topic_name(*topic) == name
+        })
     }
 
     /// The name of a stream, as subscriptions write it; empty for one that is not here.
@@ -318,9 +326,16 @@ impl World {
             .is_some_and(|client| client.topics.remove(&topic))
     }
 
+    /// The place of a contract by its listed name or its asset.
+    fn place(&self, symbol: &str) -> Option<usize> {
+        let contracts = &self.params.contracts;
+        contracts
+            .iter()
+            .position(|c| c.symbol == symbol || c.asset == symbol)
+    }
+
     fn find(&self, symbol: &str) -> Option<&(Pit, Desk)> {
-        let place = self.symbols().position(|s| s == symbol)?;
-        self.pits.get(place)
+        self.pits.get(self.place(symbol)?)
     }
 
     pub(crate) fn listed(&self) -> &[(Pit, Desk)] {
@@ -339,6 +354,66 @@ impl World {
             inert,
             mark: pit.mark_units as f64 * unit,
         })
+    }
+
+    fn find_mut(&mut self, symbol: &str) -> Option<&mut Pit> {
+        let place = self.place(symbol)?;
+        self.pits.get_mut(place).map(|(pit, _)| pit)
+    }
+
+    /// Whether a contract trades; `None` for one that is not here.
+    #[must_use]
+    pub fn status(&self, symbol: &str) -> Option<Status> {
+        self.find(symbol).map(|(pit, _)| pit.status)
+    }
+
+    /// Halts a contract (nothing trades, book and open interest stand still), delists it, or lets it
+    /// trade again. REST says so at once, a stream from the contract's next turn on, where the venue
+    /// has one. False for a contract that is not here.
+    pub fn set_status(&mut self, symbol: &str, status: Status) -> bool {
+        let Some(pit) = self.find_mut(symbol) else {
+            return false;
+        };
+        pit.news |= pit.status != status;
+        pit.status = status;
+        true
+    }
+
+    /// Takes a contract from the list: its book is emptied and nothing of it trades any more.
+    pub fn delist(&mut self, symbol: &str) -> bool {
+        self.set_status(symbol, Status::Delisted)
+    }
+
+    /// Lists a contract that the world was made with but that was not listed (or not any more).
+    pub fn list(&mut self, symbol: &str) -> bool {
+        self.set_status(symbol, Status::Trading)
+    }
+
+    /// Gives a contract another tick, in units of its printed price: the book is told empty, then
+    /// begins anew on the new ticks. False when the contract is not here or the tick is below 1.
+    pub fn set_tick(&mut self, symbol: &str, units: i64) -> bool {
+        match self.find_mut(symbol) {
+            Some(pit) if units >= 1 => {
+                pit.change = Some(Change::Tick(units));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives a contract another size, as a power of ten of base: every printed quantity changes,
+    /// what it is worth does not. False when the contract is not here or its lot could not be
+    /// printed then.
+    pub fn set_contract_value(&mut self, symbol: &str, scale: i32) -> bool {
+        let Some(pit) = self.find_mut(symbol) else {
+            return false;
+        };
+        let lots = pit.contract.lot_scale as i32 + scale - pit.contract.value_scale;
+        if !(0..=9).contains(&lots) {
+            return false;
+        }
+        pit.change = Some(Change::Value(scale));
+        true
     }
 
     /// The book as told so far: what a reader of every frame would hold; `None` for a contract that
@@ -451,6 +526,9 @@ impl World {
         };
         // However many frames: the last one is here before the next turn.
         let step = (((begin + space) * 1_000_000 - at) / 1_024).min(5_000);
+        if pit.change.is_some() && desk.told().is_bare() {
+            pit.apply_change();
+        }
         pit.step(now.beat, ms, gust, rough);
         desk.turn(pit, now, &mut self.quill, &mut |topic, quill| {
             at += step;

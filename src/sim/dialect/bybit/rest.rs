@@ -8,7 +8,7 @@
 use super::Desk;
 use crate::sim::dialect::{self, Answer, Request, value};
 use crate::sim::margin::deductions;
-use crate::sim::pit::Pit;
+use crate::sim::pit::{Pit, Status};
 use crate::sim::quill::Quill;
 use crate::sim::world::World;
 
@@ -78,9 +78,17 @@ fn time(world: &World, quill: &mut Quill) {
 
 /// The contracts of one page, and where the next begins.
 fn page(world: &World, query: &str, rows: usize) -> Result<(Vec<usize>, Option<usize>), Fault> {
-    let count = world.listed().len();
+    let all = world.listed().iter().enumerate();
+    let listed: Vec<usize> = all
+        .filter(|(_, (pit, _))| pit.is_listed())
+        .map(|(place, _)| place)
+        .collect();
+    let count = listed.len();
     if let Some(symbol) = value(query, "symbol") {
         let place = world.symbols().position(|s| s == symbol).ok_or(NO_SYMBOL)?;
+        if at(world, place).is_none_or(|(pit, _)| pit.status == Status::Unlisted) {
+            return Err(NO_SYMBOL);
+        }
         return Ok((vec![place], None));
     }
     let from = match value(query, "cursor") {
@@ -95,7 +103,8 @@ fn page(world: &World, query: &str, rows: usize) -> Result<(Vec<usize>, Option<u
         .and_then(|n| n.parse().ok())
         .map_or(rows, |n: usize| n.clamp(1, 1_000));
     let until = from.saturating_add(rows).min(count);
-    Ok(((from..until).collect(), (until < count).then_some(until)))
+    let places = listed.get(from..until).unwrap_or_default();
+    Ok((places.to_vec(), (until < count).then_some(until)))
 }
 
 fn end_page(next: Option<usize>, quill: &mut Quill) {
@@ -122,7 +131,13 @@ fn instruments(world: &World, query: &str, quill: &mut Quill) -> Fault {
         let most = 10i64.pow(c.lot_scale) * 1_000_000;
         quill.put(if i == 0 { "{" } else { ",{" });
         quill.put("\"symbol\":\"").put(&c.symbol);
-        quill.put("\",\"contractType\":\"LinearPerpetual\",\"status\":\"Trading\",\"baseCoin\":\"");
+        quill.put("\",\"contractType\":\"LinearPerpetual\",\"status\":\"");
+        quill.put(match pit.status {
+            Status::Trading => "Trading",
+            Status::Halted | Status::Unlisted => "PreLaunch",
+            Status::Delisted => "Closed",
+        });
+        quill.put("\",\"baseCoin\":\"");
         quill.put(&c.base).put("\",\"quoteCoin\":\"USDT\"");
         quill.field(",\"launchTime\":\"", launch, 0);
         quill.put(",\"deliveryTime\":\"0\",\"deliveryFeeRate\":\"\"");
