@@ -22,7 +22,7 @@ use isotherm::shm::page::counter;
 use isotherm::shm::reader::PageReader;
 use isotherm::shm::record::{Headline, Nowhere, Publish, Wide};
 use isotherm::shm::writer::PageWriter;
-use isotherm::sim::{Faults, Injected, Options, Params, Server, TopicKind, World};
+use isotherm::sim::{Fault, Faults, Injected, Options, Params, Server, TopicKind, World};
 use isotherm::tape::{self, Grid, Record};
 use isotherm::time::{Nanos, ScaledClock, TICK};
 use isotherm::venue::lane::Lane;
@@ -384,7 +384,7 @@ fn a_live_run_and_its_tape_end_in_the_same_state() {
     let (ended, injected) = live(4, folder.path(), Faults::default(), |_, gone| {
         gone > Duration::from_secs(6)
     });
-    assert_eq!((injected.gaps, injected.disconnects), (0, 0));
+    assert_eq!(injected.faults().count(), 0);
     let outcome = assert_replays(&ended, folder.path());
     assert!(outcome.counts.frames > 300, "{:?}", outcome.counts);
     assert_eq!((outcome.counts.faults, outcome.counts.gaps), (0, 0));
@@ -404,10 +404,7 @@ fn flags(page: &PageReader) -> u32 {
 #[test]
 fn gaps_and_lost_connections_heal_and_replay_like_anything_else() {
     let folder = tempfile::tempdir().unwrap();
-    let faults = Faults {
-        book_gap_every: 60,
-        disconnect_every: 400,
-    };
+    let faults = Faults::NONE.with(Fault::Gap, 60).with(Fault::Cut, 400);
     let (ended, injected) = live(9, folder.path(), faults, |page, gone| {
         let value = |id: usize| page.counters().get(id).map_or(0, |c| c.value);
         let well = flags(page) & (flag::BOOK_UNTRUSTED | flag::DISCONNECTED) == 0;
@@ -417,7 +414,7 @@ fn gaps_and_lost_connections_heal_and_replay_like_anything_else() {
             && well
     });
     assert!(
-        injected.gaps > 0 && injected.disconnects > 1,
+        injected.count(Fault::Gap) > 0 && injected.count(Fault::Cut) > 1,
         "{injected:?}"
     );
     let outcome = assert_replays(&ended, folder.path());

@@ -20,7 +20,7 @@ use isotherm::shm::page::{counter, status};
 use isotherm::shm::reader::PageReader;
 use isotherm::shm::record::{Nowhere, Publish};
 use isotherm::shm::writer::PageWriter;
-use isotherm::sim::{Faults, Options, Params, Server, TopicKind, World};
+use isotherm::sim::{Fault, Faults, Options, Params, Server, TopicKind, World};
 use isotherm::tape::Grid;
 use isotherm::time::{Clock, Nanos, ScaledClock, TICK, mono_now};
 use isotherm::venue::lane::Lane;
@@ -439,10 +439,7 @@ fn the_feed_and_shard_threads_of_a_live_instance_take_no_memory() {
     let options = Options {
         speed: SPEED,
         // Gaps and lost connections are met on the hot threads, so they are part of this.
-        faults: Faults {
-            book_gap_every: 150,
-            disconnect_every: 400,
-        },
+        faults: Faults::NONE.with(Fault::Gap, 150).with(Fault::Cut, 400),
         ..Options::default()
     };
     let server = Server::start(world, options).unwrap();

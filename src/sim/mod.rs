@@ -13,6 +13,7 @@
 mod book;
 mod crowd;
 mod dialect;
+pub mod faults;
 mod history;
 mod listing;
 mod margin;
@@ -26,9 +27,10 @@ mod weather;
 mod world;
 
 pub use dialect::{Answer, Dialect, Heartbeat, Order};
+pub use faults::{Fault, Faults, Injected};
 pub use params::Params;
 pub use pit::{Stats, Status};
-pub use server::{BACKLOG, Faults, Handle, Injected, Options, PATH, Server};
+pub use server::{BACKLOG, Check, Handle, Options, Server};
 pub use told::{BookTold, LiquidationsTold, TradesTold};
 pub use world::{Frame, Topic, TopicKind, Truth, World};
 
@@ -41,9 +43,6 @@ pub enum SimError {
     /// A socket could not be had.
     #[error("socket: {0}")]
     Socket(#[from] std::io::Error),
-    /// The REST port could not be had.
-    #[error("rest: {0}")]
-    Rest(String),
     /// A thread of the exchange has ended before it was told to.
     #[error("the exchange has stopped")]
     Stopped,

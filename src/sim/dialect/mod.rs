@@ -12,6 +12,9 @@
 //! documentation and recorded frames alone, so a mistake on one side shows on the other.
 
 pub(crate) mod bybit;
+mod refusal;
+
+pub(crate) use refusal::refusal;
 
 use super::params::Cadence;
 use super::pit::Pit;
