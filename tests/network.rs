@@ -10,10 +10,10 @@
 
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use isotherm::config::Plan;
-use isotherm::control::{self, Line, RestRing};
+use isotherm::control::{self, Line, Poll, RestRing, Seat};
 use isotherm::event::{Body, Event};
 use isotherm::feed::taped::Taped;
-use isotherm::feed::{Feed, Ready, Script, Wish, count};
+use isotherm::feed::{Feed, Handed, Ready, Script, Wish, count};
 use isotherm::idle::Strategy;
 use isotherm::log::{Form, Level, Log};
 use isotherm::market::VenueId;
@@ -21,8 +21,10 @@ use isotherm::ring::{Consumer, byte_channel, channel};
 use isotherm::run::{self, RunError};
 use isotherm::shard::Shard;
 use isotherm::sync::{Flag, Tally};
-use isotherm::time::{Nanos, WallClock};
-use isotherm::venue::{self, lane::Lane};
+use isotherm::time::{Clock as _, Nanos, WallClock};
+use isotherm::venue::{self, What, lane::Lane};
+use isotherm::wire::socket::{Stream as Socket, Target};
+use isotherm::wire::tls::Trust;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -54,7 +56,20 @@ struct Control {
     events: Consumer<Event>,
     hole: Arc<Flag>,
     // A control thread whose feed is gone has nobody to hand a socket to.
-    _ready: Receiver<Ready>,
+    _handed: Receiver<Handed>,
+}
+
+/// Lines of a log, one a message.
+struct Said(Sender<String>);
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Control {
@@ -62,27 +77,51 @@ impl Control {
         let (stop, hole) = (Arc::new(Flag::default()), taped.hole());
         let (wish, wishes) = bounded(8);
         let (said, says) = unbounded();
-        let (ready, sockets) = bounded(1);
+        let (handed, to_take) = bounded(8);
         let (to_shard, events) = channel::<Event>(1 << 10);
+        let row = venue::venue(VenueId::BYBIT).unwrap();
+        let poll = |request: &&str| Poll {
+            what: What::Instruments,
+            request: (*request).to_string(),
+            every: Duration::from_secs(3_600),
+            weight: 1,
+        };
         let ring = RestRing {
             base: format!("http://{rest}"),
-            venue: venue::venue(VenueId::BYBIT).unwrap(),
+            venue: row,
+            assets: assets(),
             lane: Lane::new(VenueId::BYBIT, &assets(), 1).unwrap(),
             events: to_shard,
             taped,
-            requests: requests.iter().map(|r| (*r).to_string()).collect(),
+            polls: requests.iter().map(poll).collect(),
+            share: 100,
+            agent: String::new(),
         };
-        let line = Line::new(format!("ws://{feed}/v5/public/linear"), ready);
+        let line = Line {
+            feed: 0,
+            leg: 0,
+            venue: 0,
+            target: Target::new(format!("ws://{feed}/v5/public/linear")),
+            trust: Trust::new(&[]).unwrap(),
+            handed,
+        };
+        let control = control::Control {
+            lines: vec![line],
+            venues: vec![ring],
+            wishes,
+            seats: vec![Seat {
+                venue: row,
+                tallies: Vec::new(),
+            }],
+            log: Log::to(Level::Debug, Form::Text, Box::new(Said(said)), || {
+                WallClock.now()
+            }),
+            margin: None,
+            tally: Arc::default(),
+        };
         let flag = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            control::run(
-                vec![line],
-                &wishes,
-                Some(ring),
-                &WallClock,
-                &|| flag.is_up(),
-                &mut |text| said.send(text).unwrap(),
-            );
+            control::run(control, &WallClock, &|| flag.is_up());
         });
         Self {
             thread,
@@ -91,13 +130,17 @@ impl Control {
             says,
             events,
             hole,
-            _ready: sockets,
+            _handed: to_take,
         }
     }
 
     fn wish(&self) {
         let spent = Vec::new();
-        let wish = Wish::Connection { feed: 0, spent };
+        let wish = Wish::Connection {
+            feed: 0,
+            leg: 0,
+            spent,
+        };
         self.wishes.try_send(wish).unwrap();
     }
 
@@ -135,7 +178,7 @@ fn a_silent_rest_server_stands_in_nobody_s_way() {
         assert!(wished.elapsed() < SOON, "the wish waits for all of REST");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let said = control.hears("rest: ");
+    let said = control.hears("rest bybit");
     assert!(said.ends_with("trying again in 10s"), "{said}");
     control.end();
 }
@@ -200,7 +243,7 @@ fn pages_are_followed_and_a_bad_row_costs_itself_only() {
     control.hears("1 row(s) do not fit");
     let said = control.hears("Too many visits");
     assert!(
-        said.contains("retCode 10006") && said.ends_with("10s"),
+        said.contains("retCode 10006") && said.trim_end().ends_with("10s"),
         "{said}"
     );
     let mut terms = Vec::new();
@@ -239,11 +282,18 @@ struct Peer {
     events: Consumer<Event>,
     socket: TcpStream,
     // Without it the feed would be without control.
-    _ready: Sender<Ready>,
+    _handed: Sender<Handed>,
 }
 
 fn connection(wish: &Wish) -> bool {
-    matches!(wish, Wish::Connection { feed: 0, .. })
+    matches!(
+        wish,
+        Wish::Connection {
+            feed: 0,
+            leg: 0,
+            ..
+        }
+    )
 }
 
 /// A feed whose connection, with `early` read behind the handshake, ends in `socket`.
@@ -253,17 +303,17 @@ fn feed(script: Script, early: Vec<u8>) -> Peer {
     client.set_nonblocking(true).unwrap();
     let (socket, _) = server.accept().unwrap();
     let (stop, tally) = (Arc::new(Flag::default()), Arc::new(Tally::default()));
-    let (wish, wishes) = bounded(4);
-    let (ready, sockets) = bounded(1);
+    let (wish, wishes) = bounded(64);
+    let (handed, to_take) = bounded(8);
     let (to_shard, events) = channel::<Event>(1 << 10);
     let feed = Feed {
         number: 0,
-        url: "ws://peer".to_string(),
+        urls: ["ws://peer".to_string(), "ws://peer".to_string()],
         lane: Lane::new(VenueId::BYBIT, &["BTC".into()], 0).unwrap(),
         events: to_shard,
         taped: Taped::new(0, None),
         script,
-        ready: sockets,
+        handed: to_take,
         wishes: wish,
         clock: WallClock,
         idle: Strategy::Yield,
@@ -273,8 +323,12 @@ fn feed(script: Script, early: Vec<u8>) -> Peer {
     let thread = std::thread::spawn(move || feed.run());
     let first = wishes.recv_timeout(SOON).unwrap();
     assert!(connection(&first));
-    let stream = mio::net::TcpStream::from_std(client);
-    ready.send(Ready { stream, early }).unwrap();
+    let ready = Ready {
+        leg: 0,
+        stream: Socket::Plain(client),
+        early,
+    };
+    handed.send(Handed::Ready(ready)).unwrap();
     Peer {
         thread,
         stop,
@@ -282,7 +336,7 @@ fn feed(script: Script, early: Vec<u8>) -> Peer {
         wishes,
         events,
         socket,
-        _ready: ready,
+        _handed: handed,
     }
 }
 
@@ -351,6 +405,8 @@ fn a_silent_connection_is_given_up() {
     };
     let mut peer = feed(script, Vec::new());
     assert_eq!(peer.hears(SOON), "ping!");
+    let down = peer.wishes.recv_timeout(SOON).unwrap();
+    assert!(matches!(down, Wish::Down { feed: 0, .. }), "{down:?}");
     let again = peer.wishes.recv_timeout(SOON).unwrap();
     assert!(connection(&again));
     assert_eq!(peer.tally.get(count::UP), 0);

@@ -587,7 +587,12 @@ fn a_plan_names_one_to_four_different_venues() {
 /// Whoever changes how the state's bytes are meant changes this number, and old checkpoints are refused.
 #[test]
 fn the_layout_is_the_one_that_checkpoints_know() {
-    assert_eq!(layout_hash(), 0x8aa6_ec81_2134_ea31, "found {:#018x}", layout_hash());
+    assert_eq!(
+        layout_hash(),
+        0x8aa6_ec81_2134_ea31,
+        "found {:#018x}",
+        layout_hash()
+    );
 }
 
 #[derive(Debug, Clone)]

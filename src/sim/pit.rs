@@ -21,7 +21,7 @@
 
 use super::book::{Book, Fill, Level};
 use super::crowd::{Crowd, KEYS, Why, Wish};
-use super::history::History;
+use super::history::{History, Sample, Settled};
 use super::margin;
 use super::params::{self, Params};
 use super::rng::Rng;
@@ -175,7 +175,7 @@ impl Pit {
             pushed_premium: 0.0,
             slow: contract.price.ln(),
             funding_premium: 0.0,
-            funding: 10_000,
+            funding: (params.engine.funding_interest * 1e8).round() as i64,
             funding_ms: next_funding(ms, params.engine.funding_hours),
             mark_units: units,
             index_units: units,
@@ -204,6 +204,7 @@ impl Pit {
             contract,
             rng,
         };
+        pit.remember_funding();
         pit.populate(&params.weather);
         pit.set_depth();
         let anchor = pit.anchor / pit.tick();
@@ -223,6 +224,18 @@ impl Pit {
 
     fn tick(&self) -> f64 {
         self.unit * self.contract.tick_units as f64
+    }
+
+    /// What was paid in the weeks before the start: the interest part alone.
+    fn remember_funding(&mut self) {
+        let span = self.engine.funding_hours * 3_600_000;
+        for back in (1..=100).rev() {
+            self.history.settle(Settled {
+                ms: self.funding_ms - back * span,
+                rate: (self.engine.funding_interest * 1e8).round() as i64,
+                mark: self.mark_units,
+            });
+        }
     }
 
     /// The first population: who came in the past two days, at the prices of a walk that ends at
@@ -356,6 +369,11 @@ impl Pit {
         self.slow += (self.log_index + self.basis - self.slow) / 1_800.0;
         self.funding_premium += (self.premium - self.funding_premium) / 7_200.0;
         if self.ms >= self.funding_ms {
+            self.history.settle(Settled {
+                ms: self.funding_ms,
+                rate: self.funding,
+                mark: self.mark_units,
+            });
             self.funding_ms = next_funding(self.ms, self.engine.funding_hours);
         }
         if self.beat.is_multiple_of(600) {
@@ -366,8 +384,21 @@ impl Pit {
             self.funding = (rate * 1e8).round() as i64;
             self.crowd.sweep();
         }
-        self.history
-            .roll(self.ms, self.last_units, self.interest()[0]);
+        self.history.roll(self.ms, self.last_units);
+        if let Some(ms) = self.history.sample_due(self.ms) {
+            let mut accounts = [0; 2];
+            for position in self.crowd.iter() {
+                accounts[position.holder as usize] += 1;
+            }
+            self.history.sample(Sample {
+                ms,
+                interest: self.interest()[0],
+                mark: self.mark_units,
+                accounts,
+                lots: self.crowd.lots,
+                taken: [0; 2],
+            });
+        }
     }
 
     /// A taker's order into the book: prints, statistics, and what it leaves in the price.
@@ -387,7 +418,8 @@ impl Pit {
             self.last_units = units;
             done += i64::from(fill.lots);
             sum += units * i64::from(fill.lots);
-            self.history.trade(units, i64::from(fill.lots));
+            let bought = taker == Side::Buy;
+            self.history.trade(units, i64::from(fill.lots), bought);
             self.prints.push(Print {
                 ms: self.ms,
                 units,

@@ -23,6 +23,7 @@ use super::told::{BookTold, LiquidationsTold, TradesTold};
 use super::weather::Weather;
 use crate::market::Holder;
 use crate::time::Nanos;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One beat in milliseconds.
@@ -133,6 +134,8 @@ pub struct World {
     slot: usize,
     now: Nanos,
     clients: BTreeMap<String, Client>,
+    /// Minute, and the REST weight used in it.
+    weight: Cell<(i64, u32)>,
 }
 
 impl World {
@@ -187,6 +190,7 @@ impl World {
             slot: 0,
             now: Nanos::millis(ms),
             clients: BTreeMap::new(),
+            weight: Cell::new((0, 0)),
             seed,
             params,
         })
@@ -253,8 +257,8 @@ impl World {
             .chain(of(Topic::ALL, all))
     }
 
-    /// Websocket paths that are served; what begins with one of them and goes on with `/` is served
-    /// too and names streams.
+    /// Websocket paths that are served. Behind one that ends with `/ws`, more may follow: names of
+    /// streams, as [`World::serves`] knows.
     #[must_use]
     pub const fn paths(&self) -> &'static [&'static str] {
         self.words().paths
@@ -265,7 +269,8 @@ impl World {
     pub fn serves(&self, path: &str) -> bool {
         self.paths().iter().any(|own| {
             let rest = path.strip_prefix(own);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let named = own.ends_with("/ws");
+            rest.is_some_and(|rest| rest.is_empty() || (named && rest.starts_with('/')))
         })
     }
 
@@ -304,6 +309,29 @@ impl World {
             body,
         };
         (self.words().rest)(self, request)
+    }
+
+    /// Counts a text of the connection; answers how many it has sent in this second of virtual time.
+    pub(crate) fn texts(&mut self, id: &str) -> u32 {
+        let second = self.now.get() / 1_000_000_000;
+        let client = self.clients.entry(id.to_owned()).or_default();
+        if client.second != second {
+            client.second = second;
+            client.texts = 0;
+        }
+        client.texts = client.texts.saturating_add(1);
+        client.texts
+    }
+
+    /// Counts the weight of a REST request; answers what has been used in this minute of virtual
+    /// time.
+    pub(crate) fn spend(&self, weight: u32) -> u32 {
+        let minute = self.now.get() / 60_000_000_000;
+        let (last, used) = self.weight.get();
+        let used = if last == minute { used } else { 0 };
+        let used = used.saturating_add(weight);
+        self.weight.set((minute, used));
+        used
     }
 
     /// True when the connection has asked for the stream.

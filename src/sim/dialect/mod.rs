@@ -11,6 +11,7 @@
 //! Nothing here is shared with the decoders of the engine: each file is written from the venue's
 //! documentation and recorded frames alone, so a mistake on one side shows on the other.
 
+pub(crate) mod binance;
 pub(crate) mod bybit;
 mod refusal;
 
@@ -118,27 +119,28 @@ pub(crate) type Tell<'a> = dyn FnMut(Topic, &Quill) + 'a;
 #[derive(Debug, Clone)]
 pub(crate) enum Desk {
     Bybit(bybit::Desk),
+    Binance(binance::Desk),
 }
 
 impl Desk {
     pub(crate) fn new(dialect: Dialect, pit: &Pit, ms: i64) -> Self {
         match dialect {
-            Dialect::Bybit | Dialect::Binance | Dialect::Okx | Dialect::Hyperliquid => {
-                Self::Bybit(bybit::Desk::new(pit, ms))
-            }
+            Dialect::Binance => Self::Binance(binance::Desk::new(pit, ms)),
+            _ => Self::Bybit(bybit::Desk::new(pit, ms)),
         }
     }
 
     pub(crate) const fn told(&self) -> &Told {
         match self {
             Self::Bybit(desk) => &desk.told,
+            Self::Binance(desk) => &desk.told,
         }
     }
 
     /// Levels a side the public is told of.
     pub(crate) const fn depth(&self) -> usize {
         match self {
-            Self::Bybit(_) => 200,
+            Self::Bybit(_) | Self::Binance(_) => 200,
         }
     }
 
@@ -146,6 +148,7 @@ impl Desk {
     pub(crate) fn turn(&mut self, pit: &mut Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
         match self {
             Self::Bybit(desk) => desk.turn(pit, turn, quill, tell),
+            Self::Binance(desk) => desk.turn(pit, turn, quill, tell),
         }
     }
 
@@ -153,6 +156,8 @@ impl Desk {
     pub(crate) fn snapshot(&self, pit: &Pit, kind: TopicKind, ms: i64, quill: &mut Quill) -> bool {
         match self {
             Self::Bybit(desk) => desk.snapshot(pit, kind, ms, quill),
+            // Every stream begins with its next event; books begin with REST.
+            Self::Binance(_) => false,
         }
     }
 }
@@ -206,7 +211,8 @@ pub(crate) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 /// The words of a dialect.
 pub(crate) const fn words(dialect: Dialect) -> &'static Words {
     match dialect {
-        Dialect::Bybit | Dialect::Binance | Dialect::Okx | Dialect::Hyperliquid => &bybit::WORDS,
+        Dialect::Binance => &binance::WORDS,
+        _ => &bybit::WORDS,
     }
 }
 

@@ -242,12 +242,13 @@ fn interest(world: &World, query: &str, quill: &mut Quill) -> Fault {
         .unwrap_or(50usize);
     quill.put("{\"symbol\":\"").put(&pit.contract.symbol);
     quill.put("\",\"category\":\"linear\",\"list\":[");
-    let samples = pit.history.interest.iter().rev();
-    for (i, (ms, lots)) in samples.take(rows.clamp(1, 200)).enumerate() {
+    let samples = pit.history.samples.iter().rev();
+    for (i, sample) in samples.take(rows.clamp(1, 200)).enumerate() {
+        let (ms, lots) = (sample.ms, sample.interest);
         quill.put(if i == 0 { "{" } else { ",{" });
         quill.field("\"openInterest\":\"", lots * 2, pit.contract.lot_scale);
-        quill.field(",\"singleOpenInterest\":\"", *lots, pit.contract.lot_scale);
-        quill.field(",\"timestamp\":\"", *ms, 0).put("}");
+        quill.field(",\"singleOpenInterest\":\"", lots, pit.contract.lot_scale);
+        quill.field(",\"timestamp\":\"", ms, 0).put("}");
     }
     quill.put("],\"nextPageCursor\":\"\"}");
     None
