@@ -1,20 +1,21 @@
 //! Wire: bytes from a socket to numbers and literals, without knowing what a market is.
 //!
 //! ```text
-//! socket -> websocket -> Frame -> scan/cursor (fast, in the venue's field order)
-//!                              -> json        (tolerant, any order)      -> decimal
+//! socket (tls) -> websocket -> Frame -> scan/cursor (fast, in the venue's field order)
+//!                                    -> json        (tolerant, any order)      -> decimal
 //! ```
 //! A [`Frame`] is a message together with readable slack behind it. That one fact, checked once
 //! when the frame is made, lets the scanners look at [`SLACK`] bytes from any place of the message
 //! without asking again; what lies in the slack is the next message or anything at all, so every
 //! scanner ends by comparing where it stopped with the length. Nothing here allocates after
-//! construction, except the handshake in `socket`.
+//! construction, except the handshakes in `socket` and a TLS key update (see `tls`).
 
 pub mod cursor;
 pub mod decimal;
 pub mod json;
 pub mod scan;
 pub mod socket;
+pub mod tls;
 pub mod websocket;
 
 /// Readable bytes that lie behind every [`Frame`], and the width of a [`Window`].

@@ -1,26 +1,34 @@
 //! Socket: connects, shakes hands, and from then on only reads and writes.
 //!
-//! The handshake is the tungstenite library's, step by step through its `HandshakeMachine`, because
-//! the first frames often arrive in the same packet as the answer: what was read behind the answer
-//! is given back and belongs at the front of the receiver. Afterwards the socket is non-blocking
-//! with Nagle off, and [`read()`] and [`write()`] make one system call each and nothing else.
+//! An [`Attempt`] does everything that can take long (names, TCP, TLS, the WebSocket handshake) on a thread of its own
+//! that ends with it, so that nobody waits. The WebSocket handshake is the tungstenite library's, step by step through
+//! its `HandshakeMachine`, because the first frames often arrive in the same packet as the answer: what was read
+//! behind the answer is given back and belongs at the front of the receiver.
 //!
-//! Only `ws://` for now: a venue is reached through a local TLS proxy (`wss://` is refused with a
-//! sentence that says so).
+//! What comes out is a [`Stream`], with or without TLS, non-blocking with Nagle off. [`Stream::read`] and
+//! [`Stream::write`] make one system call each and nothing else (TLS: one more when sealed bytes waited), and ask for
+//! no memory. Dropping a stream says good-bye and closes it; one with TLS gives its room back there.
 
-use mio::net::TcpStream;
+use super::tls::{self, Records, TlsFault, Trust};
+use crossbeam::channel::{Receiver, TryRecvError, bounded};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect as dial, socket_with};
 use std::io::{self, Read, Write};
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 use tungstenite::client::IntoClientRequest;
-use tungstenite::handshake::client::{Response, generate_request};
+use tungstenite::handshake::client::{Request, Response, generate_request};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::{HandshakeMachine, RoundResult, StageResult};
+use tungstenite::http::{HeaderName, HeaderValue};
+
+/// Bytes of a refusal's text that are kept.
+const SAID_MAX: usize = 200;
 
 /// Why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketFault {
-    /// The address is not one.
+    /// The address is not one, or a header cannot be sent.
     #[error("{url:?} is not a WebSocket address: {why}")]
     Address {
         /// What was given.
@@ -28,11 +36,6 @@ pub enum SocketFault {
         /// What is wrong with it.
         why: String,
     },
-    /// TLS was asked for.
-    #[error(
-        "{0:?}: TLS is not built in; use ws:// through a local TLS proxy (for instance stunnel)"
-    )]
-    Tls(String),
     /// The host could not be found or reached.
     #[error("cannot reach {host}: {source}")]
     Reach {
@@ -41,10 +44,30 @@ pub enum SocketFault {
         /// What the system said.
         source: io::Error,
     },
-    /// The other side did not finish the handshake in time.
+    /// The other side did not finish the handshakes in time.
     #[error("{0} did not finish the handshake in time")]
     Late(String),
-    /// The other side is no WebSocket server, or refused.
+    /// TLS could not be agreed on, or the other side is not who it should be.
+    #[error("TLS with {host}: {source}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What went wrong.
+        source: TlsFault,
+    },
+    /// The server answered the handshake with another status than 101.
+    #[error("{host} refused with status {status}{}{}", wait_text(*retry_after), said_text(said))]
+    Refused {
+        /// Host and port.
+        host: String,
+        /// The HTTP status: 403, 429, 451, 5xx and the like.
+        status: u16,
+        /// How long it asks us to stay away, if it does so in seconds.
+        retry_after: Option<Duration>,
+        /// The beginning of its text, as far as it came with the head; printable, at most [`SAID_MAX`] bytes.
+        said: String,
+    },
+    /// The other side is no WebSocket server.
     #[error("handshake with {host} failed: {why}")]
     Handshake {
         /// Host and port.
@@ -54,48 +77,159 @@ pub enum SocketFault {
     },
 }
 
-/// Connects and shakes hands within `timeout`; also gives the bytes that came behind the answer.
+fn wait_text(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!(", again after {wait:?}"))
+}
+
+fn said_text(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(": {said}")
+    }
+}
+
+/// Where to connect, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `ws://` or `wss://`, host, perhaps a port, path.
+    pub url: String,
+    /// The local address to leave by; `None` = the system chooses. Only addresses of its family are tried.
+    pub bind: Option<IpAddr>,
+    /// More headers of the request, name and value.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Target {
+    /// The address alone.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            bind: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// A connection being made, on a thread of its own.
+#[derive(Debug)]
+pub struct Attempt {
+    answer: Receiver<Result<(Stream, Vec<u8>), SocketFault>>,
+}
+
+impl Attempt {
+    /// Begins. The answer comes within `timeout`, later only by what the system takes to look up the name. An attempt
+    /// that is dropped goes on to its end unheard.
+    #[must_use]
+    pub fn start(target: Target, trust: &Trust, timeout: Duration) -> Self {
+        let (tell, answer) = bounded(1);
+        let trust = trust.clone();
+        let failed = tell.clone();
+        let host = target.url.clone();
+        let thread = std::thread::Builder::new().name("connect".to_owned());
+        let run = move || {
+            // Nobody may be listening any more.
+            let _ = tell.send(connect(&target, &trust, timeout));
+        };
+        if let Err(source) = thread.spawn(run) {
+            let _ = failed.send(Err(SocketFault::Reach { host, source }));
+        }
+        Self { answer }
+    }
+
+    /// The answer, once; `None` before it is there. After the answer nothing but faults.
+    pub fn poll(&mut self) -> Option<Result<(Stream, Vec<u8>), SocketFault>> {
+        match self.answer.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(SocketFault::Late(
+                "the thread that connects".to_owned(),
+            ))),
+        }
+    }
+}
+
+/// Connects and shakes hands within `timeout`, blocking; also gives the bytes that came behind the answer.
 ///
 /// # Errors
 /// See [`SocketFault`].
-pub fn connect(url: &str, timeout: Duration) -> Result<(TcpStream, Vec<u8>), SocketFault> {
+pub fn connect(
+    target: &Target,
+    trust: &Trust,
+    timeout: Duration,
+) -> Result<(Stream, Vec<u8>), SocketFault> {
     let deadline = Instant::now() + timeout;
-    let address = |why: String| SocketFault::Address {
-        url: url.to_owned(),
-        why,
+    let address = |why: &str| SocketFault::Address {
+        url: target.url.clone(),
+        why: why.to_owned(),
     };
-    let request = url
-        .into_client_request()
-        .map_err(|e| address(e.to_string()))?;
-    match request.uri().scheme_str() {
-        Some("ws") => {}
-        Some("wss") => return Err(SocketFault::Tls(url.to_owned())),
-        _ => return Err(address("it must begin with ws://".to_owned())),
-    }
+    let request = request(target).map_err(|why| address(&why))?;
     let uri = request.uri();
-    let name = uri
-        .host()
-        .ok_or_else(|| address("it names no host".to_owned()))?
+    let secure = match uri.scheme_str() {
+        Some("ws") => false,
+        Some("wss") => true,
+        _ => return Err(address("it must begin with ws:// or wss://")),
+    };
+    let name = uri.host().ok_or_else(|| address("it names no host"))?;
+    let name = name
         .trim_start_matches('[')
-        .trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(80);
+        .trim_end_matches(']')
+        .to_owned();
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
     let host = format!("{name}:{port}");
-    let stream = reach(name, port, &host, deadline)?;
+    let socket = reach(&name, port, target.bind, &host, deadline)?;
+    let mut stream = Stream::Plain(socket);
+    if secure && let Stream::Plain(socket) = stream {
+        let records = tls::shake(
+            &mut Until {
+                socket: &socket,
+                deadline,
+            },
+            &name,
+            trust,
+        );
+        let records = records.map_err(|source| match source {
+            TlsFault::Late => SocketFault::Late(host.clone()),
+            source => SocketFault::Tls {
+                host: host.clone(),
+                source,
+            },
+        })?;
+        stream = Stream::Tls(Box::new(Secured { socket, records }));
+    }
     let failed = |why: String| SocketFault::Handshake {
         host: host.clone(),
         why,
     };
     let (bytes, key) = generate_request(request).map_err(|e| failed(e.to_string()))?;
-    let (stream, response, tail) = shake(stream, bytes, &host, deadline)?;
+    let (stream, response, tail) = upgrade(stream, bytes, &host, deadline)?;
+    if response.status().as_u16() != 101 {
+        return Err(refusal(host, &response, &tail));
+    }
     verify(&response, &key).map_err(failed)?;
-    let reached = |source| SocketFault::Reach {
-        host: host.clone(),
-        source,
-    };
-    stream.set_read_timeout(None).map_err(reached)?;
-    stream.set_write_timeout(None).map_err(reached)?;
-    stream.set_nonblocking(true).map_err(reached)?;
-    Ok((TcpStream::from_std(stream), tail))
+    let socket = stream.socket();
+    let ready = socket.set_read_timeout(None);
+    let ready = ready.and_then(|()| socket.set_write_timeout(None));
+    ready
+        .and_then(|()| socket.set_nonblocking(true))
+        .map_err(|source| SocketFault::Reach { host, source })?;
+    Ok((stream, tail))
+}
+
+fn request(target: &Target) -> Result<Request, String> {
+    let mut request = target
+        .url
+        .as_str()
+        .into_client_request()
+        .map_err(|e| e.to_string())?;
+    for (name, value) in &target.headers {
+        let bad = || format!("the header {name:?} cannot be sent");
+        let name = HeaderName::try_from(name).map_err(|_| bad())?;
+        let value = HeaderValue::try_from(value).map_err(|_| bad())?;
+        request.headers_mut().insert(name, value);
+    }
+    Ok(request)
 }
 
 fn left(deadline: Instant) -> Option<Duration> {
@@ -103,58 +237,151 @@ fn left(deadline: Instant) -> Option<Duration> {
     (!left.is_zero()).then_some(left)
 }
 
+/// Tries the name's addresses in the system's order; each gets an even part of the time that is left.
 fn reach(
     name: &str,
     port: u16,
+    from: Option<IpAddr>,
     host: &str,
     deadline: Instant,
-) -> Result<std::net::TcpStream, SocketFault> {
+) -> Result<TcpStream, SocketFault> {
     let reached = |source| SocketFault::Reach {
         host: host.to_owned(),
         source,
     };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in (name, port).to_socket_addrs().map_err(reached)? {
+    let fits = |to: &SocketAddr| from.is_none_or(|from| from.is_ipv4() == to.is_ipv4());
+    let all: Vec<SocketAddr> = (name, port)
+        .to_socket_addrs()
+        .map_err(reached)?
+        .filter(fits)
+        .collect();
+    let mut last = io::Error::new(
+        io::ErrorKind::NotFound,
+        "the name has no address (of the local address's family)",
+    );
+    for (tried, to) in all.iter().enumerate() {
         let Some(left) = left(deadline) else {
             return Err(SocketFault::Late(host.to_owned()));
         };
-        match std::net::TcpStream::connect_timeout(&address, left) {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(reached)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
+        let part = left / u32::try_from(all.len() - tried).unwrap_or(u32::MAX);
+        match open(*to, from, part) {
+            Ok(socket) => return Ok(socket),
+            Err(fault) => last = fault,
         }
     }
     Err(reached(last))
 }
 
+/// Connects to one address, blocking for at most `time`.
+fn open(to: SocketAddr, from: Option<IpAddr>, time: Duration) -> io::Result<TcpStream> {
+    let family = if to.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    if let Some(from) = from {
+        let said = |fault| io::Error::other(format!("cannot leave by {from}: {fault}"));
+        bind(&socket, &SocketAddr::new(from, 0)).map_err(said)?;
+    }
+    // The time a connect may take is the one a write may take, on this system.
+    set_socket_timeout(
+        &socket,
+        Timeout::Send,
+        Some(time.max(Duration::from_millis(1))),
+    )?;
+    match dial(&socket, &to) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::INPROGRESS) => return Err(io::ErrorKind::TimedOut.into()),
+        Err(fault) => return Err(fault.into()),
+    }
+    let socket = TcpStream::from(socket);
+    socket.set_nodelay(true)?;
+    Ok(socket)
+}
+
+/// A blocking socket that is read and written until a deadline.
+struct Until<'a> {
+    socket: &'a TcpStream,
+    deadline: Instant,
+}
+
+impl Until<'_> {
+    fn ready(&self) -> io::Result<()> {
+        let left = left(self.deadline).ok_or(io::ErrorKind::TimedOut)?;
+        self.socket.set_read_timeout(Some(left))?;
+        self.socket.set_write_timeout(Some(left))
+    }
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.ready()?;
+        self.socket.read(into)
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.ready()?;
+        self.socket.write(from)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A stream under the library's handshake: an end in the middle is a fault with its reason.
+struct Shaking(Stream);
+
+impl Read for Shaking {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.0.fill(into) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.0.why())),
+            other => other,
+        }
+    }
+}
+
+impl Write for Shaking {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        match self.0.pour(from) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::WriteZero, self.0.why())),
+            other => other,
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Stream::Plain(_) => Ok(()),
+            Stream::Tls(secured) => secured.flush(),
+        }
+    }
+}
+
 /// Writes the request and reads the answer, whatever pieces they come in.
-fn shake(
-    stream: std::net::TcpStream,
+fn upgrade(
+    stream: Stream,
     request: Vec<u8>,
     host: &str,
     deadline: Instant,
-) -> Result<(std::net::TcpStream, Response, Vec<u8>), SocketFault> {
-    let mut machine = HandshakeMachine::start_write(stream, request);
+) -> Result<(Stream, Response, Vec<u8>), SocketFault> {
+    let mut machine = HandshakeMachine::start_write(Shaking(stream), request);
     loop {
-        let Some(left) = left(deadline) else {
-            return Err(SocketFault::Late(host.to_owned()));
-        };
-        let stream = machine.get_ref();
-        // A blocking call that runs out of time comes back as "would block", and the loop looks at
-        // the clock.
-        for set in [
-            stream.set_read_timeout(Some(left)),
-            stream.set_write_timeout(Some(left)),
-        ] {
-            set.map_err(|source| SocketFault::Reach {
-                host: host.to_owned(),
-                source,
-            })?;
+        let socket = machine.get_ref().0.socket();
+        // A blocking call that runs out of time comes back as "would block", and the loop looks at the clock.
+        match (Until { socket, deadline }).ready() {
+            Ok(()) => {}
+            Err(fault) if fault.kind() == io::ErrorKind::TimedOut => {
+                return Err(SocketFault::Late(host.to_owned()));
+            }
+            Err(source) => {
+                return Err(SocketFault::Reach {
+                    host: host.to_owned(),
+                    source,
+                });
+            }
         }
-        let round = machine.single_round::<Response>();
-        machine = match round {
+        machine = match machine.single_round::<Response>() {
             Ok(RoundResult::WouldBlock(same) | RoundResult::Incomplete(same)) => same,
             Ok(RoundResult::StageFinished(StageResult::DoneWriting(stream))) => {
                 HandshakeMachine::start_read(stream)
@@ -163,7 +390,9 @@ fn shake(
                 result,
                 stream,
                 tail,
-            })) => return Ok((stream, result, tail)),
+            })) => {
+                return Ok((stream.0, result, tail));
+            }
             Err(error) => {
                 return Err(SocketFault::Handshake {
                     host: host.to_owned(),
@@ -174,18 +403,38 @@ fn shake(
     }
 }
 
-/// The four checks of RFC 6455 4.1, and that nothing was agreed that we did not offer.
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+}
+
+fn refusal(host: String, response: &Response, text: &[u8]) -> SocketFault {
+    let wait = header(response, "retry-after").and_then(|text| text.trim().parse().ok());
+    let text = String::from_utf8_lossy(&text[..text.len().min(SAID_MAX)]);
+    SocketFault::Refused {
+        host,
+        status: response.status().as_u16(),
+        retry_after: wait.map(Duration::from_secs),
+        said: text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect::<String>()
+            .trim()
+            .to_owned(),
+    }
+}
+
+/// The checks of RFC 6455 4.1 behind the status, and that nothing was agreed that we did not offer.
 fn verify(response: &Response, key: &str) -> Result<(), String> {
-    let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
+    let header = |name: &str| header(response, name);
     let holds = |name: &str, word: &str| {
         header(name).is_some_and(|text| {
             text.split(',')
                 .any(|part| part.trim().eq_ignore_ascii_case(word))
         })
     };
-    if response.status().as_u16() != 101 {
-        return Err(format!("the server answered {}", response.status()));
-    }
     if !holds("upgrade", "websocket") {
         return Err("the answer has no \"Upgrade: websocket\"".to_owned());
     }
@@ -208,7 +457,7 @@ pub enum Moved {
     Bytes(usize),
     /// Nothing now.
     Nothing,
-    /// The other side is gone.
+    /// The other side is gone; [`Stream::why`] says how.
     Gone,
 }
 
@@ -228,19 +477,123 @@ fn moved(result: io::Result<usize>) -> Moved {
     }
 }
 
-/// Reads what is there, by one system call.
-#[inline]
-pub fn read(stream: &mut TcpStream, into: &mut [u8]) -> Moved {
-    moved(stream.read(into))
+/// A connection: bytes in, bytes out.
+#[derive(Debug)]
+pub enum Stream {
+    /// Without TLS. The socket is to be non-blocking.
+    Plain(TcpStream),
+    /// With TLS.
+    Tls(Box<Secured>),
 }
 
-/// Writes what fits, by one system call; writing nothing is `Nothing`.
-#[inline]
-pub fn write(stream: &mut TcpStream, from: &[u8]) -> Moved {
-    if from.is_empty() {
-        return Moved::Nothing;
+/// A non-blocking socket under TLS.
+#[derive(Debug)]
+pub struct Secured {
+    socket: TcpStream,
+    records: Records,
+}
+
+impl Stream {
+    /// Reads what is there, by one system call. A TLS record that is not whole yet is `Nothing`, and what came whole
+    /// with earlier ones is given without a call.
+    #[inline]
+    pub fn read(&mut self, into: &mut [u8]) -> Moved {
+        moved(self.fill(into))
     }
-    moved(stream.write(from))
+
+    /// Writes what fits, by one system call; writing nothing is `Nothing`. With TLS the bytes may be sealed and wait:
+    /// they are written by later calls of either verb, and until then nothing more is taken.
+    #[inline]
+    pub fn write(&mut self, from: &[u8]) -> Moved {
+        if from.is_empty() {
+            return Moved::Nothing;
+        }
+        moved(self.pour(from))
+    }
+
+    /// Why it is gone, for people.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        let ended = match self {
+            Self::Plain(_) => None,
+            Self::Tls(secured) => secured.records.ended(),
+        };
+        ended.map_or("closed by the other side", tls::Ended::text)
+    }
+
+    const fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(secured) => &secured.socket,
+        }
+    }
+
+    fn fill(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            Self::Tls(secured) => secured.fill(into),
+        }
+    }
+
+    fn pour(&mut self, from: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(from),
+            Self::Tls(secured) => secured.pour(from),
+        }
+    }
+}
+
+impl Secured {
+    fn fill(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // Answers to key updates, and what a full socket left; a socket that is broken says so when it is read.
+        let _ = self.flush();
+        match self.records.take(into) {
+            Ok(0) => {}
+            Ok(given) => return Ok(given),
+            Err(_) => return Ok(0),
+        }
+        match self.socket.read(self.records.space())? {
+            0 => return Ok(0),
+            bytes => self.records.filled(bytes),
+        }
+        match self.records.take(into) {
+            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+            Ok(given) => Ok(given),
+            Err(_) => Ok(0),
+        }
+    }
+
+    fn pour(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.flush()?;
+        let Ok(taken) = self.records.put(from) else {
+            return Ok(0);
+        };
+        match self.flush() {
+            Err(fault) if fault.kind() != io::ErrorKind::WouldBlock => Err(fault),
+            _ => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.records.pending().is_empty() {
+            return Ok(());
+        }
+        let bytes = self.socket.write(self.records.pending())?;
+        self.records.sent(bytes);
+        if self.records.pending().is_empty() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        // The last word is said once: whether the other side still hears it is its own affair.
+        self.records.close();
+        let _ = self.flush();
+    }
 }
 
 #[cfg(test)]
@@ -249,6 +602,14 @@ mod tests {
     use std::net::TcpListener;
 
     const SECOND: Duration = Duration::from_secs(2);
+
+    fn trust() -> Trust {
+        Trust::new(&[]).unwrap()
+    }
+
+    fn dial(url: &str, timeout: Duration) -> Result<(Stream, Vec<u8>), SocketFault> {
+        connect(&Target::new(url), &trust(), timeout)
+    }
 
     /// A server thread that answers one connection by `serve`.
     fn server(
@@ -289,23 +650,23 @@ mod tests {
             stream.read_exact(&mut echo).unwrap();
             assert_eq!(&echo, b"abc");
         });
-        let (mut stream, mut bytes) = connect(&url, SECOND).unwrap();
+        let (mut stream, mut bytes) = dial(&url, SECOND).unwrap();
         let mut room = [0; 64];
         while bytes.len() < 7 {
-            match read(&mut stream, &mut room) {
+            match stream.read(&mut room) {
                 Moved::Bytes(n) => bytes.extend(&room[..n]),
                 Moved::Nothing => std::thread::yield_now(),
                 Moved::Gone => panic!("gone early"),
             }
         }
         assert_eq!(bytes, [0x81, 2, b'h', b'i', 0x81, 1, b'!']);
-        assert_eq!(write(&mut stream, b""), Moved::Nothing);
-        assert_eq!(write(&mut stream, b"abc"), Moved::Bytes(3));
+        assert_eq!(stream.write(b""), Moved::Nothing);
+        assert_eq!(stream.write(b"abc"), Moved::Bytes(3));
         thread.join().unwrap();
-        while read(&mut stream, &mut room) == Moved::Nothing {
+        while stream.read(&mut room) == Moved::Nothing {
             std::thread::yield_now();
         }
-        assert_eq!(read(&mut stream, &mut room), Moved::Gone);
+        assert_eq!(stream.read(&mut room), Moved::Gone);
     }
 
     #[test]
@@ -315,7 +676,7 @@ mod tests {
             socket.send(tungstenite::Message::text("hello")).unwrap();
             assert_eq!(socket.read().unwrap().into_text().unwrap().as_str(), "back");
         });
-        let (mut stream, head) = connect(&url, SECOND).unwrap();
+        let (mut stream, head) = dial(&url, SECOND).unwrap();
         let mut receiver = crate::wire::websocket::Receiver::new(1024);
         let mut sender = crate::wire::websocket::Sender::new(1024);
         receiver.restart(&head).unwrap();
@@ -327,13 +688,13 @@ mod tests {
                 }
                 break;
             }
-            if let Moved::Bytes(n) = read(&mut stream, receiver.space()) {
+            if let Moved::Bytes(n) = stream.read(receiver.space()) {
                 receiver.filled(n);
             }
         }
         sender.text(b"back", &mut 7).unwrap();
         while !sender.pending().is_empty() {
-            if let Moved::Bytes(n) = write(&mut stream, sender.pending()) {
+            if let Moved::Bytes(n) = stream.write(sender.pending()) {
                 sender.sent(n);
             }
         }
@@ -341,33 +702,167 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_why() {
-        assert!(matches!(
-            connect("wss://a.example/x", SECOND),
-            Err(SocketFault::Tls(_))
-        ));
-        assert!(matches!(
-            connect("http://a.example/x", SECOND),
-            Err(SocketFault::Address { .. })
-        ));
-        assert!(matches!(
-            connect("nonsense", SECOND),
-            Err(SocketFault::Address { .. })
-        ));
-        let (url, thread) = server(|mut stream| {
-            let mut room = [0; 1024];
-            let _ = stream.read(&mut room).unwrap();
-            stream.write_all(b"HTTP/1.1 403 Forbidden\r\n\r\n").unwrap();
+    fn addresses_that_are_none_are_refused() {
+        for url in ["http://a.example/x", "nonsense", "ws://"] {
+            let fault = dial(url, SECOND).unwrap_err();
+            assert!(matches!(fault, SocketFault::Address { .. }), "{fault}");
+        }
+        let mut target = Target::new("ws://127.0.0.1:9/");
+        target.headers = vec![("a".into(), "b\r\nc: d".into())];
+        let fault = connect(&target, &trust(), SECOND).unwrap_err();
+        assert!(matches!(fault, SocketFault::Address { .. }), "{fault}");
+    }
+
+    /// A server that reads a request and answers with these bytes, and gives the request.
+    fn answering(answer: &'static str) -> (String, std::thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/ws", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            let (mut stream, from) = listener.accept().unwrap();
+            let mut request = format!("from {}\n", from.ip()).into_bytes();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap()
         });
-        let fault = connect(&url, SECOND).unwrap_err().to_string();
-        assert!(fault.contains("403"), "{fault}");
+        (url, thread)
+    }
+
+    #[test]
+    fn a_refusal_tells_status_wait_and_text() {
+        let wait = |n| Some(Duration::from_secs(n));
+        for (answer, want, again, text) in [
+            ("HTTP/1.1 403 Forbidden\r\n\r\n", 403, None, ""),
+            (
+                "HTTP/1.1 429 Slow\r\nRetry-After: 120\r\n\r\n",
+                429,
+                wait(120),
+                "",
+            ),
+            (
+                "HTTP/1.1 451 No\r\nRetry-After: soon\r\n\r\nrestricted\nlocation ",
+                451,
+                None,
+                "restricted location",
+            ),
+            (
+                "HTTP/1.1 503 Down\r\nretry-after: 5\r\n\r\n",
+                503,
+                wait(5),
+                "",
+            ),
+            ("HTTP/1.1 301 Moved\r\nLocation: /y\r\n\r\n", 301, None, ""),
+        ] {
+            let (url, thread) = answering(answer);
+            match dial(&url, SECOND).unwrap_err() {
+                SocketFault::Refused {
+                    status,
+                    retry_after,
+                    said,
+                    ..
+                } => {
+                    assert_eq!((status, retry_after, said.as_str()), (want, again, text));
+                }
+                other => panic!("{other}"),
+            }
+            thread.join().unwrap();
+        }
+        let (url, thread) = answering("HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n\r\nwait");
+        let fault = dial(&url, SECOND).unwrap_err().to_string();
+        assert!(
+            fault.ends_with("refused with status 429, again after 7s: wait"),
+            "{fault}"
+        );
         thread.join().unwrap();
-        let (url, thread) = server(|stream| {
-            std::thread::sleep(Duration::from_millis(400));
-            drop(stream);
+    }
+
+    #[test]
+    fn a_server_that_is_none_is_no_refusal() {
+        for answer in [
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 101 Fine\r\n\r\n",
+            "HTTP/1.1 101 Fine\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+            "",
+        ] {
+            let (url, thread) = answering(answer);
+            let fault = dial(&url, SECOND).unwrap_err();
+            assert!(matches!(fault, SocketFault::Handshake { .. }), "{fault}");
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn headers_and_the_local_address_are_as_asked() {
+        let (url, thread) = answering("HTTP/1.1 403 Forbidden\r\n\r\n");
+        let mut target = Target::new(url);
+        target.headers = vec![("User-Agent".into(), "isotherm/1".into())];
+        target.bind = Some("127.0.0.7".parse().unwrap());
+        assert!(connect(&target, &trust(), SECOND).is_err());
+        let request = thread.join().unwrap();
+        assert!(
+            request.starts_with("from 127.0.0.7\nGET /ws HTTP/1.1\r\n"),
+            "{request}"
+        );
+        assert!(
+            request
+                .to_lowercase()
+                .contains("\r\nuser-agent: isotherm/1\r\n"),
+            "{request}"
+        );
+        for from in ["192.0.2.1", "::1"] {
+            let mut target = Target::new("ws://127.0.0.1:9/");
+            target.bind = Some(from.parse().unwrap());
+            let fault = connect(&target, &trust(), SECOND).unwrap_err();
+            assert!(matches!(fault, SocketFault::Reach { .. }), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_handshake_that_takes_too_long_is_late() {
+        let (url, thread) = server(|mut stream| {
+            // Until the other side has given up.
+            while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
         });
         let short = Duration::from_millis(100);
-        assert!(matches!(connect(&url, short), Err(SocketFault::Late(_))));
+        assert!(matches!(dial(&url, short), Err(SocketFault::Late(_))));
+        thread.join().unwrap();
+        // TLS waits no longer.
+        let (url, thread) = server(
+            |mut stream| {
+                while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
+            },
+        );
+        let url = url.replace("ws://", "wss://");
+        assert!(matches!(dial(&url, short), Err(SocketFault::Late(_))));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn an_attempt_answers_once_and_nobody_waits() {
+        let (url, thread) = server(|stream| {
+            let mut socket = tungstenite::accept(stream).unwrap();
+            assert!(socket.read().is_err());
+        });
+        let mut attempt = Attempt::start(Target::new(url), &trust(), 10 * SECOND);
+        let (stream, early) = loop {
+            match attempt.poll() {
+                Some(answer) => break answer.unwrap(),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        assert!(early.is_empty());
+        // Its thread ends behind the answer.
+        loop {
+            match attempt.poll() {
+                Some(Err(SocketFault::Late(_))) => break,
+                Some(other) => panic!("{other:?}"),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        drop(stream);
         thread.join().unwrap();
     }
 }

@@ -282,3 +282,37 @@ fn a_full_sender_queues_nothing() {
     assert_eq!(sender.pending(), before);
     assert!(sender.ping(&[0; 126], &mut key).is_err());
 }
+
+#[test]
+fn half_a_frame_gives_nothing_and_leaves_nothing_behind() {
+    let mut whole = Vec::new();
+    encode(&Said::Text(vec![b'x'; 300]), 3, true, &mut whole);
+    for cut in 0..whole.len() {
+        // The connection ends in the middle: what was whole was given, the rest is nobody's.
+        let mut receiver = Receiver::new(1024);
+        let got = feed(&mut receiver, &whole[..cut], &[50]).unwrap();
+        assert!(
+            got.iter().all(|said| matches!(said, Said::Ping(_))),
+            "{cut}"
+        );
+        receiver.restart(b"").unwrap();
+        assert_eq!(
+            feed(&mut receiver, &[0x81, 1, b'y'], &[9]).unwrap(),
+            [Said::Text(b"y".to_vec())],
+            "{cut}"
+        );
+    }
+}
+
+#[test]
+fn a_close_between_fragments_ends_the_message() {
+    let mut receiver = Receiver::new(1024);
+    let wire = [
+        0x01, 2, b'a', b'b', 0x8a, 1, b'p', 0x88, 2, 0x03, 0xe9, 0x80, 1, b'c',
+    ];
+    let got = feed(&mut receiver, &wire, &[3]).unwrap();
+    assert_eq!(
+        got,
+        [Said::Pong(b"p".to_vec()), Said::Close(1001, Vec::new())]
+    );
+}
