@@ -200,6 +200,27 @@ fn four_venues_at_shifted_prices_are_one_map_in_the_reference_price() {
 }
 
 #[test]
+fn a_zone_names_the_venues_that_have_a_part_of_it() {
+    let mut desk = Desk::new(&[OKX, BYBIT]);
+    for (venue, lots) in [(OKX, 10_000), (BYBIT, 300)] {
+        desk.mark(venue, 6_500_000);
+        desk.interest(venue, lots);
+    }
+    desk.tick(200);
+    assert_eq!(desk.shard.heatmap(0).unwrap().venues, 0b11);
+    let wide = desk.wide();
+    assert_eq!(wide.hot_above[0].venues, 0b01, "three percent is no part");
+    assert_eq!(wide.hot_below[0].venues, 0b01);
+    for lots in [800, 900, 1_000] {
+        desk.trade(BYBIT, 6_500_000, 300_000_000);
+        desk.interest(BYBIT, lots);
+    }
+    desk.tick(200);
+    let near = desk.wide().hot_above[0];
+    assert_eq!(near.venues, 0b11, "{near:?}");
+}
+
+#[test]
 fn the_order_of_others_does_not_change_who_the_reference_is() {
     for venues in [[BYBIT, OKX], [OKX, BYBIT]] {
         let mut desk = Desk::new(&venues);
@@ -438,6 +459,15 @@ fn history(desk: &mut Desk, venue: VenueId, until: Nanos, count: i64) {
 #[test]
 fn history_is_laid_within_seconds_and_is_no_prior() {
     let mut desk = Desk::new(&[BYBIT, OKX]);
+    let closed = Instrument {
+        tick: Px::new(1),
+        lot: Qty::new(1),
+        leverage_e2: 100,
+        funding_interval: Nanos::HOUR,
+        status: 2,
+        price_places: 2,
+    };
+    desk.event(BYBIT, 1, desk.now, FIRST | LAST, Body::Instrument(closed));
     // The stream is faster than REST: the live state of the first second gives way.
     desk.mark(BYBIT, 6_450_000);
     desk.interest(BYBIT, 10_000);
@@ -465,6 +495,10 @@ fn history_is_laid_within_seconds_and_is_no_prior() {
     assert!(wide.prior_share_e6 > 0);
     assert!(wide.sigma_1h_q32 > 0 && wide.hot_above[0].high_e10 > 0);
     assert!(!desk.has(flag::PRIOR) && desk.has(flag::WARMING));
+    assert!(
+        desk.shard.is_warm(),
+        "the other symbol is closed and keeps nobody waiting"
+    );
     assert_eq!(wide.ages.funding_ms, u32::MAX, "what was is not heard");
     // A minute later the present knows better.
     desk.market(&[(BYBIT, 0)], 6_440_000, 62);

@@ -62,3 +62,68 @@ impl Streams {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
+mod tests {
+    use super::*;
+
+    fn empty() -> Box<Streams> {
+        bytemuck::allocation::zeroed_box()
+    }
+
+    #[test]
+    fn bars_teach_the_volatility_of_their_walk_and_nothing_else() {
+        let mut streams = empty();
+        let bars = (0..200i64).map(|n| {
+            let way = if n % 2 == 0 { 1_001_000 } else { 999_000 };
+            (Px::new(1_000_000_000), Px::new(way * 1_000), 300)
+        });
+        streams.recall(bars);
+        assert!(streams.has_recalled());
+        for (window, seconds) in [
+            (Window::M1, 60.0),
+            (Window::H1, 3_600.0),
+            (Window::D1, 86_400.0),
+        ] {
+            let got = streams.sigma(window) as f64 / ONE32 as f64;
+            let want = 0.001 * f64::sqrt(seconds / 300.0);
+            assert!((got / want - 1.0).abs() < 0.01, "{window:?} {got} {want}");
+        }
+        assert_eq!((streams.steady, streams.counts), ([0; 8], [0; 8]));
+        assert_eq!(streams.moved(Window::H1), None);
+        assert_eq!(streams.newest(input::MARK), 0);
+    }
+
+    #[test]
+    fn a_minute_of_the_present_outweighs_the_past() {
+        let mut streams = empty();
+        let start = 1_700_000_000;
+        for second in 0..70 {
+            let now = Nanos::seconds(start + second);
+            streams.mark(now, Px::whole(100 + second % 2));
+        }
+        let before = streams.sigma(Window::H1);
+        assert!(before > 0);
+        streams.recall(core::iter::once((Px::whole(100), Px::whole(150), 300)));
+        assert_eq!(streams.sigma(Window::H1), before);
+        assert!(!streams.has_recalled());
+    }
+
+    #[test]
+    fn funding_in_force_is_not_overwritten_by_what_was() {
+        let funding = |rate_e12| Funding {
+            rate_e12,
+            next: Nanos::ZERO,
+            interval: Nanos::ZERO,
+        };
+        let mut streams = empty();
+        streams.recall_funding(&funding(100_000_000));
+        assert_eq!(streams.funding_q32, ONE32 / 10_000);
+        assert_eq!(streams.fresh(input::FUNDING, Nanos::SECOND), 0);
+        streams.funding(Nanos::SECOND, &funding(200_000_000));
+        streams.recall_funding(&funding(100_000_000));
+        assert!((streams.funding_q32 - ONE32 / 5_000).abs() <= 1);
+        assert!(streams.fresh(input::FUNDING, Nanos::SECOND) > 0);
+    }
+}
