@@ -18,6 +18,8 @@ use bytemuck::{Pod, Zeroable};
 
 /// Bars kept: 42 hours of five minutes.
 const BARS: usize = 512;
+/// Bars that ended longer ago say nothing about who entered where.
+const PROFILE: Nanos = Nanos::new(2 * Nanos::DAY.get());
 
 /// One bar and where it lies.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -110,8 +112,8 @@ impl History {
         }
     }
 
-    /// Lays open interest over the volume at price of the bars that had ended by `at`, or over the documented prior
-    /// when there are none.
+    /// Lays open interest over the volume at price of the bars that had ended by `at`, no longer ago than two days, or
+    /// over the documented prior when there are none.
     pub(super) fn seed(
         &self,
         now: Nanos,
@@ -121,7 +123,8 @@ impl History {
         params: &Params,
     ) {
         let mut profile = [(Px::ZERO, Qty::ZERO); BARS];
-        let ended = self.bars.as_slice().iter().filter(|bar| bar.end <= at);
+        let recent = |bar: &&Past| bar.end <= at && at.since(bar.end) < PROFILE;
+        let ended = self.bars.as_slice().iter().filter(recent);
         let mut used = 0;
         for (row, bar) in profile.iter_mut().zip(ended) {
             *row = (bar.typical(), bar.volume);
