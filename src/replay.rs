@@ -170,6 +170,8 @@ struct Cast {
     /// REST answers that stand before every connection of a session, whose recording does not say who asked.
     loose: Vec<(String, Vec<u8>)>,
     is_session: bool,
+    /// The state is that of the runs played: none of them has lost its beginning.
+    whole: bool,
     /// Bytes of torn ends of the runs before this one.
     torn: u64,
     /// What the lanes of the runs before this one counted.
@@ -290,6 +292,8 @@ impl Cast {
             }
         }
         let is_session = header.is_none();
+        // Of a run that went on from another, only that one's state would do.
+        let whole = header.as_ref().is_none_or(|head| !head.continues);
         let model = header.map(|h| h.plan.model).unwrap_or_default();
         let mut setup = Setup::new(found.symbols.clone(), &venues);
         setup.choice = choice_of_texts(&model, &name)?;
@@ -304,6 +308,7 @@ impl Cast {
             short: false,
             loose: Vec::new(),
             is_session,
+            whole,
             torn: 0,
             counts: Counts::default(),
             buffer: Vec::new(),
@@ -350,6 +355,7 @@ impl Cast {
                 }
             }
         }
+        self.whole &= ordered.is_whole();
         self.short |= ordered.is_short();
         self.torn += ordered.source().torn();
         Ok(())
@@ -359,7 +365,7 @@ impl Cast {
     fn check(&self, ordered: &Ordered) -> Result<(), ReplayError> {
         let (input_seq, state_hash) = (self.shard.input_seq(), self.shard.state_hash());
         if let Some(end) = ordered.source().end()
-            && ordered.is_whole()
+            && self.whole
             && end.state_hash != 0
             && (end.input_seq, end.state_hash) != (input_seq, state_hash)
         {
@@ -415,6 +421,7 @@ impl Cast {
             let mut setup = Setup::new(self.symbols.clone(), &self.venues);
             setup.choice = choice_of_texts(&header.plan.model, name)?;
             self.shard = Shard::new(&setup)?;
+            self.whole = true;
         }
         self.rings = rings;
         for lane in self.lanes.drain(..) {

@@ -4,6 +4,7 @@
 
 use isotherm::tape::folder::{self, checkpoint_name};
 use isotherm::tape::index::{Closed, Index};
+use isotherm::tape::survey::survey;
 use isotherm::tape::{
     self, Closing, End, Error, Header, Kind, Limits, Ordered, Position, Record, Recorder, Turn,
     pack,
@@ -536,4 +537,69 @@ proptest! {
         let other = Position { run: at.run + 1, ..at.clone() };
         prop_assert!(Ordered::resume(dir.path(), &other).is_err());
     }
+}
+
+#[test]
+fn a_survey_accounts_for_every_byte_and_goes_on_behind_damage() {
+    let dir = tempfile::tempdir().expect("a folder");
+    record(dir.path(), &SMALL, 1, 65, false);
+    let whole = survey(dir.path()).expect("read");
+    assert!(
+        whole
+            .iter()
+            .all(|one| one.is_accounted() && one.faults.is_empty())
+    );
+    let frames: u64 = whole.iter().map(|one| one.row.count(Kind::Frame)).sum();
+    assert_eq!(frames, 65);
+
+    // The last file is cut at every byte: what is whole stays, the rest is torn.
+    let last = folder::segments(dir.path())
+        .expect("a folder")
+        .pop()
+        .expect("some");
+    let bytes = fs::read(&last.path).expect("there");
+    for cut in 0..bytes.len() {
+        fs::write(&last.path, &bytes[..cut]).expect("written");
+        let one = survey(dir.path()).expect("read").pop().expect("some");
+        assert!(
+            one.is_accounted() && one.faults.is_empty(),
+            "{cut}: {one:?}"
+        );
+        assert_eq!(one.row.plain_bytes, cut as u64);
+    }
+    fs::write(&last.path, &bytes).expect("written");
+
+    // A byte of every file is spoilt.
+    for segment in folder::segments(dir.path()).expect("a folder") {
+        let bytes = fs::read(&segment.path).expect("there");
+        let mut bytes = if segment.is_packed {
+            zstd::decode_all(bytes.as_slice()).expect("packed")
+        } else {
+            bytes
+        };
+        bytes[300] ^= 1;
+        fs::write(dir.path().join(folder::plain_name(segment.number)), bytes).expect("written");
+    }
+    let spoilt = survey(dir.path()).expect("read");
+    assert_eq!(spoilt.len(), whole.len());
+    for (one, was) in spoilt.iter().zip(&whole) {
+        assert!(one.is_accounted() && one.damaged > 0, "{one:?}");
+        let damaged = one
+            .faults
+            .iter()
+            .any(|fault| fault.contains("damaged at byte"));
+        assert!(damaged && one.row.records() < was.row.records());
+        assert!(
+            one.row.records() + 2 >= was.row.records(),
+            "one record, and the close that counts it"
+        );
+    }
+
+    // A missing one is named by the one behind it.
+    let third = &folder::segments(dir.path()).expect("a folder")[2].path;
+    fs::remove_file(third).expect("there");
+    drop(fs::remove_file(format!("{}.zst", third.display())));
+    let gone = survey(dir.path()).expect("read");
+    let fault = gone[2].faults.last().expect("a fault");
+    assert!(fault.contains("part 3 is not in the folder"), "{fault}");
 }

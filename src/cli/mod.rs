@@ -26,6 +26,7 @@ mod demo;
 mod replay;
 mod run;
 mod sim;
+mod tape;
 mod venues;
 
 use crate::sync::SignalFlag;
@@ -68,6 +69,8 @@ enum Command {
     Cat(cat::Args),
     /// Measure this machine: hops, frame to reader, saturation
     Bench(bench::Args),
+    /// Look at recordings: info, verify, cat, cut, compact
+    Tape(tape::Args),
     /// Print what each venue provides, and on what that was checked
     Venues(venues::Args),
     /// Check, show or write plans
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tape(args) => tape::run(&args),
         Command::Venues(args) => venues::run(&args),
         Command::Config(args) => config::run(&args),
     };

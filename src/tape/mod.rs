@@ -30,6 +30,7 @@ pub mod pack;
 pub mod recorder;
 pub mod session;
 pub mod subscriptions;
+pub mod survey;
 
 use crate::time::{Nanos, TICK};
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,12 @@ impl Kind {
         "hole",
         "next",
     ];
+
+    /// Whether nothing may follow it in its file.
+    #[must_use]
+    pub const fn closes(self) -> bool {
+        matches!(self, Self::End | Self::Hole | Self::Next)
+    }
 
     /// Its name, as `tape info` prints it.
     #[must_use]

@@ -376,9 +376,8 @@ impl Ordered {
                 self.rings.iter_mut().for_each(VecDeque::clear);
                 let spare = self.spare.pop().unwrap_or_default();
                 match self.source.next_record()? {
-                    None | Some(Record::End(_) | Record::Hole { .. } | Record::Next { .. }) => {
-                        return Ok(None);
-                    }
+                    None => return Ok(None),
+                    Some(record) if record.kind().closes() => return Ok(None),
                     Some(Record::Ticks { .. } | Record::Order { .. }) => {
                         return Err(Error::Header {
                             name: self.source.name().to_owned(),
@@ -442,7 +441,7 @@ impl Ordered {
         let spare = self.spare.pop().unwrap_or_default();
         let (read, spare) = match self.source.next_record()? {
             None => return Ok(false),
-            Some(Record::End(_) | Record::Hole { .. } | Record::Next { .. }) => {
+            Some(record) if record.kind().closes() => {
                 self.spare.push(spare);
                 return Ok(true);
             }
