@@ -8,12 +8,13 @@
 //! every connection that was up steps down at shard time, in the order of ring bytes, and its lanes are new, as those
 //! of the restarted engine are. Any other run begins with nothing.
 
-use crate::config::{Model, Plan};
+use crate::config::{Model, Plan, Series};
 use crate::event::Event;
 use crate::feed::LEG_B;
 use crate::health::FaultKind;
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
+use crate::series;
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::Publish;
 use crate::tape::{self, Ordered, Record, Turn};
@@ -162,6 +163,8 @@ struct Cast {
     venues: Vec<VenueId>,
     /// Whose each ring is, by ring number; a ring beyond them is the reference venue's.
     rings: Vec<VenueId>,
+    /// External series that the run declared.
+    series: Vec<Series>,
     lanes: Vec<Lane>,
     shard: Shard,
     first: Nanos,
@@ -178,6 +181,22 @@ struct Cast {
     counts: Counts,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
+}
+
+/// Stands for external series in a list of venues.
+const SERIES: VenueId = VenueId(0);
+
+/// The series that a tape's head declares.
+fn series_of(header: &tape::Header) -> Vec<Series> {
+    let plans = header.plan.series.iter();
+    plans
+        .map(|plan| Series {
+            name: plan.name.clone(),
+            scale: plan.scale,
+            period: Nanos::new(plan.period_ns),
+            max_age: Nanos::new(plan.max_age_ns),
+        })
+        .collect()
 }
 
 /// What a recording says it is of.
@@ -267,6 +286,7 @@ impl Cast {
         for venue in &found.rings {
             match venue::by_name(venue) {
                 Some(row) => rings.push(row.id),
+                None if venue == tape::SERIES => rings.push(SERIES),
                 None if venue.is_empty() => {
                     let found = found.url.unwrap_or_else(|| "no address".to_owned());
                     return Err(ReplayError::NoVenue { name, found });
@@ -286,11 +306,12 @@ impl Cast {
             return Err(ReplayError::NoSymbols { name, venue });
         }
         let mut venues: Vec<VenueId> = Vec::new();
-        for id in &rings {
+        for id in rings.iter().filter(|id| **id != SERIES) {
             if !venues.contains(id) {
                 venues.push(*id);
             }
         }
+        let series = header.as_ref().map_or(Vec::new(), series_of);
         let is_session = header.is_none();
         // Of a run that went on from another, only that one's state would do.
         let whole = header.as_ref().is_none_or(|head| !head.continues);
@@ -301,6 +322,7 @@ impl Cast {
             symbols: found.symbols,
             venues,
             rings,
+            series,
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,
             first: Nanos::ZERO,
@@ -321,6 +343,10 @@ impl Cast {
             let at = self.lanes.len();
             let venue = self.rings.get(at).or(self.rings.first()).copied();
             let number = u16::try_from(at).unwrap_or(u16::MAX);
+            if venue == Some(SERIES) {
+                self.lanes.push(series::lane(&self.series, number));
+                continue;
+            }
             let mut lane = Lane::new(venue.unwrap_or_default(), &self.symbols, number)?;
             if at > 0 {
                 // Who asked is not known: whoever can use an answer does.
@@ -392,9 +418,9 @@ impl Cast {
         };
         let rings = header.plan.rings.iter();
         let rings: Vec<VenueId> = rings
-            .filter_map(|ring| venue::by_name(&ring.venue))
-            .map(|row| row.id)
+            .map(|ring| venue::by_name(&ring.venue).map_or(SERIES, |row| row.id))
             .collect();
+        self.series = series_of(header);
         if header.continues {
             let recv = self.shard.now();
             let mut pace = Pace {
@@ -413,7 +439,7 @@ impl Cast {
             let name = ordered.source().name();
             self.symbols.clone_from(&header.plan.symbols);
             self.venues.clear();
-            for id in &rings {
+            for id in rings.iter().filter(|id| **id != SERIES) {
                 if !self.venues.contains(id) {
                     self.venues.push(*id);
                 }
@@ -476,6 +502,14 @@ impl Cast {
                 lane.connected_leg(leg, recv)
             }
             Record::Disconnect { recv, .. } => lane.disconnected_leg(leg, recv),
+            Record::Events { bytes, .. } => {
+                let mut any = false;
+                for event in bytes.as_chunks::<{ size_of::<Event>() }>().0 {
+                    self.shard.step(&bytemuck::pod_read_unaligned(event), out);
+                    any = true;
+                }
+                return Ok(any);
+            }
             Record::Sent { bytes, .. } => {
                 lane.sent(bytes);
                 return Ok(false);

@@ -320,7 +320,7 @@ fn live(
         url: server.ws_url(),
         rest,
         channels: channels.to_vec(),
-        core: None,
+        ..FeedPlan::default()
     };
     plan.feeds = vec![
         feed(server.rest_url(), &[Channel::Book, Channel::Trades]),

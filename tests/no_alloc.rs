@@ -413,7 +413,7 @@ fn start_live(dir: &std::path::Path, ws: &str, rest: &str, clock: Arming, speed:
         url: ws.to_string(),
         rest: rest.to_string(),
         channels: channels.to_vec(),
-        core: None,
+        ..FeedPlan::default()
     };
     plan.feeds = vec![
         feed(rest, &[Channel::Book, Channel::Trades]),

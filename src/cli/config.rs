@@ -9,7 +9,10 @@ Examples:
   isotherm config                                what `isotherm run` here would do: isotherm.toml, or the defaults
   isotherm config example > isotherm.toml        a commented plan with every key at its default
   isotherm config check isotherm.toml            all faults in one pass, each with line and column
-  isotherm config show isotherm.toml             effective values and where each comes from";
+  isotherm config show isotherm.toml             effective values and where each comes from
+  isotherm config schema > isotherm.schema.json  the plan's shape, for editors that know JSON schemas
+
+A running engine never reads its plan again: restart it to change it.";
 
 /// Check, show or write plans.
 #[derive(Debug, clap::Args)]
@@ -34,6 +37,8 @@ enum What {
     },
     /// Print a commented example
     Example,
+    /// Print the plan's shape as a JSON schema
+    Schema,
 }
 
 /// Loads a plan; every fault is printed before the answer is no.
@@ -62,17 +67,38 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => show!("{}", Plan::default().show()),
         Some(What::Check { file }) => {
             let plan = load(file)?;
+            say!("{}: good: {}", file.display(), summary(&plan));
             say!(
-                "{}: good: instance {}, {} symbol(s), {} feed(s)",
-                file.display(),
-                plan.engine.instance,
-                plan.engine.symbols.len(),
-                plan.feeds.len()
+                "A running instance keeps the plan it was started with: restart it to use this one."
             );
         }
         Some(What::Show { file: Some(file) }) => show!("{}", load(file)?.show()),
         Some(What::Show { file: None }) => show!("{}", Plan::default().show()),
         Some(What::Example) => show!("{}", Plan::example()),
+        Some(What::Schema) => show!("{}", Plan::schema()),
     }
     Ok(())
+}
+
+/// What a plan asks for, in a line.
+fn summary(plan: &Plan) -> String {
+    let names: Vec<&str> = (plan.venues.iter())
+        .filter_map(|venue| Some(crate::venue::venue(venue.venue)?.name))
+        .collect();
+    let connections: usize = plan.feeds.iter().map(|feed| feed.legs().len()).sum();
+    let mut text = format!(
+        "instance {}, {} symbol(s), {} feed(s) of {} over {connections} connection(s)",
+        plan.engine.instance,
+        plan.engine.symbols.len(),
+        plan.feeds.len(),
+        names.join(", "),
+    );
+    match &plan.engine.tape {
+        Some(tape) => text.push_str(&format!(", recorded to {}", tape.display())),
+        None => text.push_str(", nothing recorded"),
+    }
+    if !plan.series.is_empty() {
+        text.push_str(&format!(", {} external series", plan.series.len()));
+    }
+    text
 }

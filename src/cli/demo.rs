@@ -127,7 +127,7 @@ fn feeds(ws: &str, rest: &str) -> Vec<Feed> {
         url: ws.to_string(),
         rest: rest.to_string(),
         channels: channels.to_vec(),
-        core: None,
+        ..Feed::default()
     };
     vec![
         feed(rest, &[Channel::Book, Channel::Trades]),

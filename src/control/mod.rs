@@ -9,9 +9,11 @@
 //! and are taped there (`rest`).
 
 mod budget;
+mod outside;
 mod rest;
 mod told;
 
+pub use outside::Outside;
 pub use rest::{Poll, RestRing, polls, retry};
 pub use told::Seat;
 
@@ -126,6 +128,8 @@ pub struct Control {
     pub wishes: Receiver<Wish>,
     /// One a venue, in the page's order.
     pub seats: Vec<Seat>,
+    /// External series, when the plan has any.
+    pub outside: Option<Outside>,
     /// Where people are told.
     pub log: Log,
     /// The page's part that is written here.
@@ -144,8 +148,12 @@ pub mod count {
     pub const CLOCK_STEPS: usize = 2;
     /// 1 once our wall clock was stepped.
     pub const STEPPED: usize = 3;
+    /// Values of external series taken in.
+    pub const SERIES: usize = 4;
+    /// Datagrams of external series that were ignored.
+    pub const SERIES_DROPPED: usize = 5;
     /// How many there are.
-    pub const ALL: usize = 4;
+    pub const ALL: usize = 6;
 }
 
 /// Runs until every wish channel is closed or `stop` says so.
@@ -155,6 +163,7 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
         venues,
         wishes,
         seats,
+        mut outside,
         mut log,
         margin,
         tally,
@@ -182,6 +191,9 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
         })
         .collect();
     let (mut steps, mut told) = (Steps::new(), Told::new(seats, margin));
+    for rest in &mut rests {
+        rest.give(clock, &mut log);
+    }
     while !stop() {
         // Feeds first: whatever REST does, one request a venue is all that a wish waits for.
         match wishes.recv_timeout(Duration::from_millis(20)) {
@@ -203,6 +215,9 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
             if !stop() {
                 rest.turn(clock, &mut log);
             }
+        }
+        if let Some(outside) = outside.as_mut() {
+            outside.turn(clock, &tally, &mut log);
         }
         tally.add(count::CLOCK_STEPS, told.turn(&mut log));
         if let Some(step) = steps.look(Instant::now()) {

@@ -7,7 +7,7 @@
 
 use super::budget::Budget;
 use super::count;
-use crate::event::{Event, Kind};
+use crate::event::{Event, FIRST, Kind, LAST};
 use crate::feed::taped::{Piece, Taped};
 use crate::feed::{Answer, Handed};
 use crate::log::{Level, Log};
@@ -15,6 +15,7 @@ use crate::ring::Producer;
 use crate::sync::Tally;
 use crate::time::{Clock, Nanos};
 use crate::venue::lane::Lane;
+use crate::wire::{https, tls::Trust};
 use crate::venue::{Venue, What, instrument_name, texts};
 use crossbeam::channel::Sender;
 use std::sync::Arc;
@@ -63,6 +64,10 @@ pub struct RestRing {
     pub share: u32,
     /// Sent as User-Agent; empty = the library's.
     pub agent: String,
+    /// Events that go before every answer: margin tables of the plan's own file. One group.
+    pub given: Vec<Event>,
+    /// Whom to trust there.
+    pub trust: Trust,
 }
 
 /// Something that is asked again and again.
@@ -179,7 +184,7 @@ impl Rest {
             listed: vec![false; ring.assets.len()],
             told: false,
             tally,
-            http: config.build().into(),
+            http: https::agent(config.build(), &ring.trust),
             queue,
             images: Vec::new(),
             feeds,
@@ -223,6 +228,40 @@ impl Rest {
                 to: to.clone(),
                 request,
             });
+        }
+    }
+
+    /// Hands over what the plan itself says of contracts.
+    pub(super) fn give(&mut self, clock: &impl Clock, log: &mut Log) {
+        let mut given = std::mem::take(&mut self.ring.given);
+        let recv = clock.now();
+        for event in &mut given {
+            event.recv = recv;
+        }
+        match given.as_mut_slice() {
+            [] => return,
+            [only] => only.bits |= FIRST | LAST,
+            [first, .., last] => {
+                first.bits |= FIRST;
+                last.bits |= LAST;
+            }
+        }
+        let bytes = bytemuck::cast_slice(&given);
+        if !self.ring.taped.put(Piece::Events, 0, recv, bytes) {
+            let text = "margin tables did not fit their ring, the tape ends here";
+            log.say(Level::Error, "tape", self.ring.venue.name, text);
+        }
+        self.push(&given);
+    }
+
+    /// Hands a group to the shard; it is on the tape, so it must reach it.
+    fn push(&mut self, group: &[Event]) {
+        // The shard drains its rings after this thread has ended.
+        while !self.ring.events.push_all(group) {
+            if self.ring.events.is_abandoned() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

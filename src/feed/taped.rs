@@ -32,6 +32,8 @@ pub enum Piece {
     Ticks = 6,
     /// Journal: `split` groups from `ring`.
     Order = 7,
+    /// Events that no frame tells: a group of them as they lie in memory.
+    Events = 8,
 }
 
 impl Piece {
@@ -46,6 +48,7 @@ impl Piece {
             5 => Self::Rest,
             6 => Self::Ticks,
             7 => Self::Order,
+            8 => Self::Events,
             _ => return None,
         })
     }

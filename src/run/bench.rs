@@ -445,6 +445,8 @@ impl Run {
             tallies: Vec::new(),
             seats: Vec::new(),
             slow: Arc::default(),
+            unrecorded: false,
+            tape: None,
             clock,
             speed: 1,
             idle: Strategy::Spin,

@@ -14,6 +14,7 @@ use crate::shard::Shard;
 use crate::shm::page::{counter, status};
 use crate::shm::writer::PageWriter;
 use crate::sync::{Flag, Tally};
+use crate::tape::recorder::Told;
 use crate::tape::{Grid, Journal, Turn};
 use crate::time::{Clock, Nanos, TICK, mono_now};
 use hdrhistogram::Histogram;
@@ -46,6 +47,10 @@ pub struct Engine<C: Clock> {
     pub seats: Vec<usize>,
     /// What control counts.
     pub slow: Arc<Tally<{ slow::ALL }>>,
+    /// A recording was wanted and could not be begun.
+    pub unrecorded: bool,
+    /// What is known of the recording; `None` = there is none.
+    pub tape: Option<Arc<Told>>,
     /// Tells the time that feeds stamp with.
     pub clock: C,
     /// How many times as fast as real time that clock runs.
@@ -255,6 +260,8 @@ impl<C: Clock> Engine<C> {
             (counter::REST_REFUSED, slow::REST_REFUSED),
             (counter::RATE_LIMITED, slow::RATE_LIMITED),
             (counter::CLOCK_STEPS, slow::CLOCK_STEPS),
+            (counter::SERIES, slow::SERIES),
+            (counter::SERIES_DROPPED, slow::SERIES_DROPPED),
         ] {
             self.page.counter(id, self.slow.get(place));
         }
@@ -298,6 +305,9 @@ impl<C: Clock> Engine<C> {
             0 => 0,
             _ => status::CLOCK_STEP,
         };
-        self.page.status(warm | health | stepped);
+        let holed = self.unrecorded || self.tape.as_ref().is_some_and(|t| t.failed().is_some());
+        self.page.counter(counter::TAPE_HOLES, u64::from(holed));
+        let taped = if holed { status::TAPE_GAP } else { 0 };
+        self.page.status(warm | health | stepped | taped);
     }
 }

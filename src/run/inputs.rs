@@ -1,19 +1,24 @@
 //! Inputs: from a plan's feeds to feed threads, control lines and the rings of the venues' REST answers.
 //!
-//! Ring numbers: feeds in the plan's order, then one ring a venue in the order the feeds name them.
+//! Ring numbers: feeds in the plan's order, then one ring a venue in the order the feeds name them, then the ring of
+//! external series when the plan has any.
 
 use super::RunError;
-use crate::config::{Channel, Feed as FeedPlan, Plan};
+use crate::config::{Feed as FeedPlan, Leg, MarginRow, Plan, Series};
 use crate::control::{Line, RestRing, polls};
-use crate::event::{Event, Stream};
+use crate::event::{Body, Event, Head, Stream};
+use crate::feed::taped::Taped;
 use crate::feed::{Handed, Script};
-use crate::market::VenueId;
+use crate::market::{SymbolId, VenueId};
 use crate::ring::Producer;
+use crate::tape::SeriesPlan;
+use crate::time::Nanos;
 use crate::venue::lane::Lane;
-use crate::venue::{self, Venue, VenueError, texts};
+use crate::venue::{self, Venue, VenueError, What, instrument_name, texts};
 use crate::wire::socket::Target;
 use crate::wire::tls::Trust;
 use crossbeam::channel::Sender;
+use std::time::Duration;
 
 /// The venues of a plan's feeds, each once, in order; the first is the reference.
 #[must_use]
@@ -31,18 +36,9 @@ pub(super) fn row(id: VenueId) -> Result<&'static Venue, VenueError> {
     venue::venue(id).ok_or(VenueError::Unknown(id.0))
 }
 
-const fn stream(channel: Channel) -> Stream {
-    match channel {
-        Channel::Book => Stream::Book,
-        Channel::Trades => Stream::Trades,
-        Channel::Tickers => Stream::Ticker,
-        Channel::Liquidations => Stream::Liquidations,
-    }
-}
-
 /// What a feed says, and by what it judges its connections.
 pub(super) fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
-    let streams: Vec<Stream> = feed.channels.iter().map(|c| stream(*c)).collect();
+    let streams: Vec<Stream> = feed.channels.iter().map(|c| c.stream()).collect();
     let wanted = |stream: Stream| streams.contains(&stream);
     let has_book = wanted(Stream::Book);
     let resync = |symbol: &String| {
@@ -78,55 +74,131 @@ pub(super) fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script
         ping: row.ping.to_string(),
         ping_every: row.ping_every,
         lifetime: row.lifetime,
-        pair: false,
+        pair: feed.pair,
     }
 }
 
-/// The legs of a feed as control sees them.
+/// Whom to trust at each venue: the built-in authorities and the plan's.
+///
+/// # Errors
+/// A file of the plan that holds no certificate.
+pub(super) fn trusts(plan: &Plan, venues: &[VenueId]) -> Result<Vec<Trust>, RunError> {
+    let trust = |id: &VenueId| Trust::new(plan.venue(*id).ca.as_slice());
+    Ok(venues.iter().map(trust).collect::<Result<_, _>>()?)
+}
+
+/// Address of each leg; a feed that is no pair has the same for both.
+pub(super) fn legs(feed: &FeedPlan) -> [Leg<'_>; 2] {
+    let legs = feed.legs();
+    let a = legs.first().copied().unwrap_or(Leg {
+        url: &feed.url,
+        bind: feed.bind,
+    });
+    [a, legs.get(1).copied().unwrap_or(a)]
+}
+
+/// The legs of a feed as control sees them; the second is also used while a connection is replaced.
 pub(super) fn lines(
     plan: &Plan,
     number: usize,
     handed: &Sender<Handed>,
-    trust: &Trust,
-) -> Result<Vec<Line>, RunError> {
+    trusts: &[Trust],
+) -> Vec<Line> {
     let Some(feed) = plan.feeds.get(number) else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let place = venues(plan).iter().position(|id| *id == feed.venue);
-    let line = |leg| Line {
+    let place = place.unwrap_or_default();
+    let Some(trust) = trusts.get(place) else {
+        return Vec::new();
+    };
+    let headers = vec![("User-Agent".to_owned(), plan.venue(feed.venue).user_agent)];
+    let line = |(leg, at): (usize, Leg<'_>)| Line {
         feed: number,
         leg,
-        venue: place.unwrap_or_default(),
-        target: Target::new(feed.url.clone()),
+        venue: place,
+        target: Target {
+            url: at.url.to_owned(),
+            bind: at.bind,
+            headers: headers.clone(),
+        },
         trust: trust.clone(),
         handed: handed.clone(),
     };
-    Ok(vec![line(0), line(1)])
+    legs(feed).into_iter().enumerate().map(line).collect()
 }
 
-/// What is asked of a venue by REST, and where the answers go.
+/// What is asked of a venue by REST, and where the answers go. `history` says whether its past is asked for.
 pub(super) fn rest_ring(
     plan: &Plan,
     id: VenueId,
     number: usize,
+    history: bool,
     events: Producer<Event>,
-    taped: crate::feed::taped::Taped,
+    taped: Taped,
 ) -> Result<RestRing, RunError> {
     let row = row(id)?;
     let symbols = &plan.engine.symbols;
-    let base = plan
-        .feeds
+    let treated = plan.venue(id);
+    let mut polls = polls(row, symbols, history);
+    for poll in &mut polls {
+        if let Some(every) = treated.poll(poll.what) {
+            poll.every = Duration::from_nanos(every.get().max(0).unsigned_abs());
+        }
+    }
+    let given = margin(&treated.margin, id, symbols);
+    // A table of the plan goes before the venue's.
+    let named: Vec<String> = treated
+        .margin
         .iter()
-        .find(|feed| feed.venue == id && !feed.rest.is_empty());
+        .filter_map(|row| instrument_name(id, &row.symbol))
+        .collect();
+    polls.retain(|poll| {
+        poll.what != What::Tiers || !named.iter().any(|name| poll.request.contains(name.as_str()))
+    });
     Ok(RestRing {
-        base: base.map_or(String::new(), |feed| feed.rest.clone()),
+        base: plan.rest(id).to_owned(),
         venue: row,
         assets: symbols.clone(),
         lane: Lane::new(id, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
         events,
         taped,
-        polls: polls(row, symbols, false),
-        share: 100,
-        agent: String::new(),
+        polls,
+        share: u32::from(treated.budget),
+        agent: treated.user_agent,
+        given,
+        trust: Trust::new(treated.ca.as_slice())?,
     })
+}
+
+/// The margin rows of a plan's file as events; stamped when they are handed over.
+fn margin(rows: &[MarginRow], venue: VenueId, symbols: &[String]) -> Vec<Event> {
+    let event = |row: &MarginRow| {
+        let symbol = symbols.iter().position(|name| *name == row.symbol)?;
+        let head = Head {
+            recv: Nanos::ZERO,
+            exch: Nanos::ZERO,
+            venue,
+            symbol: SymbolId(u16::try_from(symbol).ok()?),
+            bits: 0,
+        };
+        Some(Event::new(head, Body::Tier(row.tier)))
+    };
+    rows.iter().filter_map(event).collect()
+}
+
+/// External series as a tape's head tells them.
+pub(super) fn series(plan: &Plan) -> Vec<SeriesPlan> {
+    let told = |series: &Series| SeriesPlan {
+        name: series.name.clone(),
+        scale: series.scale,
+        period_ns: series.period.get(),
+        max_age_ns: series.max_age.get(),
+    };
+    plan.series.iter().map(told).collect()
+}
+
+/// True when the plan takes external series in.
+pub(super) fn has_series(plan: &Plan) -> bool {
+    !plan.series.is_empty() && plan.external.socket.is_some()
 }

@@ -11,12 +11,13 @@ pub mod taping;
 pub mod warm;
 
 use crate::config::{Feed as FeedPlan, Plan};
-use crate::control::{self, Control, Seat};
+use crate::control::{self, Control, Outside, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::market::VenueId;
 use crate::ring::channel;
+use crate::series::{Decoder, Input, SeriesError};
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
 use crate::shm::writer::{PageError, PageWriter};
@@ -25,7 +26,7 @@ use crate::tape::{self, End, Header, Limits, Recorder, RingPlan, RunPlan};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
 use crate::venue::{self, VenueError};
-use crate::wire::tls::{Trust, TrustFault};
+use crate::wire::tls::TrustFault;
 use engine::{Engine, Finished};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +55,9 @@ pub enum RunError {
     /// A venue or symbol that is not known.
     #[error(transparent)]
     Venue(#[from] VenueError),
+    /// The socket of external series.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
     /// Certificates to trust.
     #[error(transparent)]
     Trust(#[from] TrustFault),
@@ -74,6 +78,8 @@ pub struct Live {
     shard: JoinHandle<Finished>,
     inputs: Vec<JoinHandle<()>>,
     tape: Option<Taping>,
+    /// Why nothing is recorded though it was wanted.
+    unrecorded: Option<String>,
     flags: Flags,
     /// Where its page lies.
     pub page: PathBuf,
@@ -94,6 +100,8 @@ struct Begun {
     /// The recording until its thread has it.
     recorder: Option<Recorder>,
     tape: Option<Taping>,
+    /// Why there is no recording though one was wanted.
+    unrecorded: Option<String>,
 }
 
 impl Begun {
@@ -143,6 +151,7 @@ pub fn start<C: Clock + Copy + Send + 'static>(
             shard,
             inputs: begun.inputs,
             tape: begun.tape,
+            unrecorded: begun.unrecorded,
             flags: begun.flags,
             page: plan.engine.page.clone(),
         }),
@@ -153,10 +162,32 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     }
 }
 
-/// Begins the recording that the plan asks for.
-fn recorder<C: Clock>(plan: &Plan, clock: C) -> Result<Option<Recorder>, RunError> {
-    let begin = |path| Recorder::begin(path, &header(plan, clock.now()), &Limits::default());
-    Ok(plan.engine.tape.as_deref().map(begin).transpose()?)
+/// Begins the recording that the plan asks for; one that cannot be made and is not required is said, and the reason is
+/// kept.
+fn recorder<C: Clock>(
+    plan: &Plan,
+    clock: C,
+    log: &mut Log,
+) -> Result<(Option<Recorder>, Option<String>), RunError> {
+    let Some(path) = plan.engine.tape.as_deref() else {
+        return Ok((None, None));
+    };
+    let engine = &plan.engine;
+    let limits = Limits {
+        segment_bytes: engine.tape_segment,
+        segment_time: engine.tape_every,
+        keep_bytes: engine.tape_keep.unwrap_or(0),
+        keep_days: engine.tape_keep_days.unwrap_or(0),
+    };
+    match Recorder::begin(path, &header(plan, clock.now()), &limits) {
+        Ok(recorder) => Ok((Some(recorder), None)),
+        Err(fault) if engine.tape_required => Err(fault.into()),
+        Err(fault) => {
+            let text = format!("{fault}; the engine goes on without recording (tape_required = false)");
+            log.say(Level::Error, "tape", "start", &text);
+            Ok((None, Some(text)))
+        }
+    }
 }
 
 /// Starts the threads; what runs when this fails stands in `begun`.
@@ -165,7 +196,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     shard: Shard,
     clock: C,
     speed: u32,
-    log: Log,
+    mut log: Log,
     begun: &mut Begun,
 ) -> Result<JoinHandle<Finished>, RunError> {
     let symbols = &plan.engine.symbols;
@@ -181,9 +212,9 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
-    begun.recorder = recorder(plan, clock)?;
+    (begun.recorder, begun.unrecorded) = recorder(plan, clock, &mut log)?;
     let mut tapes = Ways::new(begun.recorder.is_some());
-    let trust = Trust::new(&[])?;
+    let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
     let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
     for (number, feed) in plan.feeds.iter().enumerate() {
@@ -194,7 +225,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         let number_u16 = u16::try_from(number).unwrap_or(u16::MAX);
         let thread = Feed {
             number,
-            urls: [feed.url.clone(), feed.url.clone()],
+            urls: inputs::legs(feed).map(|leg| leg.url.to_owned()),
             lane: Lane::new(feed.venue, symbols, number_u16)?,
             events: to_shard,
             taped: tapes.ring(number, TAPE_RING),
@@ -212,18 +243,34 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .push(spawn(&format!("feed-{number}"), core, move || {
                 thread.run()
             })?);
-        lines.extend(inputs::lines(plan, number, &handed, &trust)?);
+        lines.extend(inputs::lines(plan, number, &handed, &trusts));
         rings.push(from_feed);
         tallies.push(tally);
     }
     drop(wish);
+    // A shard that has stepped something knows its past already.
+    let history = plan.engine.warm_start && shard.input_seq() == 0;
     let mut asked = Vec::new();
     for (at, venue) in venues.iter().enumerate() {
         let number = plan.feeds.len() + at;
         let (to_shard, from_rest) = channel::<Event>(RING);
         rings.push(from_rest);
         let taped = tapes.ring(number, TAPE_RING);
-        asked.push(inputs::rest_ring(plan, *venue, number, to_shard, taped)?);
+        let ring = inputs::rest_ring(plan, *venue, number, history, to_shard, taped)?;
+        asked.push(ring);
+    }
+    let mut outside = None;
+    if inputs::has_series(plan)
+        && let Some(input) = Input::open(&plan.external, Decoder::new(&plan.series))?
+    {
+        let (to_shard, events) = channel::<Event>(RING);
+        let taped = tapes.ring(rings.len(), TAPE_RING);
+        rings.push(events);
+        outside = Some(Outside {
+            input,
+            events: to_shard,
+            taped,
+        });
     }
     let seats = rows.iter().map(|row| {
         let feeds = plan.feeds.iter().zip(&tallies);
@@ -239,6 +286,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         venues: asked,
         wishes,
         seats: seats.collect(),
+        outside,
         log,
         margin: page.take_margin(),
         tally: Arc::clone(&slow),
@@ -259,6 +307,8 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .collect(),
         tallies,
         slow,
+        unrecorded: begun.unrecorded.is_some(),
+        tape: begun.recorder.as_ref().map(Recorder::told),
         clock,
         speed,
         idle: plan.engine.idle,
@@ -280,7 +330,8 @@ impl Live {
     /// Why the tape has ended before the run; `None` while it is whole, or when there is none.
     #[must_use]
     pub fn tape_failed(&self) -> Option<&str> {
-        self.tape.as_ref().and_then(Taping::failed)
+        let failed = self.tape.as_ref().and_then(Taping::failed);
+        failed.or(self.unrecorded.as_deref())
     }
 
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
@@ -371,8 +422,13 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
             symbols: plan.engine.symbols.clone(),
             rings: rings
                 .chain(inputs::venues(plan).into_iter().map(asked))
+                .chain(inputs::has_series(plan).then(|| RingPlan {
+                    venue: tape::SERIES.to_owned(),
+                    ..RingPlan::default()
+                }))
                 .collect(),
             model: plan.model.texts(),
+            series: inputs::series(plan),
         },
     }
 }

@@ -219,6 +219,11 @@ fn append(recorder: &mut Recorder, piece: &[u8]) -> bool {
                 body,
             }
         }
+        Piece::Events => Record::Events {
+            ring,
+            recv: stamp,
+            bytes,
+        },
         Piece::Ticks => Record::Ticks {
             first: stamp,
             count: split,

@@ -15,6 +15,11 @@
 //! The system queues only some datagrams (`net.unix.max_dgram_qlen`); a producer should send without blocking and try
 //! again later.
 
+use crate::health::{Fault, FaultKind};
+use crate::venue::lane::Lane;
+use crate::venue::ledger::Ledger;
+use crate::venue::{self, Dialect, Road, Said};
+use crate::wire::Frame;
 use crate::config::{External, Series as Declared};
 use crate::event::{ALONE, Body, Event, Head, Series};
 use crate::market::{SymbolId, VenueId};
@@ -161,6 +166,63 @@ impl Decoder {
         }
         *from = rest;
         Some(())
+    }
+}
+
+/// The series' language, so that their ring is a lane like any other.
+#[derive(Debug)]
+struct Spoken {
+    decoder: Decoder,
+    ledger: Ledger,
+}
+
+/// The lane of a ring of external series: what it gives for a taped datagram is what it gave live.
+#[must_use]
+pub fn lane(declared: &[Declared], number: u16) -> Lane {
+    let spoken = Spoken {
+        decoder: Decoder::new(declared),
+        ledger: Ledger::new(0, 1),
+    };
+    Lane::of(venue::Decoder::of(Box::new(spoken)), VenueId(0), 0, number)
+}
+
+impl Dialect for Spoken {
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+    fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+    fn decode(&mut self, _leg: usize, recv: Nanos, frame: Frame<'_>) -> Result<Said, Fault> {
+        self.ledger.scratch.clear();
+        // What is ignored was counted by its reason when it came.
+        let Ok(event) = self.decoder.decode(recv, frame.bytes()) else {
+            return Ok(Said::IGNORED);
+        };
+        self.ledger.scratch.push(event);
+        self.ledger.close(Road::Fast)
+    }
+    fn decode_tolerant(
+        &mut self,
+        leg: usize,
+        recv: Nanos,
+        frame: Frame<'_>,
+    ) -> Result<Said, Fault> {
+        self.decode(leg, recv, frame)
+    }
+    fn rest(&mut self, _recv: Nanos, _request: &str, _body: &[u8]) -> Result<Said, Fault> {
+        Err(Fault::new(0, FaultKind::UnknownTopic))
+    }
+    fn leg_down(&mut self, _leg: usize) {}
+    fn places(&self, _symbol: usize) -> (u8, u8) {
+        (0, 0)
+    }
+    fn use_plain(&mut self) {}
+    fn remember(&self, out: &mut Vec<u8>) {
+        self.decoder.remember(out);
+    }
+    fn recall(&mut self, from: &mut &[u8]) -> Option<()> {
+        self.decoder.recall(from)
     }
 }
 

@@ -290,7 +290,26 @@ pub struct RunPlan {
     pub rings: Vec<RingPlan>,
     /// Parameters of the model as given: name to decimal text.
     pub model: BTreeMap<String, String>,
+    /// External series, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesPlan>,
 }
+
+/// One external series of a [`RunPlan`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SeriesPlan {
+    /// Its name.
+    pub name: String,
+    /// Decimal places of its values.
+    pub scale: u8,
+    /// Time from one value to the next, nanoseconds.
+    pub period_ns: i64,
+    /// A value older than this is of no use, nanoseconds.
+    pub max_age_ns: i64,
+}
+
+/// What stands for a venue's name at the ring of external series.
+pub const SERIES: &str = "series";
 
 /// One connection of a [`RunPlan`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,0 +1,763 @@
+//! Tables: the sections of a plan, a row a key.
+//!
+//! Reading, refusing, `show`, `example` and `schema` all go by these rows, so none of them can know a key the others
+//! do not. Keys are appended and never change their meaning.
+
+use super::fault::{Complaint, nearest, quoted};
+use super::keys::{Key, Kind, Scale};
+use super::section::{Channel, Engine, External, Feed, Model, POLLS, Series, Venue};
+use crate::idle::Strategy;
+use crate::log::{Form, Level};
+use crate::market::{VenueId, split_multiple};
+use crate::time::Nanos;
+use crate::venue::{self, VENUES};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Most symbols of one instance.
+pub const SYMBOLS_MAX: usize = 64;
+/// Most feeds of one instance; each is a ring.
+pub const FEEDS_MAX: usize = 16;
+/// Most venues of one instance: as many as the page lists.
+pub const VENUES_MAX: usize = 16;
+/// Most external series of one instance.
+pub const SERIES_MAX: usize = 64;
+/// Longest instance name, and name of a series: they are parts of file names and of metrics.
+const NAME_MAX: usize = 32;
+/// Longest path of a socket: the system admits 107 bytes, and the socket is made under a longer name.
+const SOCKET_MAX: usize = 90;
+const CORE: [i64; 2] = [0, 1_023];
+
+fn path_text() -> String {
+    "a path".to_owned()
+}
+
+fn page_allowed() -> String {
+    "an absolute path of a file".to_owned()
+}
+
+fn socket_allowed() -> String {
+    format!("an absolute path of at most {SOCKET_MAX} bytes")
+}
+
+fn name_allowed() -> String {
+    format!("1 to {NAME_MAX} of a-z 0-9 _ -")
+}
+
+fn url_allowed() -> String {
+    "ws://host[:port]/path or wss://host[:port]/path".to_owned()
+}
+
+fn rest_allowed() -> String {
+    "http://host[:port] or https://host[:port], or \"\" for none".to_owned()
+}
+
+fn bind_allowed() -> String {
+    "an IP address of this machine".to_owned()
+}
+
+fn owner_allowed() -> String {
+    "a user or user:group, by name or number".to_owned()
+}
+
+fn mode_allowed() -> String {
+    "three octal digits behind a zero, like \"0660\"".to_owned()
+}
+
+fn agent_allowed() -> String {
+    "1 to 100 printable ASCII characters".to_owned()
+}
+
+fn symbol_allowed() -> String {
+    format!(
+        "1 to {SYMBOLS_MAX} canonical assets, each once, like \"BTC\" (A-Z, 0-9, at most 16 long)"
+    )
+}
+
+fn venue_names() -> Vec<&'static str> {
+    VENUES.iter().map(|row| row.name).collect()
+}
+
+fn venue_at(at: usize) -> VenueId {
+    VENUES.get(at).map_or(VenueId(0), |row| row.id)
+}
+
+fn venue_name(id: VenueId) -> &'static str {
+    venue::venue(id).map_or("", |row| row.name)
+}
+
+fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
+    table.iter().map(|(name, _)| *name).collect()
+}
+
+/// The value of a place that [`Kind`] found in the same table.
+fn at<T: Copy>(table: &[(&'static str, T)], place: usize, into: &mut T) {
+    if let Some((_, value)) = table.get(place) {
+        *into = *value;
+    }
+}
+
+/// A canonical asset's name, or which one was probably meant by a contract's.
+pub(super) fn symbol_name(name: &str) -> Result<String, Complaint> {
+    let upper = name.to_uppercase();
+    let pair = ["-PERP", "-SWAP", "-USDT", "-USDC", "_USDT", "USDT", "USDC"]
+        .iter()
+        .find_map(|quote| upper.strip_suffix(quote))
+        .filter(|base| base.len() >= 2);
+    // `kPEPE` is only told by its small letter.
+    let lot = split_multiple(if name.starts_with('k') { name } else { &upper });
+    let meant = match (pair, lot) {
+        (Some(base), _) => split_multiple(base).0.to_owned(),
+        (None, (base, multiple)) if multiple > 1 => base.to_owned(),
+        _ => upper.clone(),
+    };
+    let fine = (1..=16).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if !fine || meant != name {
+        let fault = Complaint::new(symbol_allowed());
+        return Err(if meant == name || meant.is_empty() {
+            fault
+        } else {
+            fault.note(format!("did you mean \"{meant}\"?"))
+        });
+    }
+    Ok(name.to_owned())
+}
+
+/// Keeps a symbol once.
+fn symbol(symbols: &mut Vec<String>, name: &str) -> Result<(), Complaint> {
+    let name = symbol_name(name)?;
+    if symbols.contains(&name) {
+        return Err(Complaint::new(symbol_allowed()).note("named twice"));
+    }
+    if symbols.len() == SYMBOLS_MAX {
+        return Err(Complaint::new(symbol_allowed()).note("too many"));
+    }
+    symbols.push(name);
+    Ok(())
+}
+
+/// A name of an instance or of a series.
+fn name(text: &str) -> Result<String, Complaint> {
+    let fine = (1..=NAME_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+    fine.then(|| text.to_owned())
+        .ok_or_else(|| Complaint::new(name_allowed()))
+}
+
+fn path(text: &str) -> Result<PathBuf, Complaint> {
+    if text.is_empty() {
+        return Err(Complaint::new(path_text()));
+    }
+    Ok(PathBuf::from(text))
+}
+
+fn path_shown(path: Option<&PathBuf>) -> Option<String> {
+    Some(path?.to_string_lossy().into_owned())
+}
+
+/// Checks an address of one of two schemes, plain and with TLS.
+fn address(text: &str, schemes: [&str; 2], allowed: String) -> Result<String, Complaint> {
+    let refuse = || Complaint::new(allowed.clone());
+    let (scheme, rest) = text.split_once("://").ok_or_else(refuse)?;
+    if !schemes.contains(&scheme) {
+        return Err(refuse().meant(scheme, schemes.into_iter()));
+    }
+    let host_port = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = match host_port.rsplit_once(':') {
+        // The colons of `[::1]` are no port.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (host_port, None),
+    };
+    let right_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let right_host = !host.is_empty() && !host.contains('@');
+    let plain = rest.bytes().all(|byte| byte.is_ascii_graphic());
+    if !right_port || !right_host || !plain {
+        return Err(refuse());
+    }
+    Ok(text.to_owned())
+}
+
+fn url(text: &str) -> Result<String, Complaint> {
+    address(text, ["ws", "wss"], url_allowed())
+}
+
+fn rest(text: &str) -> Result<String, Complaint> {
+    match text {
+        "" => Ok(String::new()),
+        text => address(
+            text.trim_end_matches('/'),
+            ["http", "https"],
+            rest_allowed(),
+        ),
+    }
+}
+
+fn bind(text: &str) -> Result<Option<IpAddr>, Complaint> {
+    let address: Result<IpAddr, _> = text.parse();
+    address
+        .map(Some)
+        .map_err(|_| Complaint::new(bind_allowed()))
+}
+
+fn mode(text: &str) -> Result<u32, Complaint> {
+    let digits = text.strip_prefix('0').filter(|digits| digits.len() == 3);
+    digits
+        .filter(|digits| digits.bytes().all(|digit| matches!(digit, b'0'..=b'7')))
+        .and_then(|digits| u32::from_str_radix(digits, 8).ok())
+        .ok_or_else(|| Complaint::new(mode_allowed()))
+}
+
+fn owner(text: &str) -> Result<Option<String>, Complaint> {
+    let word = |part: &str| {
+        let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        !part.is_empty() && part.bytes().all(fine)
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    if parts.len() > 2 || !parts.iter().all(|part| word(part)) {
+        return Err(Complaint::new(owner_allowed()));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+fn small(n: i64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+pub(super) const ENGINE: [Key<Engine>; 16] = [
+    Key::new(
+        "instance",
+        "Name of this engine: part of the page's file name and of metrics.",
+        Kind::Text {
+            allowed: name_allowed,
+            pattern: "^[a-z0-9_-]{1,32}$",
+            get: |engine| Some(engine.instance.clone()),
+            set: |engine, text| name(text).map(|name| engine.instance = name),
+        },
+    ),
+    Key::new(
+        "symbols",
+        "Assets, in the order of the page's slots.",
+        Kind::TextList {
+            allowed: symbol_allowed,
+            pattern: "^[A-Z0-9]{1,16}$",
+            get: |engine| engine.symbols.clone(),
+            clear: |engine| engine.symbols.clear(),
+            set: |engine, text| symbol(&mut engine.symbols, text),
+        },
+    ),
+    Key::new(
+        "memory_max",
+        "A plan whose memory budget is larger is refused at start.",
+        Kind::Size {
+            range: [16 << 20, 1 << 40],
+            get: |engine| Some(engine.memory_max),
+            set: |engine, bytes| engine.memory_max = bytes,
+        },
+    ),
+    Key::unset(
+        "page",
+        "Shared-memory file of the results; default /dev/shm/isotherm.<instance>.",
+        "\"/dev/shm/isotherm.main\"",
+        Kind::Text {
+            allowed: page_allowed,
+            pattern: "^/.*[^/]$",
+            get: |engine| path_shown(Some(&engine.page)),
+            set: |engine, text| {
+                if !text.starts_with('/') || text.ends_with('/') {
+                    return Err(Complaint::new(page_allowed()));
+                }
+                engine.page = PathBuf::from(text);
+                Ok(())
+            },
+        },
+    ),
+    Key::new(
+        "idle",
+        "What a loop does with nothing to do: spin burns its core, park sleeps 50 us.",
+        Kind::Word {
+            words: || names(&Strategy::NAMES),
+            get: |engine| engine.idle.name(),
+            set: |engine, place| at(&Strategy::NAMES, place, &mut engine.idle),
+        },
+    ),
+    Key::unset(
+        "core",
+        "Core the shard is pinned to; not set = not pinned.",
+        "1",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: CORE,
+            get: |engine| engine.core.map(i64::from),
+            set: |engine, n| engine.core = u32::try_from(n).ok(),
+        },
+    ),
+    Key::unset(
+        "tape",
+        "Where the input is recorded: a directory of segments, which may exist, or a file, \
+         which must not; not set = nowhere.",
+        "\"isotherm.tape\"",
+        Kind::Text {
+            allowed: path_text,
+            pattern: ".",
+            get: |engine| path_shown(engine.tape.as_ref()),
+            set: |engine, text| path(text).map(|path| engine.tape = Some(path)),
+        },
+    ),
+    Key::new(
+        "tape_segment",
+        "A directory's segment of this size is closed and the next begins.",
+        Kind::Size {
+            range: [1 << 20, 1 << 36],
+            get: |engine| Some(engine.tape_segment),
+            set: |engine, bytes| engine.tape_segment = bytes,
+        },
+    ),
+    Key::new(
+        "tape_every",
+        "A directory's segment of this age is closed and the next begins.",
+        Kind::Time {
+            range: [Nanos::MINUTE, Nanos::DAY],
+            get: |engine| Some(engine.tape_every),
+            set: |engine, every| engine.tape_every = every,
+        },
+    ),
+    Key::unset(
+        "tape_keep",
+        "The oldest closed segments are removed while all are larger than this; not set = never.",
+        "\"200GiB\"",
+        Kind::Size {
+            range: [1 << 20, 1 << 50],
+            get: |engine| engine.tape_keep,
+            set: |engine, bytes| engine.tape_keep = Some(bytes),
+        },
+    ),
+    Key::unset(
+        "tape_keep_days",
+        "Closed segments older than so many days are removed; not set = never.",
+        "30",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: [1, 3_650],
+            get: |engine| engine.tape_keep_days.map(i64::from),
+            set: |engine, days| engine.tape_keep_days = u32::try_from(days).ok(),
+        },
+    ),
+    Key::new(
+        "tape_required",
+        "Whether a tape that cannot be begun prevents the start; false = the engine starts and \
+         says that nothing is recorded.",
+        Kind::Flag {
+            get: |engine| engine.tape_required,
+            set: |engine, flag| engine.tape_required = flag,
+        },
+    ),
+    Key::new(
+        "checkpoint",
+        "Whether a start goes on from the newest checkpoint in the tape's directory, and from \
+         the tape behind it.",
+        Kind::Flag {
+            get: |engine| engine.checkpoint,
+            set: |engine, flag| engine.checkpoint = flag,
+        },
+    ),
+    Key::new(
+        "warm_start",
+        "Whether a start without a tape asks the venues for their history by REST.",
+        Kind::Flag {
+            get: |engine| engine.warm_start,
+            set: |engine, flag| engine.warm_start = flag,
+        },
+    ),
+    Key::new(
+        "log_level",
+        "The mildest lines that are written to standard error.",
+        Kind::Word {
+            words: || names(&Level::NAMES),
+            get: |engine| engine.log_level.name(),
+            set: |engine, place| at(&Level::NAMES, place, &mut engine.log_level),
+        },
+    ),
+    Key::new(
+        "log_form",
+        "How they are written: for people, or one JSON object a line.",
+        Kind::Word {
+            words: || names(&Form::NAMES),
+            get: |engine| engine.log_form.name(),
+            set: |engine, place| at(&Form::NAMES, place, &mut engine.log_form),
+        },
+    ),
+];
+
+pub(super) const FEED: [Key<Feed>; 9] = [
+    Key::required(
+        "venue",
+        "The exchange.",
+        Kind::Word {
+            words: venue_names,
+            get: |feed| feed.venue_name(),
+            set: |feed, place| feed.venue = venue_at(place),
+        },
+    ),
+    Key::new(
+        "url",
+        "Websocket address; default: the venue's own, wss://, for these channels. Each feed is \
+         one connection, or a pair, with a ring of its own.",
+        Kind::Text {
+            allowed: url_allowed,
+            pattern: "^wss?://[^/]+",
+            get: |feed| Some(feed.url.clone()),
+            set: |feed, text| url(text).map(|url| feed.url = url),
+        },
+    ),
+    Key::new(
+        "rest",
+        "Base of the REST addresses: instruments, margin tiers, book images; \"\" = none. \
+         Default: what [[venue]] says, else the venue's own if url is not given, else none.",
+        Kind::Text {
+            allowed: rest_allowed,
+            pattern: "^(https?://[^/]+.*)?$",
+            get: |feed| Some(feed.rest.clone()),
+            set: |feed, text| rest(text).map(|base| feed.rest = base),
+        },
+    ),
+    Key::new(
+        "channels",
+        "Streams this feed subscribes to; default: all that the venue has.",
+        Kind::WordList {
+            words: || names(&Channel::NAMES),
+            get: |feed| feed.channels.iter().map(|channel| channel.name()).collect(),
+            set: |feed, places| {
+                feed.channels = places
+                    .iter()
+                    .filter_map(|place| Some(Channel::NAMES.get(*place)?.1))
+                    .collect();
+            },
+        },
+    ),
+    Key::unset(
+        "pair",
+        "Whether two connections carry the same streams: the first arrival counts, and a gap is \
+         only what both miss. True when url_b or bind_b is given.",
+        "true",
+        Kind::Flag {
+            get: |feed| feed.pair,
+            set: |feed, flag| feed.pair = flag,
+        },
+    ),
+    Key::unset(
+        "url_b",
+        "Address of the pair's second connection; not set = url.",
+        "\"ws://127.0.0.1:9003/v5/public/linear\"",
+        Kind::Text {
+            allowed: url_allowed,
+            pattern: "^wss?://[^/]+",
+            get: |feed| (!feed.url_b.is_empty()).then(|| feed.url_b.clone()),
+            set: |feed, text| url(text).map(|url| feed.url_b = url),
+        },
+    ),
+    Key::unset(
+        "bind",
+        "Local address to connect from; not set = the system chooses.",
+        "\"192.0.2.10\"",
+        Kind::Text {
+            allowed: bind_allowed,
+            pattern: "^[0-9a-fA-F.:]+$",
+            get: |feed| feed.bind.map(|address| address.to_string()),
+            set: |feed, text| bind(text).map(|address| feed.bind = address),
+        },
+    ),
+    Key::unset(
+        "bind_b",
+        "Local address of the pair's second connection, best on another uplink; not set = the \
+         system chooses.",
+        "\"192.0.2.11\"",
+        Kind::Text {
+            allowed: bind_allowed,
+            pattern: "^[0-9a-fA-F.:]+$",
+            get: |feed| feed.bind_b.map(|address| address.to_string()),
+            set: |feed, text| bind(text).map(|address| feed.bind_b = address),
+        },
+    ),
+    Key::unset(
+        "core",
+        "Core this feed is pinned to; not set = not pinned.",
+        "2",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: CORE,
+            get: |feed| feed.core.map(i64::from),
+            set: |feed, n| feed.core = u32::try_from(n).ok(),
+        },
+    ),
+];
+
+pub(super) const VENUE: [Key<Venue>; 7] = [
+    Key::required(
+        "name",
+        "The exchange; one section each, only for those that have a feed.",
+        Kind::Word {
+            words: venue_names,
+            get: |venue| venue_name(venue.venue),
+            set: |venue, place| venue.venue = venue_at(place),
+        },
+    ),
+    Key::unset(
+        "rest",
+        "Base of its REST addresses for feeds that do not say; \"\" = none; not set = the \
+         venue's own.",
+        "\"http://127.0.0.1:9002\"",
+        Kind::Text {
+            allowed: rest_allowed,
+            pattern: "^(https?://[^/]+.*)?$",
+            get: |venue| venue.rest.clone(),
+            set: |venue, text| rest(text).map(|base| venue.rest = Some(base)),
+        },
+    ),
+    Key::unset(
+        "ca",
+        "PEM file of further certificate authorities to trust, for a proxy of your own.",
+        "\"proxy-ca.pem\"",
+        Kind::Text {
+            allowed: path_text,
+            pattern: ".",
+            get: |venue| path_shown(venue.ca.as_ref()),
+            set: |venue, text| path(text).map(|path| venue.ca = Some(path)),
+        },
+    ),
+    Key::new(
+        "budget",
+        "Share of what the venue admits per IP address (REST weight, new connections) that this \
+         instance may use, percent: instances behind one address share it.",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: [1, 100],
+            get: |venue| Some(i64::from(venue.budget)),
+            set: |venue, n| venue.budget = u8::try_from(n).unwrap_or(100),
+        },
+    ),
+    Key::unset(
+        "tiers",
+        "File of margin tables of your own; they go before the venue's, and those before assumed \
+         ones.",
+        "\"tiers.toml\"",
+        Kind::Text {
+            allowed: path_text,
+            pattern: ".",
+            get: |venue| path_shown(venue.tiers.as_ref()),
+            set: |venue, text| path(text).map(|path| venue.tiers = Some(path)),
+        },
+    ),
+    Key::unset(
+        "polls",
+        "How often to ask by REST, where other than the venue's row says.",
+        "{ instruments = \"30m\", tiers = \"6h\" }",
+        Kind::Times {
+            words: || names(&POLLS),
+            range: [Nanos::SECOND, Nanos::DAY],
+            get: |venue| venue.polls.to_vec(),
+            set: |venue, place, every| {
+                if let Some(poll) = venue.polls.get_mut(place) {
+                    *poll = Some(every);
+                }
+            },
+        },
+    ),
+    Key::unset(
+        "user_agent",
+        "What requests and connections call themselves; default: isotherm and its version.",
+        "\"desk-7\"",
+        Kind::Text {
+            allowed: agent_allowed,
+            pattern: "^[ -~]{1,100}$",
+            get: |venue| Some(venue.user_agent.clone()),
+            set: |venue, text| {
+                let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+                if !(1..=100).contains(&text.len()) || !text.bytes().all(plain) {
+                    return Err(Complaint::new(agent_allowed()));
+                }
+                text.clone_into(&mut venue.user_agent);
+                Ok(())
+            },
+        },
+    ),
+];
+
+pub(super) const EXTERNAL: [Key<External>; 4] = [
+    Key::unset(
+        "socket",
+        "Unix datagram socket that takes one JSON object a datagram: name, time (Unix ms), value \
+         (an integer in steps of 10^-scale), scale, period (ms).",
+        "\"/run/isotherm/series\"",
+        Kind::Text {
+            allowed: socket_allowed,
+            pattern: "^/.{0,88}[^/]$",
+            get: |external| path_shown(external.socket.as_ref()),
+            set: |external, text| {
+                let fine = Path::new(text).is_absolute()
+                    && !text.ends_with('/')
+                    && text.len() <= SOCKET_MAX;
+                if !fine {
+                    return Err(Complaint::new(socket_allowed()));
+                }
+                external.socket = Some(PathBuf::from(text));
+                Ok(())
+            },
+        },
+    ),
+    Key::unset(
+        "owner",
+        "Whose the socket shall be; not set = the engine's user.",
+        "\"isotherm:desk\"",
+        Kind::Text {
+            allowed: owner_allowed,
+            pattern: "^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?$",
+            get: |external| external.owner.clone(),
+            set: |external, text| owner(text).map(|owner| external.owner = owner),
+        },
+    ),
+    Key::new(
+        "mode",
+        "Permission bits of the socket: who may write to it may send.",
+        Kind::Text {
+            allowed: mode_allowed,
+            pattern: "^0[0-7]{3}$",
+            get: |external| Some(format!("{:04o}", external.mode)),
+            set: |external, text| mode(text).map(|mode| external.mode = mode),
+        },
+    ),
+    Key::new(
+        "rate_max",
+        "Most datagrams a second; what is more is dropped and counted.",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: [1, 10_000],
+            get: |external| Some(i64::from(external.rate_max)),
+            set: |external, n| external.rate_max = small(n),
+        },
+    ),
+];
+
+pub(super) const SERIES: [Key<Series>; 4] = [
+    Key::required(
+        "name",
+        "Name of a series that may be sent to the socket.",
+        Kind::Text {
+            allowed: name_allowed,
+            pattern: "^[a-z0-9_-]{1,32}$",
+            get: |series| Some(series.name.clone()),
+            set: |series, text| name(text).map(|name| series.name = name),
+        },
+    ),
+    Key::required(
+        "scale",
+        "Decimal places of its values: 2 = a value of 150 means 1.50.",
+        Kind::Number {
+            scale: Scale::WHOLE,
+            range: [0, 18],
+            get: |series| Some(i64::from(series.scale)),
+            set: |series, n| series.scale = u8::try_from(n).unwrap_or_default(),
+        },
+    ),
+    Key::required(
+        "period",
+        "Time from one value to the next; a datagram must say the same.",
+        Kind::Time {
+            range: [Nanos::SECOND, Nanos::new(366 * Nanos::DAY.get())],
+            get: |series| Some(series.period),
+            set: |series, period| series.period = period,
+        },
+    ),
+    Key::new(
+        "max_age",
+        "A value that comes later than this behind its own time is ignored; default: two periods.",
+        Kind::Time {
+            range: [Nanos::SECOND, Nanos::new(1_000 * Nanos::DAY.get())],
+            get: |series| Some(series.max_age),
+            set: |series, age| series.max_age = age,
+        },
+    ),
+];
+
+macro_rules! number {
+    ($name:literal, $field:ident, $scale:expr, $range:expr, $doc:literal) => {
+        Key::new(
+            $name,
+            $doc,
+            Kind::Number {
+                scale: $scale,
+                range: $range,
+                get: |model: &Model| Some(model.$field),
+                set: |model: &mut Model, n| model.$field = n,
+            },
+        )
+    };
+}
+
+const WHOLE: Scale = Scale::WHOLE;
+const E6: Scale = Scale::E6;
+
+#[rustfmt::skip]
+pub(super) const MODEL: [Key<Model>; 11] = [
+    Key::new(
+        "mix",
+        "Shares of openings by leverage; only the product with theta is in the data.",
+        Kind::Shares {
+            get: |model| model.mix_e6,
+            set: |model, mix| model.mix_e6 = mix,
+        },
+    ),
+    number!("background", background_e6, E6, [0, 200_000],
+        "Share of the mix in rows nearer than any real leverage."),
+    number!("inert_share", inert_share_e6, E6, [300_000, 700_000],
+        "Share of openings without a price at which they die."),
+    number!("inert_leverage", inert_leverage, WHOLE, [1, 10],
+        "Leverage whose closing hazard the inert pool has."),
+    number!("psi", psi_e6, E6, [150_000, 700_000],
+        "Economic turnover: share of volume that is not market makers' churn."),
+    number!("alpha", alpha_e6, E6, [250_000, 1_000_000],
+        "Closing hazard of a class is (10 % / distance)^alpha."),
+    number!("theta_prior", theta_prior_e6, E6, [10_000, 1_000_000],
+        "Prior mean of the share of swept mass that is liquidated."),
+    number!("prior_sigma", prior_sigma_e6, E6, [500_000, 5_000_000],
+        "Half width of the seeding prior, in daily deviations."),
+    number!("daily_sigma", daily_sigma_e6, E6, [1_000, 200_000],
+        "Daily deviation of log price assumed until history is known."),
+    number!("carry_ms", carry_ms, WHOLE, [0, 60_000],
+        "How long a change of interest without volume waits for its volume, ms."),
+    number!("residual_minutes", residual_minutes, WHOLE, [1, 1_440],
+        "Half-life of the published residual, minutes."),
+];
+
+/// `[engine]`, `[[feed]]` ...: name, how it is written, the names of its keys.
+pub(super) fn sections() -> [(&'static str, &'static str, Vec<&'static str>); 6] {
+    fn keys<T>(keys: &[Key<T>]) -> Vec<&'static str> {
+        keys.iter().map(|key| key.name).collect()
+    }
+    [
+        ("engine", "[engine]", keys(&ENGINE)),
+        ("feed", "[[feed]]", keys(&FEED)),
+        ("venue", "[[venue]]", keys(&VENUE)),
+        ("external", "[external]", keys(&EXTERNAL)),
+        ("series", "[[series]]", keys(&SERIES)),
+        ("model", "[model]", keys(&MODEL)),
+    ]
+}
+
+/// All sections as they are written, and the nearest to a wrong name.
+pub(super) fn section_names(wrong: &str) -> (String, Option<&'static str>) {
+    let all = sections();
+    let near = nearest(wrong, all.iter().map(|(name, ..)| *name));
+    let near = all.iter().find(|(name, ..)| near == Some(*name));
+    let written: Vec<&str> = all.iter().map(|(_, written, _)| *written).collect();
+    (written.join(", "), near.map(|(_, written, _)| *written))
+}
+
+/// Names in quotes, for a message.
+pub(super) fn channels_text(channels: &[Channel]) -> String {
+    quoted(channels.iter().map(|channel| channel.name()))
+}
