@@ -558,6 +558,57 @@ fn records_ask_for_no_memory() {
 }
 
 #[test]
+fn a_stream_asks_for_no_memory_with_tls_or_without() {
+    let house = House::new();
+    let echo = |mut stream: Box<dyn Duplex>| {
+        let mut room = vec![0; 1 << 16];
+        while let Ok(n @ 1..) = stream.read(&mut room) {
+            stream.write_all(&room[..n]).unwrap();
+        }
+    };
+    for secure in [false, true] {
+        let (mut url, thread) = serve(house.good().server(), move |stream| {
+            if secure {
+                let stream = tungstenite::accept(stream).unwrap().into_inner();
+                echo(Box::new(stream));
+            } else {
+                let socket = stream.sock.try_clone().unwrap();
+                echo(Box::new(tungstenite::accept(socket).unwrap().into_inner()));
+            }
+        });
+        if !secure {
+            url = url.replace("wss://", "ws://");
+        }
+        let (mut stream, _) = connect(&Target::new(url), &house.trust(), SOON).unwrap();
+        let (said, mut room) = (text(3000, 1), vec![0; 1 << 16]);
+        let until = Instant::now() + SOON;
+        let ((), touched) = counted(|| {
+            for round in 0..1000 {
+                let said = &said[..1 + round * 3 % 3000];
+                let (mut put, mut heard) = (0, 0);
+                while heard < said.len() {
+                    if let Moved::Bytes(n) = stream.write(&said[put..]) {
+                        put += n;
+                    }
+                    match stream.read(&mut room) {
+                        Moved::Bytes(n) => heard += n,
+                        Moved::Nothing => assert!(Instant::now() < until),
+                        Moved::Gone => panic!("gone"),
+                    }
+                }
+            }
+        });
+        assert_eq!(touched, 0, "secure: {secure}");
+        drop(stream);
+        thread.join().unwrap();
+    }
+}
+
+/// Bytes both ways.
+trait Duplex: Read + Write {}
+impl<T: Read + Write> Duplex for T {}
+
+#[test]
 fn a_key_update_asks_for_memory_a_few_times() {
     let house = House::new();
     let (mut peer, mut records) = Peer::pair(house.good().narrow(SUITES[1], None), &house.trust());

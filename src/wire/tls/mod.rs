@@ -3,7 +3,8 @@
 //! Versions 1.2 and 1.3 by the rustls library with the ciphers of ring; names, times and chains of certificates are
 //! checked, and there is no way to switch that off. Trusted are the roots of Mozilla's programme, built in (the
 //! webpki-roots crate: a new release of it is a new build of this), and certificates from files for an exchange of
-//! one's own. No client certificates, no early data, no resumption: a reconnect shakes hands anew.
+//! one's own. Lists of revoked certificates are not asked for. No client certificates, no early data, no resumption: a
+//! reconnect shakes hands anew.
 //!
 //! A handshake asks for memory and time, so it belongs to a thread that may be late. It ends by taking the keys out of
 //! rustls, which is what the library offers to put the record layer into the kernel; ours goes to [`Records`].
