@@ -11,6 +11,7 @@
     reason = "a global allocator is unsafe by its nature; a test stops where it fails"
 )]
 
+use isotherm::wire::https;
 use isotherm::wire::socket::{Attempt, Moved, SocketFault, Stream, Target, connect};
 use isotherm::wire::tls::{self, Ended, Records, TlsFault, Trust};
 use isotherm::wire::websocket::{self, Message};
@@ -786,6 +787,77 @@ fn a_connection_that_breaks_is_gone() {
     assert_eq!(stream.why(), "a TLS record is spoiled");
     assert_eq!(stream.write(b"x"), Moved::Gone);
     drop(stream);
+    thread.join().unwrap();
+}
+
+/// Answers the requests of one connection with 200 and this text.
+fn answer(mut stream: StreamOwned<ServerConnection, TcpStream>, text: &str) -> Vec<String> {
+    let mut asked = Vec::new();
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while let Ok(1) = stream.read(&mut byte) {
+        request.push(byte[0]);
+        if request.ends_with(b"\r\n\r\n") {
+            let head = String::from_utf8(core::mem::take(&mut request)).unwrap();
+            asked.push(head.lines().next().unwrap().to_string());
+            let size = text.len();
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n{text}");
+            stream.write_all(answer.as_bytes()).unwrap();
+            stream.flush().unwrap();
+        }
+    }
+    asked
+}
+
+#[test]
+fn rest_calls_go_over_tls_with_the_same_trust() {
+    let house = House::new();
+    let text = "[1,2,3]".repeat(40_000);
+    let want = text.clone();
+    let (url, thread) = serve(house.good().server(), move |stream| answer(stream, &text));
+    let url = url.replace("wss://", "https://");
+    let config = || {
+        ureq::Agent::config_builder()
+            .timeout_global(Some(SOON))
+            .build()
+    };
+    let agent = https::agent(config(), &house.trust());
+    for path in ["/a?b=1", "/c"] {
+        let url = url.replace("/ws", path);
+        let body = agent
+            .get(&url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap();
+        assert!(body == want);
+    }
+    // The connection is used again, and ends with its agent.
+    drop(agent);
+    assert_eq!(
+        thread.join().unwrap(),
+        ["GET /a?b=1 HTTP/1.1", "GET /c HTTP/1.1"]
+    );
+    // A stranger is not believed, and says why.
+    let (url, thread) = serve(House::new().good().server(), |stream| answer(stream, ""));
+    let url = url.replace("wss://", "https://");
+    let fault = https::agent(config(), &house.trust())
+        .get(&url)
+        .call()
+        .unwrap_err();
+    assert!(fault.to_string().contains("UnknownIssuer"), "{fault}");
+    assert!(thread.join().unwrap().is_empty());
+    // Without TLS as before.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut socket = listener.accept().unwrap().0;
+        let _ = socket.read(&mut [0; 4096]).unwrap();
+        socket.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").unwrap();
+    });
+    let agent = https::agent(config(), &house.trust());
+    assert_eq!(agent.get(&url).call().unwrap().status(), 204);
     thread.join().unwrap();
 }
 

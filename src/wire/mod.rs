@@ -8,10 +8,11 @@
 //! when the frame is made, lets the scanners look at [`SLACK`] bytes from any place of the message
 //! without asking again; what lies in the slack is the next message or anything at all, so every
 //! scanner ends by comparing where it stopped with the length. Nothing here allocates after
-//! construction, except the handshakes in `socket` and a TLS key update (see `tls`).
+//! construction, except the handshakes in `socket`, a TLS key update (see `tls`) and `https`.
 
 pub mod cursor;
 pub mod decimal;
+pub mod https;
 pub mod json;
 pub mod scan;
 pub mod socket;

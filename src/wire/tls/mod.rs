@@ -73,6 +73,11 @@ impl Trust {
             config: Arc::new(config),
         })
     }
+
+    /// As the library wants it.
+    pub(super) const fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
 }
 
 /// What a server with this certificate (its chain, leaf first) and key shows to clients.
