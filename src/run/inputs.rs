@@ -154,7 +154,10 @@ pub(super) fn rest_ring(
         .filter_map(|row| instrument_name(id, &row.symbol))
         .collect();
     polls.retain(|poll| {
-        poll.what != What::Tiers || !named.iter().any(|name| poll.request.contains(name.as_str()))
+        poll.what != What::Tiers
+            || !named
+                .iter()
+                .any(|name| poll.request.contains(name.as_str()))
     });
     Ok(RestRing {
         base: plan.rest(id).to_owned(),

@@ -183,7 +183,8 @@ fn recorder<C: Clock>(
         Ok(recorder) => Ok((Some(recorder), None)),
         Err(fault) if engine.tape_required => Err(fault.into()),
         Err(fault) => {
-            let text = format!("{fault}; the engine goes on without recording (tape_required = false)");
+            let text =
+                format!("{fault}; the engine goes on without recording (tape_required = false)");
             log.say(Level::Error, "tape", "start", &text);
             Ok((None, Some(text)))
         }

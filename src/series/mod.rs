@@ -15,15 +15,15 @@
 //! The system queues only some datagrams (`net.unix.max_dgram_qlen`); a producer should send without blocking and try
 //! again later.
 
+use crate::config::{External, Series as Declared};
+use crate::event::{ALONE, Body, Event, Head, Series};
 use crate::health::{Fault, FaultKind};
+use crate::market::{SymbolId, VenueId};
+use crate::time::{Clock, Nanos};
 use crate::venue::lane::Lane;
 use crate::venue::ledger::Ledger;
 use crate::venue::{self, Dialect, Road, Said};
 use crate::wire::Frame;
-use crate::config::{External, Series as Declared};
-use crate::event::{ALONE, Body, Event, Head, Series};
-use crate::market::{SymbolId, VenueId};
-use crate::time::{Clock, Nanos};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::ffi::OsString;

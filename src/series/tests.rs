@@ -234,7 +234,7 @@ fn what_comes_too_fast_is_dropped_and_counted() {
     let clock = Hand(Cell::new(NOW));
     let mut input = open(&plan).unwrap();
     let path = input.path().to_path_buf();
-    let mut taken = |input: &mut Input, first: i64| {
+    let taken = |input: &mut Input, first: i64| {
         for n in first..first + 5 {
             send(&path, &dxy(NOW + n, "1"));
         }

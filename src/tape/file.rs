@@ -723,6 +723,7 @@ mod tests {
                     rest: "http://127.0.0.1:9001".to_owned(),
                 }],
                 model: [("psi".to_owned(), "0.3".to_owned())].into(),
+                ..RunPlan::default()
             },
             continues: true,
             run: 77,

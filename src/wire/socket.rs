@@ -495,7 +495,9 @@ pub struct Secured {
 
 impl Stream {
     /// Reads what is there, by one system call. A TLS record that is not whole yet is `Nothing`, and what came whole
-    /// with earlier ones is given without a call.
+    /// with earlier ones is given without a call. Records are opened before this returns (about a tenth of a
+    /// microsecond for a trade, one and a half for the largest record), so a stamp taken behind it counts that in
+    /// the way to us.
     #[inline]
     pub fn read(&mut self, into: &mut [u8]) -> Moved {
         moved(self.fill(into))
