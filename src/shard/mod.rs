@@ -352,18 +352,22 @@ impl Shard {
     pub fn step(&mut self, event: &Event, out: &mut impl Publish) {
         let (head, rooms) = self.arena.view_mut::<Head, Room>();
         let rooms = &mut rooms[..self.symbols];
+        let (kind, slot) = (
+            event.kind(),
+            usize::from(head.slots[usize::from(event.venue.0)]),
+        );
         head.input_seq += 1;
         head.now = head.now.max(event.recv);
-        head.kinds[event.kind() as usize] += 1;
-        match event.kind() {
+        head.kinds[kind as usize] += 1;
+        match kind {
             Kind::Tick => return tick(head, rooms, &self.venues, out),
             Kind::Connect | Kind::Disconnect => head.connection(event),
-            kind => {
+            _ => {
                 // One loss for many symbols: every one of them says so at once.
                 if kind == Kind::Gap && event.bits & ALONE != ALONE {
                     head.all = 1;
                 }
-                apply(head, rooms, event);
+                apply(head, rooms, slot, kind, event);
             }
         }
         if !event.is_last() {
@@ -372,10 +376,16 @@ impl Shard {
         if head.all == 1 {
             head.all = 0;
             for (symbol, room) in rooms.iter_mut().enumerate() {
-                settle(head, symbol, room, event, out);
+                settle(head, symbol, room, NO_SLOT.into(), out);
             }
         } else if let Some(room) = rooms.get_mut(usize::from(event.symbol.0)) {
-            settle(head, usize::from(event.symbol.0), room, event, out);
+            // Only levels have an end of frame that a model waits for.
+            let booked = if kind == Kind::Level {
+                slot
+            } else {
+                NO_SLOT.into()
+            };
+            settle(head, usize::from(event.symbol.0), room, booked, out);
         }
     }
 
@@ -531,18 +541,16 @@ impl Head {
 }
 
 /// Gives an event to the slot of the room it speaks of.
-fn apply(head: &mut Head, rooms: &mut [Room], event: &Event) {
-    let slot = usize::from(head.slots[usize::from(event.venue.0)]);
+fn apply(head: &mut Head, rooms: &mut [Room], slot: usize, kind: Kind, event: &Event) {
     match rooms.get_mut(usize::from(event.symbol.0)) {
-        Some(room) if slot < VENUES => room.apply(head.now, slot, event, &event.body()),
+        Some(room) if slot < VENUES => room.apply(head.now, slot, kind, event),
         _ => head.strangers += 1,
     }
 }
 
-/// After LAST: checks, cards when due, headlines.
-fn settle(head: &mut Head, symbol: usize, room: &mut Room, event: &Event, out: &mut impl Publish) {
-    let slot = usize::from(head.slots[usize::from(event.venue.0)]);
-    room.settle(head.now, slot, event);
+/// After LAST: checks, cards when due, headlines. `booked` is the slot whose book the frame changed.
+fn settle(head: &mut Head, symbol: usize, room: &mut Room, booked: usize, out: &mut impl Publish) {
+    room.settle(head.now, booked);
     room.refresh(head.now, head.flags());
     publish_headlines(head, symbol, room, out);
 }

@@ -112,20 +112,20 @@ impl Room {
 
     /// Applies one event of the venue at slot `v` that speaks of this symbol.
     #[inline]
-    pub(super) fn apply(&mut self, now: Nanos, v: usize, event: &Event, body: &Body) {
+    pub(super) fn apply(&mut self, now: Nanos, v: usize, kind: Kind, event: &Event) {
         if event.bits & HISTORY != 0 {
-            return self.past(now, v, event.exch, body);
+            return self.past(now, v, event);
         }
         let place = &mut self.place[v];
-        if place.status == DELISTED && event.kind() != Kind::Instrument {
+        if place.status == DELISTED && kind != Kind::Instrument {
             place.counts.unlisted += 1;
             return;
         }
         self.changed = 1;
         self.exch = self.exch.max(event.exch);
-        place.heard[event.kind() as usize] = now;
-        let own = v == self.slot();
-        match body {
+        place.heard[kind as usize] = now;
+        let own = v as u64 == self.reference;
+        match &event.body() {
             Body::Level(level) => self.book[v].apply(level, event.bits),
             Body::Trade(trade) => {
                 self.place[v].trade(trade.price, trade.qty);
@@ -337,7 +337,9 @@ impl Room {
     }
 
     /// A piece of the past. What does not fit is counted.
-    fn past(&mut self, now: Nanos, v: usize, at: Nanos, body: &Body) {
+    #[cold]
+    fn past(&mut self, now: Nanos, v: usize, event: &Event) {
+        let (at, body) = (event.exch, &event.body());
         let own = v == self.slot();
         let place = &mut self.place[v];
         let fits = at > Nanos::ZERO && at <= now && place.status != DELISTED;
@@ -391,10 +393,10 @@ impl Room {
         self.lay(now, v);
     }
 
-    /// After LAST of one of this symbol's frames; `v` is the slot that spoke.
-    pub(super) fn settle(&mut self, now: Nanos, v: usize, event: &Event) {
-        if event.kind() == Kind::Level && v == self.slot() {
-            self.streams.book(now, &self.book[v]);
+    /// After LAST of one of this symbol's frames; `booked` is the slot whose book it changed.
+    pub(super) fn settle(&mut self, now: Nanos, booked: usize) {
+        if booked == self.slot() {
+            self.streams.book(now, &self.book[booked]);
         }
     }
 
