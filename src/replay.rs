@@ -9,7 +9,7 @@
 //! of the restarted engine are. Any other run begins with nothing.
 
 use crate::config::{Model, Plan, Series};
-use crate::event::Event;
+use crate::event::{Event, Stream};
 use crate::feed::LEG_B;
 use crate::health::FaultKind;
 use crate::inventory::params::Choice;
@@ -20,7 +20,7 @@ use crate::shm::record::Publish;
 use crate::tape::{self, Ordered, Record, Turn};
 use crate::time::{Clock, Nanos, ScaledClock, TICK};
 use crate::venue::lane::{Counts, Lane};
-use crate::venue::{self, VenueError, texts};
+use crate::venue::{self, Venue, VenueError, texts};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -112,8 +112,8 @@ fn decoded() -> String {
 pub struct Outcome {
     /// Canonical assets in symbol order.
     pub symbols: Vec<String>,
-    /// Names of the venues; the first is the reference.
-    pub venues: Vec<&'static str>,
+    /// What was seen of each venue; the first is the reference.
+    pub venues: Vec<Seen>,
     /// Frames, ignored, faults, gaps, tolerant.
     pub counts: Counts,
     /// From the first to the last received frame.
@@ -122,12 +122,55 @@ pub struct Outcome {
     pub took: Nanos,
     /// The shard after the last input.
     pub shard: Shard,
-    /// Decimals of price and quantity as the venue prints them, per symbol.
-    pub places: Vec<(u8, u8)>,
     /// Bytes of a torn end that were left out.
     pub torn: u64,
     /// The journal named frames that the tape does not hold.
     pub short: bool,
+}
+
+/// Streams that frames are counted by, and their names.
+pub const CHANNELS: [(Stream, &str); 4] = [
+    (Stream::Book, "book"),
+    (Stream::Trades, "trades"),
+    (Stream::Ticker, "tickers"),
+    (Stream::Liquidations, "liquidations"),
+];
+
+/// What a replay saw of one venue.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The venue.
+    pub id: VenueId,
+    /// Its name.
+    pub name: &'static str,
+    /// Its frames.
+    pub counts: Counts,
+    /// Frames that were data of a symbol of ours, by [`CHANNELS`].
+    pub channels: [u64; CHANNELS.len()],
+    /// Decimals of price and quantity as it prints them, per symbol.
+    pub places: Vec<(u8, u8)>,
+}
+
+impl Seen {
+    fn new(id: VenueId, symbols: usize) -> Self {
+        Self {
+            id,
+            name: venue::venue(id).map_or("", |row| row.name),
+            counts: Counts::default(),
+            channels: [0; CHANNELS.len()],
+            places: vec![(0, 0); symbols],
+        }
+    }
+
+    /// Adds what a lane of it has seen.
+    fn add(&mut self, lane: &Lane) {
+        self.counts.add(&lane.counts);
+        self.counts.duplicates += lane.duplicates();
+        for (symbol, place) in self.places.iter_mut().enumerate() {
+            let (price, qty) = lane.places(symbol);
+            *place = (place.0.max(price), place.1.max(qty));
+        }
+    }
 }
 
 /// Replays one recording.
@@ -157,6 +200,50 @@ pub fn run(
     Ok(first.finish(took))
 }
 
+/// Replays a file of bare frames of one venue, one a line, as if they had come a millisecond apart on one connection
+/// that subscribed to everything.
+///
+/// # Errors
+/// A file that cannot be read, a symbol the venue cannot name.
+pub fn run_bare(
+    path: &Path,
+    row: &'static Venue,
+    symbols: &[String],
+    out: &mut impl Publish,
+) -> Result<Outcome, ReplayError> {
+    let text = std::fs::read(path).map_err(|source| tape::Error::Io {
+        name: path.display().to_string(),
+        source,
+    })?;
+    let mut cast = Cast::new(symbols.to_vec(), vec![row.id], None, Choice::default())?;
+    let (started, mut grid) = (crate::time::mono_now(), tape::Grid::default());
+    let mut pace = Pace {
+        speed: Speed::Max,
+        clock: None,
+    };
+    let streams = CHANNELS.map(|(stream, _)| stream);
+    let mut recv = BARE;
+    for sent in texts::subscribe(row, symbols, &streams) {
+        let bytes = sent.as_bytes();
+        cast.record(&Record::Sent { ring: 0, at: recv, bytes }, &mut pace, out)?;
+    }
+    cast.record(&Record::Connect { ring: 0, recv, url: "" }, &mut pace, out)?;
+    for bytes in text.split(|byte| *byte == b'\n') {
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        recv = recv.plus(Nanos::MILLI);
+        while let Some((first, count)) = grid.due(recv) {
+            cast.ticks(first, count, &mut pace, out);
+        }
+        cast.record(&Record::Frame { ring: 0, recv, bytes }, &mut pace, out)?;
+    }
+    Ok(cast.finish(crate::time::mono_now().since(started)))
+}
+
+/// Where bare frames, which have no stamps, begin: 2026-01-01.
+const BARE: Nanos = Nanos::seconds(1_767_225_600);
+
 /// The engine of a replay: a lane per ring and the shard.
 struct Cast {
     symbols: Vec<String>,
@@ -177,8 +264,8 @@ struct Cast {
     whole: bool,
     /// Bytes of torn ends of the runs before this one.
     torn: u64,
-    /// What the lanes of the runs before this one counted.
-    counts: Counts,
+    /// What was seen, by venue; lanes of the present run come to it at the end.
+    seen: Vec<Seen>,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
 }
@@ -313,26 +400,40 @@ impl Cast {
         }
         let series = header.as_ref().map_or(Vec::new(), series_of);
         let is_session = header.is_none();
-        // Of a run that went on from another, only that one's state would do.
-        let whole = header.as_ref().is_none_or(|head| !head.continues);
         let model = header.map(|h| h.plan.model).unwrap_or_default();
-        let mut setup = Setup::new(found.symbols.clone(), &venues);
-        setup.choice = choice_of_texts(&model, &name)?;
+        let choice = choice_of_texts(&model, &name)?;
+        let mut cast = Self::new(found.symbols, venues, Some(rings), choice)?;
+        cast.series = series;
+        cast.is_session = is_session;
+        Ok(cast)
+    }
+
+    /// The engine for these symbols and venues; `rings` say whose each ring is, without them every ring is the first
+    /// venue's.
+    fn new(
+        symbols: Vec<String>,
+        venues: Vec<VenueId>,
+        rings: Option<Vec<VenueId>>,
+        choice: Choice,
+    ) -> Result<Self, ReplayError> {
+        let mut setup = Setup::new(symbols.clone(), &venues);
+        setup.choice = choice;
+        let seen = venues.iter().map(|id| Seen::new(*id, symbols.len()));
         Ok(Self {
-            symbols: found.symbols,
+            seen: seen.collect(),
+            symbols,
+            rings: rings.unwrap_or_else(|| venues.clone()),
             venues,
-            rings,
-            series,
+            series: Vec::new(),
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,
             first: Nanos::ZERO,
             last: Nanos::ZERO,
             short: false,
             loose: Vec::new(),
-            is_session,
-            whole,
+            is_session: false,
+            whole: true,
             torn: 0,
-            counts: Counts::default(),
             buffer: Vec::new(),
         })
     }
@@ -449,10 +550,12 @@ impl Cast {
             self.shard = Shard::new(&setup)?;
             self.whole = true;
         }
+        self.gather();
         self.rings = rings;
-        for lane in self.lanes.drain(..) {
-            self.counts.add(&lane.counts);
-            self.counts.duplicates += lane.duplicates();
+        for id in &self.venues {
+            if self.seen.iter().all(|seen| seen.id != *id) {
+                self.seen.push(Seen::new(*id, self.symbols.len()));
+            }
         }
         Ok(())
     }
@@ -483,7 +586,13 @@ impl Cast {
                     self.first = recv;
                 }
                 self.last = recv;
-                lane.text_leg(leg, recv, bytes, &mut self.buffer)
+                let group = lane.text_leg(leg, recv, bytes, &mut self.buffer);
+                for event in group {
+                    self.shard.step(event, out);
+                }
+                let any = !group.is_empty();
+                self.count(ring);
+                return Ok(any);
             }
             Record::Rest {
                 recv,
@@ -522,30 +631,40 @@ impl Cast {
         Ok(!events.is_empty())
     }
 
-    fn finish(self, took: Nanos) -> Outcome {
-        let mut counts = self.counts;
-        let mut places = vec![(0, 0); self.symbols.len()];
-        for lane in &self.lanes {
-            counts.add(&lane.counts);
-            counts.duplicates += lane.duplicates();
-            for (symbol, place) in places.iter_mut().enumerate() {
-                let (price, qty) = lane.places(symbol);
-                *place = (place.0.max(price), place.1.max(qty));
+    /// Counts the frame that a ring's lane has just read by its channel.
+    fn count(&mut self, ring: usize) {
+        let heard = self.lanes.get(ring).and_then(Lane::heard);
+        let at = heard.and_then(|(stream, _)| CHANNELS.iter().position(|(of, _)| *of == stream));
+        let venue = self.rings.get(ring).or(self.rings.first());
+        let seen = self.seen.iter_mut().find(|seen| Some(&seen.id) == venue);
+        if let Some((seen, at)) = seen.zip(at) {
+            seen.channels[at] += 1;
+        }
+    }
+
+    /// Adds what the lanes have seen to their venues, and lets them go.
+    fn gather(&mut self) {
+        for (ring, lane) in self.lanes.drain(..).enumerate() {
+            let venue = self.rings.get(ring).or(self.rings.first());
+            if let Some(seen) = self.seen.iter_mut().find(|seen| Some(&seen.id) == venue) {
+                seen.add(&lane);
             }
+        }
+    }
+
+    fn finish(mut self, took: Nanos) -> Outcome {
+        self.gather();
+        let mut counts = Counts::default();
+        for seen in &self.seen {
+            counts.add(&seen.counts);
         }
         Outcome {
             symbols: self.symbols,
-            venues: self
-                .venues
-                .iter()
-                .filter_map(|id| venue::venue(*id))
-                .map(|row| row.name)
-                .collect(),
+            venues: self.seen,
             counts,
             span: self.last.since(self.first),
             took,
             shard: self.shard,
-            places,
             torn: self.torn,
             short: self.short,
         }

@@ -1,8 +1,10 @@
 //! `isotherm replay`: recordings through the engine.
 
 use crate::event::Kind;
-use crate::replay::{self, Outcome, ReplayError, Speed};
+use crate::book::Book;
+use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
 use crate::shm::record::Nowhere;
+use crate::venue::{self, VENUES};
 use crate::viewer::{Show, json, text};
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
@@ -13,7 +15,8 @@ Examples:
   isotherm replay session.recv.jsonl             what the engine makes of a recorded session
   isotherm replay --json a.tape b.tape           a JSON object a file, one after another
   isotherm replay --speed 1x isotherm.tape       as fast as it was recorded
-  isotherm replay --symbols BTC,ETH session.recv.jsonl.zst";
+  isotherm replay --symbols BTC,ETH session.recv.jsonl.zst
+  isotherm replay --venue hyperliquid --symbols BTC,PEPE frames.jsonl";
 
 /// Replay tapes and recorded sessions.
 #[derive(Debug, clap::Args)]
@@ -28,6 +31,9 @@ pub(super) struct Args {
     /// Symbols to follow, comma-separated; default: what the recording subscribed to
     #[arg(long, value_delimiter = ',')]
     symbols: Option<Vec<String>>,
+    /// The files are bare frames of this venue, one a line, without stamps
+    #[arg(long)]
+    venue: Option<String>,
     /// Tapes, session.recv.jsonl[.zst] files, or folders that hold one
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -48,8 +54,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 pub(super) fn run(args: &Args) -> Result<()> {
     for file in &args.files {
         let name = file.display();
-        let outcome = replay::run(file, args.symbols.as_deref(), args.speed, &mut Nowhere)
-            .map_err(|fault| named(fault, file))?;
+        let outcome = one(args, file)?.map_err(|fault| named(fault, file))?;
         if args.json {
             say!("{}", serde_json::to_string_pretty(&object(&outcome))?);
         } else {
@@ -64,6 +69,22 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// One file, as what it is.
+fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayError>> {
+    let Some(name) = &args.venue else {
+        let symbols = args.symbols.as_deref();
+        return Ok(replay::run(file, symbols, args.speed, &mut Nowhere));
+    };
+    let Some(row) = venue::by_name(name) else {
+        let names: Vec<&str> = VENUES.iter().map(|row| row.name).collect();
+        bail!("no venue {name:?}; there are {}", names.join(", "));
+    };
+    let Some(symbols) = &args.symbols else {
+        bail!("bare frames do not say what they were subscribed to: name the symbols with --symbols");
+    };
+    Ok(replay::run_bare(file, row, symbols, &mut Nowhere))
+}
+
 /// The fault with its file's name in front, unless it names it already.
 fn named(fault: ReplayError, file: &Path) -> anyhow::Error {
     let name = file.display().to_string();
@@ -72,17 +93,78 @@ fn named(fault: ReplayError, file: &Path) -> anyhow::Error {
     if is_named { fault } else { fault.context(name) }
 }
 
+/// A symbol as its reference venue prints it.
 fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
-    outcome
-        .symbols
-        .iter()
-        .zip(&outcome.places)
-        .map(|(symbol, places)| Show {
-            symbol: symbol.clone(),
-            venue: outcome.venues.join("+"),
-            price_places: Some(places.0),
-            qty_places: Some(places.1),
-        })
+    outcome.symbols.iter().enumerate().map(|(at, symbol)| {
+        let reference = outcome.shard.reference(at);
+        let seen = outcome.venues.iter();
+        let seen = seen.clone().find(|seen| Some(seen.id) == reference).or(outcome.venues.first());
+        show(symbol, at, seen)
+    })
+}
+
+fn show(symbol: &str, at: usize, seen: Option<&Seen>) -> Show {
+    let places = seen.and_then(|seen| seen.places.get(at));
+    Show {
+        symbol: symbol.to_owned(),
+        venue: seen.map_or(String::new(), |seen| seen.name.to_owned()),
+        price_places: places.map(|places| places.0),
+        qty_places: places.map(|places| places.1),
+    }
+}
+
+/// What each venue says of a symbol: best prices, mark, open interest; what was not said is not there.
+fn by_venue(outcome: &Outcome, at: usize, symbol: &str, object: &mut Value) {
+    let (mut book, mut marks, mut interest) = (Map::new(), Map::new(), Map::new());
+    for seen in &outcome.venues {
+        let show = show(symbol, at, Some(seen));
+        let name = || seen.name.to_owned();
+        if let Some((bid, ask)) = outcome.shard.book_at(at, seen.id).and_then(Book::bbo) {
+            let (bid, ask) = (bid.price.get(), ask.price.get());
+            book.insert(
+                name(),
+                json!({"bid": show.price(bid), "ask": show.price(ask)}),
+            );
+        }
+        let Some(told) = outcome.shard.told(at, seen.id) else {
+            continue;
+        };
+        if let Some(mark) = told.mark {
+            marks.insert(name(), show.price(mark.get()).into());
+        }
+        if let Some(qty) = told.interest {
+            interest.insert(name(), show.qty(qty.get()).into());
+        }
+    }
+    object["book"] = book.into();
+    object["marks"] = marks.into();
+    object["open_interest"] = interest.into();
+}
+
+/// What was seen of each venue: frames by channel, faults.
+fn venues(outcome: &Outcome) -> Value {
+    let each = outcome.venues.iter().map(|seen| {
+        let counts = &seen.counts;
+        let channels = CHANNELS.iter().zip(seen.channels);
+        let channels: Map<String, Value> = channels
+            .map(|((_, name), frames)| ((*name).to_owned(), frames.into()))
+            .collect();
+        let faults: Map<String, Value> = replay::fault_names(counts)
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count.into()))
+            .collect();
+        let object = json!({
+            "frames": counts.frames,
+            "ignored": counts.ignored,
+            "tolerant": counts.tolerant,
+            "duplicates": counts.duplicates,
+            "gaps": counts.gaps,
+            "faults": faults,
+            "channels": channels,
+        });
+        (seen.name.to_owned(), object)
+    });
+    each.collect::<Map<String, Value>>().into()
 }
 
 fn per_second(outcome: &Outcome) -> u64 {
@@ -110,7 +192,9 @@ fn object(outcome: &Outcome) -> Value {
         .enumerate()
         .filter_map(|(at, show)| {
             let wide = shard.wide(at)?;
-            Some((show.symbol.clone(), json::symbol(&show, &wide)))
+            let mut object = json::symbol(&show, &wide);
+            by_venue(outcome, at, &show.symbol, &mut object);
+            Some((show.symbol, object))
         })
         .collect();
     let counts = &outcome.counts;
@@ -127,6 +211,7 @@ fn object(outcome: &Outcome) -> Value {
         "state_hash": format!("{:016x}", shard.state_hash()),
         "torn_bytes": outcome.torn,
         "events": events,
+        "venues": venues(outcome),
         "symbols": symbols,
     })
 }

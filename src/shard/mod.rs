@@ -29,6 +29,7 @@ use crate::inventory::Inventory;
 use crate::inventory::liquidation::{self, Rule};
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
+use crate::num::{Px, Qty};
 use crate::shm::record::{FNV_START, Publish, Wide, fnv_words};
 use crate::signal::SIGNALS;
 use crate::time::Nanos;
@@ -92,6 +93,15 @@ pub struct Setup {
     pub choice: Choice,
     /// Largest state in bytes; 0 = no limit.
     pub memory_max: u64,
+}
+
+/// What a venue last told of a symbol; `None` = nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Mark price.
+    pub mark: Option<Px>,
+    /// Open interest, one side.
+    pub interest: Option<Qty>,
 }
 
 /// What a shard has counted: each a reason to look, none a reason to stop.
@@ -469,6 +479,17 @@ impl Shard {
     #[must_use]
     pub fn book_at(&self, symbol: usize, venue: VenueId) -> Option<&Book> {
         Some(&self.room(symbol)?.book[self.slot(venue)?])
+    }
+
+    /// What a venue last told of a symbol; `None` for a symbol or venue outside the plan.
+    #[must_use]
+    pub fn told(&self, symbol: usize, venue: VenueId) -> Option<Told> {
+        let place = &self.room(symbol)?.place[self.slot(venue)?];
+        let known = |kind| place.known(kind) != Nanos::ZERO;
+        Some(Told {
+            mark: known(Kind::Mark).then_some(place.mark),
+            interest: known(Kind::Interest).then_some(place.interest),
+        })
     }
 
     /// The venue whose mark, book and trades a symbol's records speak of.
