@@ -225,9 +225,25 @@ pub fn run_bare(
     let mut recv = BARE;
     for sent in texts::subscribe(row, symbols, &streams) {
         let bytes = sent.as_bytes();
-        cast.record(&Record::Sent { ring: 0, at: recv, bytes }, &mut pace, out)?;
+        cast.record(
+            &Record::Sent {
+                ring: 0,
+                at: recv,
+                bytes,
+            },
+            &mut pace,
+            out,
+        )?;
     }
-    cast.record(&Record::Connect { ring: 0, recv, url: "" }, &mut pace, out)?;
+    cast.record(
+        &Record::Connect {
+            ring: 0,
+            recv,
+            url: "",
+        },
+        &mut pace,
+        out,
+    )?;
     for bytes in text.split(|byte| *byte == b'\n') {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -236,7 +252,15 @@ pub fn run_bare(
         while let Some((first, count)) = grid.due(recv) {
             cast.ticks(first, count, &mut pace, out);
         }
-        cast.record(&Record::Frame { ring: 0, recv, bytes }, &mut pace, out)?;
+        cast.record(
+            &Record::Frame {
+                ring: 0,
+                recv,
+                bytes,
+            },
+            &mut pace,
+            out,
+        )?;
     }
     Ok(cast.finish(crate::time::mono_now().since(started)))
 }

@@ -889,6 +889,63 @@ fn subscriptions_stay_within_the_venue_s_limits() {
     );
 }
 
+#[test]
+fn the_past_is_told_oldest_first_and_as_the_past() {
+    let mut decoder = decoder(&["BTC"]);
+    let mut read = |request: &str, list: &str, named: &str| {
+        let body = format!(
+            r#"{{"retCode":0,"retMsg":"OK","result":{{{named}"list":{list}}},"time":1790000000000}}"#
+        );
+        let recv = Nanos::millis(1_790_000_000_500);
+        let said = decoder.rest(recv, request, body.as_bytes()).unwrap();
+        assert!(said.faults.is_empty());
+        let told: Vec<_> = said
+            .events
+            .iter()
+            .map(|e| (e.exch, e.bits, e.body()))
+            .collect();
+        told
+    };
+    let named = r#""symbol":"BTCUSDT","#;
+    let bars = read(
+        "/v5/market/kline?category=linear&symbol=BTCUSDT&interval=5&limit=512",
+        r#"[["1789999800000","80010","80030","80000.5","80020","12.5","1000000"],["1789999500000","80000","80020","79990","80010","10","800000"]]"#,
+        named,
+    );
+    assert_eq!(bars.len(), 2);
+    assert_eq!(bars[0].0, Nanos::millis(1_789_999_500_000));
+    assert!(
+        bars.iter()
+            .all(|(_, bits, _)| bits & isotherm::event::HISTORY != 0)
+    );
+    match bars[1].2 {
+        Body::Bar(bar) => assert_eq!((bar.low, bar.volume), (px("80000.5"), qty("12.5"))),
+        other => panic!("{other:?}"),
+    }
+    let interest = read(
+        "/v5/market/open-interest?category=linear&symbol=BTCUSDT&intervalTime=5min&limit=200",
+        r#"[{"openInterest":"100.5","timestamp":"1789999800000"},{"openInterest":"99","timestamp":"1789999500000"}]"#,
+        named,
+    );
+    assert!(
+        matches!(interest[1].2, Body::Interest(q) if q == qty("50.25")),
+        "{interest:?}"
+    );
+    let fundings = read(
+        "/v5/market/funding/history?category=linear&symbol=BTCUSDT&limit=90",
+        r#"[{"symbol":"BTCUSDT","fundingRate":"0.0001","fundingRateTimestamp":"1789999200000"}]"#,
+        "",
+    );
+    assert!(matches!(fundings[0].2, Body::Funding(f) if f.rate_e12 == 100_000_000));
+    let ratios = read(
+        "/v5/market/account-ratio?category=linear&symbol=BTCUSDT&period=5min&limit=1",
+        r#"[{"symbol":"BTCUSDT","buyRatio":"0.5412","sellRatio":"0.4588","timestamp":"1789999800000"}]"#,
+        "",
+    );
+    assert!(matches!(ratios[0].2, Body::Ratio(r) if r.long_e6 == 541_200 && r.which == 0));
+    assert_eq!(ratios[0].1 & isotherm::event::HISTORY, 0);
+}
+
 /// Counts what this thread asks of the allocator.
 struct Counting;
 

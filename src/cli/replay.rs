@@ -1,7 +1,7 @@
 //! `isotherm replay`: recordings through the engine.
 
-use crate::event::Kind;
 use crate::book::Book;
+use crate::event::Kind;
 use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
 use crate::shm::record::Nowhere;
 use crate::venue::{self, VENUES};
@@ -80,7 +80,9 @@ fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayEr
         bail!("no venue {name:?}; there are {}", names.join(", "));
     };
     let Some(symbols) = &args.symbols else {
-        bail!("bare frames do not say what they were subscribed to: name the symbols with --symbols");
+        bail!(
+            "bare frames do not say what they were subscribed to: name the symbols with --symbols"
+        );
     };
     Ok(replay::run_bare(file, row, symbols, &mut Nowhere))
 }
@@ -98,7 +100,10 @@ fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
     outcome.symbols.iter().enumerate().map(|(at, symbol)| {
         let reference = outcome.shard.reference(at);
         let seen = outcome.venues.iter();
-        let seen = seen.clone().find(|seen| Some(seen.id) == reference).or(outcome.venues.first());
+        let seen = seen
+            .clone()
+            .find(|seen| Some(seen.id) == reference)
+            .or(outcome.venues.first());
         show(symbol, at, seen)
     })
 }

@@ -4,7 +4,7 @@
 //! polling meanwhile. Names, TCP, TLS and handshakes run on a thread of the attempt's own, so that a host that does not
 //! answer holds up nobody. Attempts that fail are repeated after a wait that doubles from 100 ms to 30 s, with jitter
 //! so that many connections lost at once do not all come back at once; a connection that lived for a minute starts
-//! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST at most one request a
+//! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST one request a
 //! venue is asked a turn, so that no wish waits for more; answers travel to the shard through a ring of the venue's own
 //! and are taped there (`rest`).
 

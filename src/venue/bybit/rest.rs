@@ -1,10 +1,10 @@
-//! REST answers: contracts' terms and margin tables. Cold: allocates, reads strings as they are
-//! documented.
+//! REST answers: contracts' terms, margin tables, what was before us, and the ratio of accounts.
+//! Cold: allocates, reads strings as they are documented.
 
 use super::super::ledger::Scratch;
 use super::super::{Ask, What, canonical};
 use super::Line;
-use crate::event::{Body, Event, Head, Instrument, Tier};
+use crate::event::{Bar, Body, Event, Funding, HISTORY, Head, Instrument, Ratio, Tier};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId};
 use crate::num::{Px, Qty, Usd};
@@ -14,21 +14,32 @@ use serde_json::Value;
 
 const INSTRUMENTS: &str = "/v5/market/instruments-info?category=linear&limit=1000";
 const TIERS: &str = "/v5/market/risk-limit?category=linear&symbol={}";
+const BARS: &str = "/v5/market/kline?category=linear&symbol={}&interval=5&limit=512";
+const INTERESTS: &str =
+    "/v5/market/open-interest?category=linear&symbol={}&intervalTime=5min&limit=200";
+const FUNDINGS: &str = "/v5/market/funding/history?category=linear&symbol={}&limit=90";
+const RATIOS: &str = "/v5/market/account-ratio?category=linear&symbol={}&period=5min&limit=1";
+
+/// Seconds of a bar of [`BARS`].
+const BAR_S: u16 = 300;
+
+const fn ask(what: What, request: &'static str, every: Nanos) -> Ask {
+    Ask {
+        what,
+        request,
+        every,
+        weight: 1,
+    }
+}
 
 /// What is asked.
-pub(super) const ASKS: [Ask; 2] = [
-    Ask {
-        what: What::Instruments,
-        request: INSTRUMENTS,
-        every: Nanos::HOUR,
-        weight: 1,
-    },
-    Ask {
-        what: What::Tiers,
-        request: TIERS,
-        every: Nanos::HOUR,
-        weight: 1,
-    },
+pub(super) const ASKS: [Ask; 6] = [
+    ask(What::Instruments, INSTRUMENTS, Nanos::HOUR),
+    ask(What::Tiers, TIERS, Nanos::HOUR),
+    ask(What::Bars, BARS, Nanos::ZERO),
+    ask(What::InterestHistory, INTERESTS, Nanos::ZERO),
+    ask(What::FundingHistory, FUNDINGS, Nanos::ZERO),
+    ask(What::Ratios, RATIOS, Nanos::seconds(300)),
 ];
 
 fn fault(kind: FaultKind) -> Fault {
@@ -109,10 +120,19 @@ pub(super) fn decode(
         exch: Nanos::millis(exch),
         lines,
     };
+    let result = body.get("result").unwrap_or(&Value::Null);
     if of(INSTRUMENTS) {
         answer.instruments(list, scratch)
     } else if of(TIERS) {
         answer.tiers(list, scratch)
+    } else if of(BARS) {
+        answer.past(result, list, scratch, bar)
+    } else if of(INTERESTS) {
+        answer.past(result, list, scratch, interest)
+    } else if of(FUNDINGS) {
+        answer.past(result, list, scratch, funding)
+    } else if of(RATIOS) {
+        answer.ratios(list, scratch)
     } else {
         Err(fault(FaultKind::UnknownTopic))
     }
@@ -159,6 +179,67 @@ impl Answer<'_> {
         Ok(())
     }
 
+    /// Rows of the past of one contract, which come newest first: told oldest first, each as of its own stamp.
+    fn past(
+        &self,
+        result: &Value,
+        list: &[Value],
+        scratch: &mut Scratch,
+        read: fn(&Value, &Line) -> Result<(Nanos, Body), Fault>,
+    ) -> Result<(), Fault> {
+        // Some of these lists name the contract once, some in every row.
+        let named = if result.get("symbol").is_some() {
+            result
+        } else {
+            list.first().unwrap_or(&Value::Null)
+        };
+        if list.is_empty() {
+            return Ok(());
+        }
+        let Some((symbol, line)) = self.symbol(named)? else {
+            return Ok(());
+        };
+        for row in list.iter().rev() {
+            match read(row, line) {
+                Ok((exch, body)) => {
+                    let head = Head {
+                        recv: self.recv,
+                        exch,
+                        venue: VenueId::BYBIT,
+                        symbol: SymbolId(symbol as u16),
+                        bits: HISTORY,
+                    };
+                    scratch.push(Event::new(head, body));
+                }
+                Err(fault) => scratch.faults.push(fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn ratios(&self, list: &[Value], scratch: &mut Scratch) -> Result<(), Fault> {
+        for row in list {
+            let Some((symbol, _)) = self.symbol(row)? else {
+                continue;
+            };
+            let ratio = Ratio {
+                long_e6: wanted(row, "buyRatio", 6)?,
+                short_e6: wanted(row, "sellRatio", 6)?,
+                which: 0,
+                period: Nanos::seconds(300),
+            };
+            let head = Head {
+                recv: self.recv,
+                exch: Nanos::millis(wanted(row, "timestamp", 0)?),
+                venue: VenueId::BYBIT,
+                symbol: SymbolId(symbol as u16),
+                bits: 0,
+            };
+            scratch.push(Event::new(head, Body::Ratio(ratio)));
+        }
+        Ok(())
+    }
+
     fn tiers(&self, list: &[Value], scratch: &mut Scratch) -> Result<(), Fault> {
         // The symbol whose table we are in, its next row and where that row begins.
         let mut table: Option<(usize, u16, Usd)> = None;
@@ -189,6 +270,47 @@ impl Answer<'_> {
         }
         Ok(())
     }
+}
+
+/// A number of a row that is a list.
+fn at(row: &Value, place: usize, target: u32) -> Result<i64, Fault> {
+    let text = row.get(place).and_then(Value::as_str);
+    let text = text.ok_or(fault(FaultKind::MissingField))?;
+    parse(text.as_bytes(), target).map_err(fault)
+}
+
+/// `[start, open, high, low, close, volume, turnover]`.
+fn bar(row: &Value, line: &Line) -> Result<(Nanos, Body), Fault> {
+    let px = |place| at(row, place, line.px_target).map(Px::new);
+    let bar = Bar {
+        open: px(1)?,
+        high: px(2)?,
+        low: px(3)?,
+        close: px(4)?,
+        volume: Qty::new(at(row, 5, line.qty_target)?),
+        seconds: BAR_S,
+    };
+    if bar.low.get() <= 0 || bar.low > bar.high || bar.volume.get() < 0 {
+        return Err(fault(FaultKind::OutOfRange));
+    }
+    Ok((Nanos::millis(at(row, 0, 0)?), Body::Bar(bar)))
+}
+
+/// `openInterest` counts both sides there as it does in the ticker.
+fn interest(row: &Value, line: &Line) -> Result<(Nanos, Body), Fault> {
+    let both = wanted(row, "openInterest", line.qty_target)?;
+    let stamp = Nanos::millis(wanted(row, "timestamp", 0)?);
+    Ok((stamp, Body::Interest(Qty::new(both / 2))))
+}
+
+fn funding(row: &Value, _line: &Line) -> Result<(Nanos, Body), Fault> {
+    let funding = Funding {
+        rate_e12: wanted(row, "fundingRate", 12)?,
+        next: Nanos::ZERO,
+        interval: Nanos::ZERO,
+    };
+    let stamp = Nanos::millis(wanted(row, "fundingRateTimestamp", 0)?);
+    Ok((stamp, Body::Funding(funding)))
 }
 
 /// One contract's terms.
