@@ -23,7 +23,7 @@ use isotherm::shm::writer::PageWriter;
 use isotherm::time::mono_now;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 #[allow(dead_code, reason = "only its report is called here, not its main")]
 #[path = "../examples/executor.rs"]
@@ -52,7 +52,7 @@ fn has(compiler: &str) -> bool {
     if !there {
         // Written, not printed: the test harness must not swallow it.
         let line =
-            format!("SKIPPED: no `{compiler}` here, so the C face of the page is NOT checked");
+            format!("SKIPPED: no `{compiler}` here, so that face of the page is NOT checked");
         let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
     }
     there
@@ -321,7 +321,7 @@ fn c_reads_what_rust_wrote() {
 }
 
 #[test]
-fn both_executors_say_the_same() {
+fn the_executors_say_the_same() {
     if !has("cc") {
         return;
     }
@@ -378,6 +378,33 @@ fn both_executors_say_the_same() {
         "PEPE swing NO_DATA bias 60 confidence 80 NO_DATA above 12.13 bp below 0.07 bp"
     );
     assert!(rust[4].contains("above none"), "{}", rust[4]);
+    if has("python3") && cfg!(target_arch = "x86_64") {
+        let script = root("examples/executor.py");
+        let mut python = Vec::new();
+        // Starting it takes longer than a heartbeat lives, so the heart beats beside it.
+        for _ in 0..20 {
+            let run = Command::new("python3")
+                .arg(&script)
+                .arg(&path)
+                .stdout(Stdio::piped())
+                .spawn();
+            let mut run = run.unwrap();
+            while run.try_wait().unwrap().is_none() {
+                beat(&mut writer);
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            python = without_age(&text(&run.wait_with_output().unwrap()));
+            if python == rust {
+                break;
+            }
+        }
+        assert_eq!(python, rust);
+        let gone = Command::new("python3")
+            .arg(&script)
+            .arg(dir.path().join("missing"))
+            .output();
+        assert_eq!(gone.unwrap().status.code(), Some(1));
+    }
     drop(writer);
     let gone = Command::new(&program).arg(&path).output().unwrap();
     assert_eq!(gone.status.code(), Some(1));
@@ -484,6 +511,12 @@ fn the_document_lists_every_field_and_the_hash() {
         }
     };
     expect(format!("`{LAYOUT_HASH:016x}`"));
+    let script = std::fs::read_to_string(root("examples/executor.py")).unwrap();
+    let version = format!("0, {}, 0x{LAYOUT_HASH:016X}", page::ABI_MINOR);
+    assert!(
+        script.contains(&version),
+        "examples/executor.py lacks: {version}"
+    );
     for shape in SHAPES {
         expect(format!("### {} ({} bytes)", shape.name, shape.size));
         for field in shape.fields {

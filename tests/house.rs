@@ -66,7 +66,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("learn", "config tape replay shard shm"),
     ("prove", "config tape replay shard shm"),
     ("historian", "config tape replay shard shm"),
-    ("viewer", "config shm"),
+    ("viewer", "config log shm"),
     ("run", "*"),
     ("cli", "*"),
 ];

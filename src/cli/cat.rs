@@ -3,8 +3,8 @@
 use super::{stop_signal, stopped};
 use crate::shm::page::{Header, status};
 use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
-use crate::shm::record::{Headline, MODE_NAMES, Wide};
-use crate::time::{Nanos, mono_now};
+use crate::shm::record::{ErrorRecord, Headline, MODE_NAMES, VenueRecord, Wide};
+use crate::time::{Clock as _, Nanos, WallClock, mono_now};
 use crate::viewer::{Show, json, text};
 use anyhow::{Context, Result, bail};
 use bytemuck::Zeroable as _;
@@ -17,6 +17,7 @@ Examples:
   isotherm cat                                   instance `main`, once
   isotherm cat --page /dev/shm/isotherm.desk2    another instance
   isotherm cat --json | jq .symbols.BTC.bias     for programs
+  isotherm cat --json | jq .venues               which exchanges are up, how old each channel is
   isotherm cat --every 1                         again every second
 
 The exit code is 1 when the engine is silent: what is printed then is what it last said.";
@@ -38,6 +39,9 @@ pub(super) struct Args {
     #[arg(long)]
     every: Option<u64>,
 }
+
+/// Kinds of errors that are printed; JSON has all.
+const ERRORS: usize = 10;
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let path = args
@@ -118,14 +122,42 @@ fn look(page: &PageReader, at: usize) -> Result<(Option<Wide>, [&'static str; MO
     Ok((whole(page.wide(at))?, fresh))
 }
 
-fn shows(page: &PageReader) -> impl Iterator<Item = (usize, Show)> {
-    page.symbols().iter().enumerate().map(|(at, symbol)| {
+/// The venues the page lists, reference first.
+fn venues(page: &PageReader) -> Result<Vec<VenueRecord>, ReadFault> {
+    let all: Result<Vec<_>, _> = (0..page.venues())
+        .map(|slot| whole(page.venue(slot)))
+        .collect();
+    Ok(all?
+        .into_iter()
+        .flatten()
+        .filter(|venue| venue.id != 0)
+        .collect())
+}
+
+/// The distinct error log.
+fn errors(page: &PageReader) -> Result<Vec<ErrorRecord>, ReadFault> {
+    let all: Result<Vec<_>, _> = (0..page.errors())
+        .map(|slot| whole(page.error(slot)))
+        .collect();
+    Ok(all?
+        .into_iter()
+        .flatten()
+        .filter(|error| error.count != 0)
+        .collect())
+}
+
+/// How the page's symbols are shown; their numbers are the reference venue's.
+fn shows(page: &PageReader, venues: &[VenueRecord]) -> impl Iterator<Item = (usize, Show)> {
+    let reference = match venues.first() {
+        Some(venue) => venue.name_text(),
+        None => "reference".to_string(),
+    };
+    page.symbols().iter().enumerate().map(move |(at, symbol)| {
         (
             at,
             Show {
                 symbol: symbol.name.clone(),
-                // Version 0 of the page has one venue a symbol: the table's first.
-                venue: crate::venue::VENUES[0].name.to_string(),
+                venue: reference.clone(),
                 price_places: None,
                 qty_places: None,
             },
@@ -144,7 +176,8 @@ fn words(bits: u32) -> Vec<&'static str> {
 
 fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
     let mut symbols = Map::new();
-    for (at, show) in shows(page) {
+    let venues = venues(page)?;
+    for (at, show) in shows(page, &venues) {
         let (wide, fresh) = look(page, at)?;
         let mut symbol = wide.map_or_else(|| json!({}), |wide| json::symbol(&show, &wide));
         symbol["freshness"] = MODE_NAMES
@@ -169,6 +202,8 @@ fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
         "input_seq": header.input_seq,
         "state_hash": format!("{:016x}", header.state_hash),
         "counters": counters,
+        "venues": json::venues(&venues, mono_now()),
+        "errors": json::errors(&errors(page)?),
         "symbols": symbols,
     }))
 }
@@ -192,7 +227,10 @@ fn print(page: &PageReader, header: &Header) -> Result<()> {
     for line in counters.chunks(6) {
         say!("    {}", line.join("  "));
     }
-    for (at, show) in shows(page) {
+    let venues = venues(page)?;
+    show!("{}", text::venues(&venues, mono_now()));
+    show!("{}", text::errors(&errors(page)?, WallClock.now(), ERRORS));
+    for (at, show) in shows(page, &venues) {
         let (wide, fresh) = look(page, at)?;
         match wide {
             Some(wide) => show!("{}", text::symbol(&show, &wide, 4)),

@@ -1,10 +1,13 @@
-//! The JSON of a symbol: one shape for `replay --json` and `cat --json`.
+//! The JSON of a symbol: one shape for `replay --json` and `cat --json`; and of the page's venues and errors.
 
 use super::{Show, heard, mapped, named, share, usd, zones};
 use crate::health::flag;
+use crate::log::utc;
 use crate::shm::record::{
-    MODE_NAMES, MOTIONS, ModeRecord, STATES, Wide, ZONE_STATES, ZoneRecord, verdict,
+    CHANNELS, ErrorRecord, MODE_NAMES, MOTIONS, ModeRecord, STATES, VenueRecord, Wide, ZONE_STATES,
+    ZoneRecord, verdict,
 };
+use crate::time::Nanos;
 use serde_json::{Map, Value, json};
 
 fn flags(bits: u32) -> Value {
@@ -86,10 +89,83 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
     })
 }
 
+/// The venue directory by name. What was never heard or measured is `null`. `now` is CLOCK_MONOTONIC.
+#[must_use]
+pub fn venues(venues: &[VenueRecord], now: Nanos) -> Value {
+    let one = |venue: &VenueRecord| {
+        let measured = venue.offset_error_ns >= 0;
+        let ages: Map<String, Value> = CHANNELS
+            .iter()
+            .zip(venue.heard_mono_ns)
+            .map(|(channel, heard)| {
+                let age = now.since(Nanos::new(heard)).get().max(0) / 1_000_000;
+                ((*channel).to_string(), (heard != 0).then_some(age).into())
+            })
+            .collect();
+        json!({
+            "id": venue.id,
+            "up": venue.up == 1,
+            "feeds_up": venue.feeds_up,
+            "feeds": venue.feeds,
+            "frames": venue.frames,
+            "faults": venue.faults,
+            "gaps": venue.gaps,
+            "reconnects": venue.reconnects,
+            "duplicates": venue.duplicates,
+            "clock_offset_ns": measured.then_some(venue.offset_ns),
+            "clock_error_ns": measured.then_some(venue.offset_error_ns),
+            "ages_ms": ages,
+        })
+    };
+    venues
+        .iter()
+        .map(|venue| (venue.name_text(), one(venue)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// The distinct error log in the order in which its kinds first came.
+#[must_use]
+pub fn errors(errors: &[ErrorRecord]) -> Value {
+    let one = |error: &ErrorRecord| {
+        let [code, subject, text] = error.texts();
+        json!({
+            "level": if error.level == 0 { "error" } else { "warn" },
+            "code": code,
+            "subject": subject,
+            "count": error.count,
+            "first": utc(Nanos::new(error.first_ns)),
+            "last": utc(Nanos::new(error.last_ns)),
+            "text": text,
+        })
+    };
+    errors.iter().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytemuck::Zeroable as _;
+
+    #[test]
+    fn a_venue_says_what_it_does_not_know() {
+        let now = Nanos::seconds(100);
+        let heard = VenueRecord {
+            up: 1,
+            offset_ns: -5,
+            offset_error_ns: 0,
+            heard_mono_ns: [99_500_000_000, 0, 0, 0],
+            ..VenueRecord::new("okx", 3)
+        };
+        let object = venues(&[VenueRecord::new("bybit", 2), heard], now);
+        assert_eq!(object["bybit"]["clock_offset_ns"], Value::Null);
+        assert_eq!(object["bybit"]["up"], false);
+        assert_eq!(object["okx"]["clock_offset_ns"], -5);
+        assert_eq!(
+            object["okx"]["ages_ms"],
+            json!({ "book": 500, "trades": null, "tickers": null, "liquidations": null })
+        );
+    }
 
     #[test]
     fn what_was_never_heard_is_null_and_its_key_stays() {

@@ -1,9 +1,14 @@
-//! The terminal's picture of a symbol: a head line, ages, flags, a line per mode, the nearest zones. What was never
-//! heard is `-`, never zero. No line is longer than 150 columns.
+//! The terminal's picture of a symbol: a head line, ages, flags, a line per mode, the nearest zones; of the venues, a
+//! line each; and of the distinct error log, a line a kind. What was never heard is `-` or `never`, never zero. No line
+//! is longer than 150 columns.
 
 use super::{Show, heard, mapped, named};
 use crate::health::flag;
-use crate::shm::record::{MODE_NAMES, MOTIONS, STATES, Wide, ZONE_STATES, ZoneRecord, verdict};
+use crate::shm::record::{
+    CHANNELS, ErrorRecord, MODE_NAMES, MOTIONS, STATES, VenueRecord, Wide, ZONE_STATES, ZoneRecord,
+    verdict,
+};
+use crate::time::Nanos;
 use std::fmt::Write as _;
 
 /// Columns of a line of flags; then the next one begins.
@@ -12,15 +17,20 @@ const COLUMNS: usize = 120;
 /// Money in four significant places: `812.4k`, `3.210M`.
 #[must_use]
 pub fn short_usd(cents: i64) -> String {
-    let dollars = cents / 100;
-    let size = dollars.unsigned_abs();
+    short(cents / 100)
+}
+
+/// A whole number in four significant places.
+#[must_use]
+pub fn short(number: i64) -> String {
+    let size = number.unsigned_abs();
     let (unit, name) = match size {
-        0..=9_999 => return dollars.to_string(),
+        0..=9_999 => return number.to_string(),
         10_000..=999_999 => (1_000, "k"),
         1_000_000..=999_999_999 => (1_000_000, "M"),
         _ => (1_000_000_000, "B"),
     };
-    let sign = if dollars < 0 { "-" } else { "" };
+    let sign = if number < 0 { "-" } else { "" };
     format!(
         "{sign}{}.{:02}{name}",
         size / unit,
@@ -133,6 +143,110 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     out
 }
 
+/// A span in a few letters: `12ms`, `40s`, `3h`; one before its time is none.
+fn span(span: Nanos) -> String {
+    let ms = span.get().max(0) / 1_000_000;
+    match ms {
+        0..=599_999 => age(u32::try_from(ms).unwrap_or(u32::MAX)),
+        600_000..=7_199_999 => format!("{}m", ms / 60_000),
+        7_200_000..=172_799_999 => format!("{}h", ms / 3_600_000),
+        _ => format!("{}d", ms / 86_400_000),
+    }
+}
+
+/// Milliseconds with three decimals.
+fn millis(ns: i64) -> String {
+    let us = ns.unsigned_abs() / 1_000;
+    format!("{}.{:03}", us / 1_000, us % 1_000)
+}
+
+fn count(n: u64) -> String {
+    short(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// The venue directory: a heading and a line a venue; nothing when there is none. `now` is CLOCK_MONOTONIC.
+#[must_use]
+pub fn venues(venues: &[VenueRecord], now: Nanos) -> String {
+    let mut out = String::new();
+    if venues.is_empty() {
+        return out;
+    }
+    let _ = write!(
+        out,
+        "    {:<12} {:<5} {:>5}  {:>8} {:>7} {:>7} {:>7} {:>7}  {:<24}",
+        "venue", "state", "feeds", "frames", "faults", "gaps", "again", "twice", "clock, ms"
+    );
+    for channel in CHANNELS {
+        let _ = write!(out, "  {channel:>7}");
+    }
+    out.push('\n');
+    for venue in venues {
+        let clock = match venue.offset_error_ns {
+            ..0 => "not measured".to_string(),
+            error => {
+                let sign = if venue.offset_ns < 0 { '-' } else { '+' };
+                format!("{sign}{} within {}", millis(venue.offset_ns), millis(error))
+            }
+        };
+        let _ = write!(
+            out,
+            "    {:<12} {:<5} {:>5}  {:>8} {:>7} {:>7} {:>7} {:>7}  {clock:<24}",
+            venue.name_text(),
+            if venue.up == 1 { "up" } else { "DOWN" },
+            format!("{}/{}", venue.feeds_up, venue.feeds),
+            count(venue.frames),
+            count(venue.faults),
+            count(venue.gaps),
+            count(venue.reconnects),
+            count(venue.duplicates),
+        );
+        for (channel, heard) in CHANNELS.iter().zip(venue.heard_mono_ns) {
+            let text = match heard {
+                0 => "never".to_string(),
+                heard => span(now.since(Nanos::new(heard))),
+            };
+            let width = channel.len().max(7);
+            let _ = write!(out, "  {text:>width$}");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Columns an error's text may have.
+const TEXT: usize = 84;
+
+/// The distinct error log, newest kind first, `most` of them; nothing when there is none. `now` is Unix time.
+#[must_use]
+pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize) -> String {
+    let mut out = String::new();
+    if errors.is_empty() {
+        return out;
+    }
+    let times = errors
+        .iter()
+        .fold(0u64, |sum, error| sum.saturating_add(error.count));
+    let _ = writeln!(out, "    errors: {} kind(s), {times} time(s)", errors.len());
+    let mut newest: Vec<&ErrorRecord> = errors.iter().collect();
+    newest.sort_by_key(|error| core::cmp::Reverse(error.last_ns));
+    for error in newest.iter().take(most) {
+        let [code, subject, text] = error.texts();
+        let last = span(now.since(Nanos::new(error.last_ns)));
+        let cut: String = text.chars().take(TEXT).collect();
+        let _ = writeln!(
+            out,
+            "    {:<5} {:<33} x{:<6} {last:>5} ago  {cut}",
+            if error.level == 0 { "ERROR" } else { "warn" },
+            format!("{code} {subject}").trim_end(),
+            count(error.count),
+        );
+    }
+    if errors.len() > most {
+        let _ = writeln!(out, "    and {} older kind(s): --json", errors.len() - most);
+    }
+    out
+}
+
 /// Two lines: mark and the three biases; the nearest hot zone on each side.
 #[must_use]
 pub fn lines(show: &Show, wide: &Wide) -> String {
@@ -173,6 +287,7 @@ pub fn lines(show: &Show, wide: &Wide) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::record::bytes_of;
     use bytemuck::Zeroable as _;
 
     #[test]
@@ -210,6 +325,72 @@ mod tests {
                 assert!(line.len() <= 150, "{}: {line}", line.len());
             }
         }
+    }
+
+    #[test]
+    fn venues_and_errors_are_lines_that_fit() {
+        let now = Nanos::seconds(1_000_000);
+        let ago = |ms: i64| now.get() - ms * 1_000_000;
+        let most = VenueRecord {
+            up: 1,
+            feeds_up: 16,
+            feeds: 16,
+            frames: 999_999_999_999,
+            faults: 999_999_999_999,
+            gaps: 999_999_999_999,
+            reconnects: 999_999_999_999,
+            duplicates: 999_999_999_999,
+            offset_ns: -999_999_999_999,
+            offset_error_ns: 999_999_999,
+            heard_mono_ns: [ago(12), ago(-3), ago(40_000), ago(90_000_000)],
+            ..VenueRecord::new("hyperliquid", 4)
+        };
+        let text = venues(&[VenueRecord::new("okx", 3), most], now);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 150, "{}: {line}", line.len());
+        }
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .map(|l| l.split_whitespace().collect())
+            .collect();
+        assert_eq!(lines[1][..3], ["okx", "DOWN", "0/0"]);
+        assert!(text.contains("not measured"), "{text}");
+        assert_eq!(lines[1][lines[1].len() - 4..], ["never"; 4]);
+        assert_eq!(
+            lines[2][lines[2].len() - 4..],
+            ["12ms", "0ms", "40s", "25h"]
+        );
+        let error = |code: &str, count, ms| ErrorRecord {
+            count,
+            last_ns: ago(ms),
+            level: 1,
+            code: bytes_of(code),
+            subject: bytes_of("sixteen letters!"),
+            text: bytes_of(&"x".repeat(184)),
+            ..ErrorRecord::zeroed()
+        };
+        let all = [
+            error("old", 3, 7_300_000),
+            error("sixteen letters?", u64::MAX >> 24, 10),
+        ];
+        let text = errors(&all, now, 1);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(
+            lines[1]
+                .trim_start()
+                .starts_with("warn  sixteen letters? sixteen letters!")
+        );
+        assert_eq!(lines[2].trim(), "and 1 older kind(s): --json");
+        let text = errors(&all[..1], now, 5);
+        assert!(
+            text.contains("old sixteen letters!") && text.contains("2h ago"),
+            "{text}"
+        );
+        for line in text.lines() {
+            assert!(line.len() <= 150, "{}: {line}", line.len());
+        }
+        assert!(venues(&[], now).is_empty() && errors(&[], now, 5).is_empty());
     }
 
     #[test]

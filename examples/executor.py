@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""executor: attach to the page of a running engine and print what an executor would act on.
+
+    python3 examples/executor.py /dev/shm/isotherm.main 10
+
+Only the standard library. Reads 64-bit words in order, which is what the page's protocol asks of x86-64; elsewhere a
+reader needs fences that Python does not have, so it refuses: use the C header there.
+"""
+import mmap, platform, struct, sys, time
+
+MAGIC, MAJOR, MINOR, LAYOUT = 0x304D5248544F5349, 0, 2, 0xFD4CCDB8E293F81D
+MODES = ("scalp", "day", "swing")
+VERDICTS = ("NO_DATA", "CONFLICTED", "NEUTRAL", "LEAN_LONG", "LEAN_SHORT",
+            "LONG", "SHORT", "STRONG_LONG", "STRONG_SHORT")
+HEADLINE = struct.Struct("<QqqbBBBBBHIIiiq")  # docs/PAGE.md, "headline"
+LIVE, STALE, HALT, NONE = 1 << 1, 1 << 3, 1 << 4, (1 << 31) - 1
+
+
+class Page:
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.words = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)).cast("Q")
+        magic, version, self.layout = self.words[0], self.words[1], self.words[2]
+        major, minor = version & 0xFFFF, version >> 16 & 0xFFFF
+        if magic != MAGIC or major != MAJOR or minor < MINOR or (minor == MINOR and self.layout != LAYOUT):
+            raise SystemExit(f"{path}: not a page this reader knows (ABI {major}.{minor})")
+        self.directory, self.headlines = self.region(64), self.region(80)
+
+    def region(self, byte):
+        """offset, stride, count, per_symbol"""
+        return struct.unpack("<IIII", self.words[byte // 8:byte // 8 + 2].tobytes())
+
+    def slot(self, byte, words):
+        """A whole record behind its turn (seqlock); None = the writer is in the middle of it."""
+        if self.words[0] != MAGIC:
+            raise SystemExit("the page is gone; open it again")
+        at = byte // 8
+        for _ in range(64):
+            turn = self.words[at]
+            copy = struct.pack(f"<{words}Q", *(self.words[at + 1 + n] for n in range(words)))
+            if turn & 1 == 0 and self.words[at] == turn:
+                return copy
+        return None
+
+    def symbols(self):
+        offset, stride, count, _ = self.directory
+        for index in range(count):
+            at = (offset + index * stride) // 8
+            yield index, self.words[at:at + 2].tobytes().rstrip(b"\0").decode("ascii")
+
+    def headline(self, symbol, mode):
+        offset, stride, _, per_symbol = self.headlines
+        copy = self.slot(offset + (symbol * per_symbol + mode) * stride, 7)
+        return copy and HEADLINE.unpack(copy)
+
+    def freshness(self, verdict, ttl_ms, publish, now):
+        """The engine first, then the record: docs/PAGE.md, "When to act"."""
+        beat, status = self.slot(192, 7), self.words[32] & 0xFFFFFFFF
+        if beat is None or not -1_000_000 <= now - struct.unpack_from("<q", beat)[0] <= 100_000_000:
+            return "SILENT"
+        if not status & LIVE or status & (STALE | HALT):
+            return "NOT_LIVE"
+        if publish == 0 or verdict == 0:
+            return "NO_DATA"
+        return "LIVE" if -1_000_000 <= now - publish <= ttl_ms * 1_000_000 else "EXPIRED"
+
+
+def distance(bps_e2):
+    return "none" if bps_e2 == NONE else f"{abs(bps_e2) // 100}.{abs(bps_e2) % 100:02} bp"
+
+
+def report(page):
+    for index, name in page.symbols():
+        for mode, mode_name in enumerate(MODES):
+            headline = page.headline(index, mode)
+            if headline is None:
+                continue
+            (_, _, _, bias, confidence, verdict, _, _, _, _, _, ttl_ms, above, below, publish) = headline
+            now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            fresh = page.freshness(verdict, ttl_ms, publish, now)
+            word = VERDICTS[verdict] if verdict < len(VERDICTS) else "UNKNOWN"
+            print(f"{name} {mode_name} {fresh} bias {bias} confidence {confidence} {word} "
+                  f"above {distance(above)} below {distance(below)} age {now - publish} ns")
+
+
+if __name__ == "__main__":
+    if platform.machine() not in ("x86_64", "AMD64"):
+        raise SystemExit("executor.py reads the page on x86-64 only; use include/isotherm.h")
+    if len(sys.argv) < 2:
+        print(f"usage: {sys.argv[0]} <page> [rounds]\n  e.g. {sys.argv[0]} /dev/shm/isotherm.main 10", file=sys.stderr)
+        raise SystemExit(2)
+    for rest in reversed(range(int(sys.argv[2]) if len(sys.argv) > 2 else 1)):
+        try:
+            report(Page(sys.argv[1]))
+        except OSError as fault:
+            raise SystemExit(f"{sys.argv[1]}: {fault.strerror}")
+        if rest:
+            time.sleep(0.1)
