@@ -602,7 +602,7 @@ fn a_feed_needs_no_more_than_its_venue() {
 }
 
 #[test]
-fn margin_tables_are_read_with_the_plan() {
+fn files_that_a_plan_names_are_read_with_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let (plan, tiers) = (
         dir.path().join("isotherm.toml"),
@@ -614,12 +614,10 @@ fn margin_tables_are_read_with_the_plan() {
     );
     std::fs::write(&plan, text).expect("written");
     let missing = Plan::load(&plan).expect_err("no tables");
-    assert!(
-        missing[0]
-            .to_string()
-            .contains("tiers.toml: cannot be read: "),
-        "{missing:?}"
-    );
+    let said = missing[0].to_string();
+    let place = "isotherm.toml:3:1: key \"tiers\" in [[venue]]: ";
+    assert!(said.contains(place), "{said}");
+    assert!(said.contains("tiers.toml: cannot be read: "), "{said}");
     let row = "[[tier]]\nsymbol = \"BTC\"\ncap = 1000\nleverage = 50\nmaintenance = 0.01\n";
     std::fs::write(&tiers, row).expect("written");
     let read = Plan::load(&plan).expect("sound").venue(VenueId::BYBIT);
@@ -631,6 +629,15 @@ fn margin_tables_are_read_with_the_plan() {
     let wrong = Plan::load(&plan).expect_err("leverage below one")[0].to_string();
     assert!(
         wrong.contains("tiers.toml:4:12: key \"leverage\" in [[tier]]"),
+        "{wrong}"
+    );
+    let ca = tiers.display().to_string();
+    let text = format!("[[venue]]\nname = \"bybit\"\nbudget = 50\nca = {ca:?}\n");
+    std::fs::write(&plan, text).expect("written");
+    let wrong = Plan::load(&plan).expect_err("no certificate")[0].to_string();
+    assert!(wrong.contains(":4:1: key \"ca\" in [[venue]]: "), "{wrong}");
+    assert!(
+        wrong.ends_with("holds no certificate in PEM form"),
         "{wrong}"
     );
 }

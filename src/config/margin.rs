@@ -19,8 +19,6 @@ use super::reading::Reading;
 use super::tables::symbol_name;
 use crate::event::Tier;
 use crate::num::Usd;
-use std::fs;
-use std::path::Path;
 use toml::de::DeTable;
 
 /// Most rows of a file.
@@ -98,24 +96,11 @@ const ROW: [Key<Row>; 5] = [
     ),
 ];
 
-/// Reads and checks a file.
+/// Reads and checks the text of a file; `file` is what faults call it.
 ///
 /// # Errors
-/// All faults in it; a file that cannot be read is one.
-pub(super) fn load(path: &Path) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
-    let file = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
-        vec![ConfigFault {
-            file: file.clone(),
-            line: 0,
-            column: 0,
-            text: format!("cannot be read: {error}"),
-        }]
-    })?;
-    parse(&text, &file)
-}
-
-fn parse(text: &str, file: &str) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
+/// All faults in it.
+pub(super) fn parse(text: &str, file: &str) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
     let source = Source { file, text };
     let mut reading = Reading::new(source);
     let (root, syntax) = DeTable::parse_recoverable(text);
@@ -269,6 +254,5 @@ mod tests {
         assert!(faults("tiers = 3")[0].contains("found \"tiers\""));
         let deadly = BTC.replace("0.004", "0.01");
         assert!(faults(&deadly)[0].contains("dies when it is opened"));
-        assert!(load(Path::new("no/such/tiers.toml")).is_err());
     }
 }

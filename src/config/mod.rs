@@ -93,8 +93,8 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Reads and checks a file, and the margin tables it names. Paths in it are taken as they stand, from the
-    /// directory of the process.
+    /// Reads and checks a file, and the margin tables and certificates it names. Paths in it are taken as they stand,
+    /// from the directory of the process.
     ///
     /// # Errors
     /// All faults in it, in the order of their places; a file that cannot be read is one fault.
@@ -109,18 +109,58 @@ impl Plan {
             }]
         })?;
         let mut plan = Self::parse(&text, &file)?;
-        let mut faults = Vec::new();
-        for venue in &mut plan.venues {
-            match venue.tiers.as_deref().map(margin::load) {
-                Some(Ok(rows)) => venue.margin = rows,
-                Some(Err(more)) => faults.extend(more),
-                None => {}
-            }
-        }
+        let faults = plan.read_files();
         if faults.is_empty() {
             Ok(plan)
         } else {
             Err(faults)
+        }
+    }
+
+    /// Takes in what the files it names say.
+    fn read_files(&mut self) -> Vec<ConfigFault> {
+        let mut faults = Vec::new();
+        for n in 0..self.venues.len() {
+            let venue = &self.venues[n];
+            let key = |name: &str| format!("venue.{n}.{name}");
+            if let Some(path) = &venue.ca {
+                match self.text_of(&key("ca"), path) {
+                    Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => {}
+                    Ok(_) => {
+                        let what = "holds no certificate in PEM form";
+                        faults.push(self.fault_of(&key("ca"), path, what));
+                    }
+                    Err(fault) => faults.push(fault),
+                }
+            }
+            let Some(path) = &venue.tiers else { continue };
+            let text = self
+                .text_of(&key("tiers"), path)
+                .map_err(|fault| vec![fault]);
+            let file = path.display().to_string();
+            match text.and_then(|text| margin::parse(&text, &file)) {
+                Ok(rows) => self.venues[n].margin = rows,
+                Err(more) => faults.extend(more),
+            }
+        }
+        faults
+    }
+
+    /// The text of a file that a key names.
+    fn text_of(&self, key: &str, path: &Path) -> Result<String, ConfigFault> {
+        fs::read_to_string(path)
+            .map_err(|error| self.fault_of(key, path, &format!("cannot be read: {error}")))
+    }
+
+    /// What is wrong with a file that a key names, said at the key.
+    fn fault_of(&self, key: &str, path: &Path, what: &str) -> ConfigFault {
+        let (line, column) = self.origin(key).unwrap_or_default();
+        let name = key.rsplit('.').next().unwrap_or(key);
+        ConfigFault {
+            file: self.file.clone(),
+            line,
+            column,
+            text: format!("key \"{name}\" in [[venue]]: {}: {what}", path.display()),
         }
     }
 
