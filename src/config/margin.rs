@@ -10,6 +10,9 @@
 //! maintenance = 0.004    # maintenance-margin rate
 //! deduction = 0          # not given = what makes the margin continuous
 //! ```
+//! A file whose name ends in `.json` holds the same as JSON: `{"tier": [{"symbol": "BTC", ...}, ...]}`; its faults name
+//! the row instead of the line.
+//!
 //! They go before the venue's own tables, and those before assumed ones. Rates must grow and leverage fall from row to
 //! row, and a row must not liquidate a position the moment it is opened.
 
@@ -19,6 +22,7 @@ use super::reading::Reading;
 use super::tables::symbol_name;
 use crate::event::Tier;
 use crate::num::Usd;
+use std::path::Path;
 use toml::de::DeTable;
 
 /// Most rows of a file.
@@ -101,6 +105,42 @@ const ROW: [Key<Row>; 5] = [
 /// # Errors
 /// All faults in it.
 pub(super) fn parse(text: &str, file: &str) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
+    let is_json = Path::new(file)
+        .extension()
+        .is_some_and(|ending| ending == "json");
+    if is_json {
+        parse_json(text, file)
+    } else {
+        parse_toml(text, file)
+    }
+}
+
+/// JSON becomes TOML, which is read as any other.
+fn parse_json(text: &str, file: &str) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let table: toml::Table = serde_json::from_str(text).map_err(|error| {
+        vec![ConfigFault {
+            file: file.to_owned(),
+            line: number(error.line()),
+            column: number(error.column()),
+            text: error.to_string(),
+        }]
+    })?;
+    let rows = toml::to_string(&table).unwrap_or_default();
+    parse_toml(&rows, file).map_err(|mut faults| {
+        for fault in &mut faults {
+            let before = rows.lines().take(fault.line as usize);
+            let row = before.filter(|line| *line == "[[tier]]").count();
+            (fault.line, fault.column) = (0, 0);
+            if row > 0 {
+                fault.text = format!("row {row}: {}", fault.text);
+            }
+        }
+        faults
+    })
+}
+
+fn parse_toml(text: &str, file: &str) -> Result<Vec<MarginRow>, Vec<ConfigFault>> {
     let source = Source { file, text };
     let mut reading = Reading::new(source);
     let (root, syntax) = DeTable::parse_recoverable(text);
@@ -236,6 +276,25 @@ mod tests {
             (eth.row, eth.floor, eth.leverage_e2),
             (0, Usd::new(0), 1_250)
         );
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let row = |maintenance: &str| {
+            format!(
+                r#"{{"symbol": "BTC", "cap": 300000, "leverage": 100, "maintenance": {maintenance}}}"#
+            )
+        };
+        let text = format!("{{\"tier\": [{}]}}", row("0.004"));
+        assert_eq!(parse(&text, "tiers.json"), parse(BTC, "tiers.toml"));
+        let said = |text: &str| parse(text, "tiers.json").unwrap_err()[0].to_string();
+        let second = format!("{{\"tier\": [{},\n {}]}}", row("0.004"), row("0.9999999"));
+        let fault = said(&second);
+        let place = "tiers.json: row 2: key \"maintenance\" in [[tier]]: found 0.9999999; ";
+        assert!(fault.starts_with(place), "{fault}");
+        assert!(said("{\"tier\": [,]}").starts_with("tiers.json:1:11: "));
+        assert!(said("[]").starts_with("tiers.json:1:"));
+        assert!(said("{}").contains("found nothing"));
     }
 
     #[test]

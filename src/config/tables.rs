@@ -542,7 +542,7 @@ pub(super) const VENUE: [Key<Venue>; 7] = [
     ),
     Key::unset(
         "tiers",
-        "File of margin tables of your own; they go before the venue's, and those before assumed \
+        "File of margin tables of your own, TOML or JSON; they go before the venue's, and those before assumed \
          ones.",
         "\"tiers.toml\"",
         Kind::Text {
