@@ -425,6 +425,19 @@ fn messages_word_by_word() {
              allowed: a time from \"1s\" to \"1d\" (ms, s, m, h, d)",
         ),
         (
+            "[venue]\nname = \"bybit\"",
+            "isotherm.toml:1:1: [[venue]]: found table; allowed: 1 to 16 [[venue]]",
+        ),
+        (
+            "[external]\nsocket = \"/run/x\"\n[series]\nname = \"a\"",
+            "isotherm.toml:3:1: [[series]]: found table; allowed: 1 to 64 [[series]]",
+        ),
+        (
+            "[[feed]]\nvenue = \"bibit\"\n[[venue]]\nname = \"bybit\"",
+            "isotherm.toml:2:9: key \"venue\" in [[feed]]: found \"bibit\"; \
+             did you mean \"bybit\"? allowed: VENUES",
+        ),
+        (
             "[[venue]]\nname = \"bybit\"\n[[venue]]\nname = \"bybit\"",
             "isotherm.toml:4:1: [[venue]] 2: bybit has a section above",
         ),

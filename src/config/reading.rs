@@ -89,6 +89,9 @@ impl<'a> Reading<'a> {
                         ..Feed::default()
                     };
                     plan.feeds = self.list("feed", value, &FEED, FEEDS_MAX, &fresh);
+                    if plan.feeds.is_empty() {
+                        plan.feeds.push(Feed::default());
+                    }
                 }
                 "venue" => {
                     plan.venues = self.list("venue", value, &VENUE, VENUES_MAX, &Venue::default());
@@ -130,9 +133,8 @@ impl<'a> Reading<'a> {
         self.complain(at, format!("{what}; {meant}allowed: {all}"));
     }
 
-    /// Sections of which there may be several, each begun from `fresh`; what is no such list is one fault and one
-    /// default.
-    fn list<T: Clone + Default>(
+    /// Sections of which there may be several, each begun from `fresh`; what is no such list is one fault.
+    fn list<T: Clone>(
         &mut self,
         name: &str,
         value: &Value<'_>,
@@ -148,7 +150,8 @@ impl<'a> Reading<'a> {
             };
             let text = format!("[[{name}]]: found {found}; allowed: 1 to {most} [[{name}]]");
             self.complain(value.span().start, text);
-            return vec![T::default()];
+            self.faulty.insert(name.to_owned());
+            return Vec::new();
         };
         let mut all = Vec::new();
         for (n, item) in list.iter().enumerate() {
@@ -212,6 +215,9 @@ impl<'a> Reading<'a> {
         }
         if self.faults.len() > before {
             self.faulty.insert(path.to_owned());
+            // And the list it stands in.
+            let list = path.split('.').next().unwrap_or(path);
+            self.faulty.insert(list.to_owned());
         }
     }
 
@@ -269,7 +275,7 @@ impl<'a> Reading<'a> {
                     &keys,
                     format!("[[venue]] {}: {name} has a section above", n + 1),
                 );
-            } else if !fed {
+            } else if !fed && self.is_sound("feed") {
                 let text = format!("[[venue]] {}: {name} has no [[feed]]", n + 1);
                 self.complain_at(&keys, text);
             }
@@ -482,7 +488,7 @@ impl<'a> Reading<'a> {
                 let text = "[[series]] without a socket in [external]: nothing could arrive";
                 self.complain_at(&keys, text.to_owned());
             }
-            (Some(_), true) => {
+            (Some(_), true) if self.is_sound("series") => {
                 let text = "key \"socket\" in [external] without a [[series]]: everything that \
                             arrives would be ignored";
                 self.complain_at(&["external.socket".to_owned()], text.to_owned());

@@ -34,15 +34,9 @@ const GUEST: Nanos = Nanos::seconds(30);
 /// A ban lasts so many times as long as being told to slow down.
 const BAN: i64 = 5;
 
-/// Asked of the thread that owns the world.
+/// Asked of the thread that owns the world, between two rounds.
 pub(super) enum Ask {
-    World(Box<dyn FnOnce(&mut World) + Send>),
-    Injected(Sender<Injected>),
-    Turn(Faults),
-    Strike(Fault),
-    /// Answered once nothing waits to be sent.
-    Quiet(Sender<()>),
-    Resume,
+    Do(Box<dyn FnOnce(&mut Floor) + Send>),
     Stop,
 }
 
@@ -71,13 +65,13 @@ struct Maintenance {
 
 /// The thread's whole state.
 pub(super) struct Floor {
-    world: World,
+    pub(super) world: World,
     clock: ScaledClock,
     options: Options,
     doors: [TcpListener; 2],
     guests: Vec<Guest>,
     clients: Vec<Client>,
-    injected: Injected,
+    pub(super) injected: Injected,
     dial: Dial,
     arrivals: u64,
     maintenance: Option<Maintenance>,
@@ -122,7 +116,7 @@ impl Floor {
             loop {
                 match asked.try_recv() {
                     Ok(Ask::Stop) | Err(TryRecvError::Disconnected) => return self.world,
-                    Ok(ask) => self.answer(ask, now),
+                    Ok(Ask::Do(task)) => task(&mut self),
                     Err(TryRecvError::Empty) => break,
                 }
             }
@@ -439,37 +433,31 @@ impl Floor {
         self.guests.retain(|guest| !guest.pipe.is_gone());
     }
 
-    fn answer(&mut self, ask: Ask, now: Nanos) {
-        match ask {
-            Ask::World(look) => look(&mut self.world),
-            Ask::Injected(reply) => {
-                let _ = reply.send(self.injected.clone());
+    /// Stops time and the dial and ends what would never end; `reply` hears when nothing waits to be
+    /// sent any more.
+    pub(super) fn be_quiet(&mut self, reply: Sender<()>) {
+        self.is_quiet = true;
+        self.turn(Faults::NONE);
+        self.end_maintenance();
+        self.limited = None;
+        for client in &mut self.clients {
+            client.release();
+            client.pipe.hurry();
+            if client.pipe.is_frozen() {
+                client.pipe.cut();
             }
-            Ask::Turn(faults) => self.turn(faults),
-            Ask::Strike(fault) => self.strike(fault, now),
-            Ask::Quiet(reply) => {
-                self.is_quiet = true;
-                self.turn(Faults::NONE);
-                self.end_maintenance();
-                self.limited = None;
-                for client in &mut self.clients {
-                    client.release();
-                    client.pipe.hurry();
-                    if client.pipe.is_frozen() {
-                        client.pipe.cut();
-                    }
-                }
-                self.quiet.push(reply);
-            }
-            Ask::Resume => {
-                self.is_quiet = false;
-                self.clock = ScaledClock::start(self.world.now(), self.options.speed);
-            }
-            Ask::Stop => {}
         }
+        self.quiet.push(reply);
     }
 
-    fn turn(&mut self, faults: Faults) {
+    /// Time goes on.
+    pub(super) fn resume(&mut self) {
+        self.is_quiet = false;
+        self.clock = ScaledClock::start(self.world.now(), self.options.speed);
+    }
+
+    /// Turns the dial, for open connections too.
+    pub(super) fn turn(&mut self, faults: Faults) {
         self.options.faults = faults;
         self.dial.turn(faults);
         for client in &mut self.clients {
@@ -478,7 +466,7 @@ impl Floor {
     }
 
     /// A fault of the whole exchange, or of every connection at once.
-    fn strike(&mut self, fault: Fault, now: Nanos) {
+    pub(super) fn strike(&mut self, fault: Fault, now: Nanos) {
         match fault {
             Fault::Maintenance => self.go_away(now),
             Fault::Delist => self.delist(),

@@ -28,7 +28,7 @@ use super::SimError;
 use super::faults::{Fault, Faults, Injected};
 use super::told::{BookTold, LiquidationsTold, TradesTold};
 use super::world::World;
-use crate::time::Nanos;
+use crate::time::{Nanos, mono_now};
 use floor::{Ask, Floor};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -169,9 +169,8 @@ impl Handle {
     /// What went wrong on purpose so far; zeros when the exchange has stopped.
     #[must_use]
     pub fn injected(&self) -> Injected {
-        let (reply, answer) = channel();
-        self.ask(Ask::Injected(reply));
-        answer.recv().unwrap_or_default()
+        self.on_floor(|floor| floor.injected.clone())
+            .unwrap_or_default()
     }
 
     /// Virtual time now; zero when the exchange has stopped.
@@ -185,12 +184,7 @@ impl Handle {
         &self,
         look: impl FnOnce(&mut World) -> T + Send + 'static,
     ) -> Option<T> {
-        let (reply, answer) = channel();
-        self.ask(Ask::World(Box::new(move |world| {
-            // Whoever asked may have stopped waiting.
-            let _ = reply.send(look(world));
-        })));
-        answer.recv().ok()
+        self.on_floor(|floor| look(&mut floor.world))
     }
 
     /// What has been told of a contract by now: to be compared with a client's state once the
@@ -210,14 +204,14 @@ impl Handle {
     /// Turns the dial, for open connections too; what is wrong already (a silent stream, a frozen
     /// connection) stays wrong.
     pub fn turn(&self, faults: Faults) {
-        self.ask(Ask::Turn(faults));
+        self.on_floor(move |floor| floor.turn(faults));
     }
 
     /// Does a fault now: [`Fault::Maintenance`], [`Fault::Delist`], or [`Fault::Cut`], [`Fault::Close`] and
     /// [`Fault::Freeze`] on every connection. The others need a frame or a request and do nothing
     /// here.
     pub fn strike(&self, fault: Fault) {
-        self.ask(Ask::Strike(fault));
+        self.on_floor(move |floor| floor.strike(fault, mono_now()));
     }
 
     /// Stops virtual time and the dial, ends frozen connections and maintenance, and sends what was
@@ -227,18 +221,28 @@ impl Handle {
     #[must_use]
     pub fn quiet(&self, within: Duration) -> bool {
         let (reply, answer) = channel();
-        self.ask(Ask::Quiet(reply));
+        self.on_floor(|floor| floor.be_quiet(reply));
         answer.recv_timeout(within).is_ok()
     }
 
     /// Lets virtual time go on from where it stands; the dial stays where it is.
     pub fn resume(&self) {
-        self.ask(Ask::Resume);
+        self.on_floor(Floor::resume);
     }
 
-    fn ask(&self, ask: Ask) {
-        // A closed channel means the thread is gone; the answer does not come, which tells.
-        let _ = self.asks.send(ask);
+    /// Has the world's thread do something between two rounds and waits for it; `None` when the
+    /// exchange has stopped.
+    fn on_floor<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Floor) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, answer) = channel();
+        let task = Box::new(move |floor: &mut Floor| {
+            // Whoever asked may have stopped waiting.
+            let _ = reply.send(task(floor));
+        });
+        self.asks.send(Ask::Do(task)).ok()?;
+        answer.recv().ok()
     }
 
     /// Stops the exchange and hands the world back.
@@ -251,7 +255,8 @@ impl Handle {
 
     fn end(&mut self) -> Option<World> {
         let owner = self.owner.take()?;
-        self.ask(Ask::Stop);
+        // A closed channel means the thread is gone already; joining tells.
+        let _ = self.asks.send(Ask::Stop);
         owner.join().ok()
     }
 }
