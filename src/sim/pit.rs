@@ -628,6 +628,12 @@ impl Pit {
         }
     }
 
+    /// Whole contracts that were worth `usd` at the start: the bound of a flat margin row.
+    pub(crate) fn contracts(&self, usd: i64) -> i64 {
+        let one = 10f64.powi(self.contract.value_scale) * self.contract.price;
+        (usd as f64 / one) as i64
+    }
+
     /// True when the venue knows the contract now.
     pub(crate) const fn is_listed(&self) -> bool {
         matches!(self.status, Status::Trading | Status::Halted)

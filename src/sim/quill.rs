@@ -3,6 +3,18 @@
 //! Every number of the exchange is a whole count of some decimal step, so text is digits and one
 //! point; no float is ever printed. Text is ASCII throughout.
 
+/// How a venue prints decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Style {
+    /// All places.
+    #[default]
+    Full,
+    /// Without zeros at the end.
+    Short,
+    /// Without zeros at the end, but with one place at least.
+    Point,
+}
+
 /// The reused buffer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quill {
@@ -101,6 +113,28 @@ impl Quill {
             places -= 1;
         }
         self.decimal(value, places)
+    }
+
+    /// As `short`, but never without a point: `84143.0`.
+    pub(crate) fn point(&mut self, value: i64, places: u32) -> &mut Self {
+        let (mut value, mut places) = (value, places);
+        while places > 1 && value % 10 == 0 {
+            value /= 10;
+            places -= 1;
+        }
+        match places {
+            0 => self.decimal(value, 0).put(".0"),
+            _ => self.decimal(value, places),
+        }
+    }
+
+    /// In a venue's style.
+    pub(crate) fn styled(&mut self, value: i64, places: u32, style: Style) -> &mut Self {
+        match style {
+            Style::Full => self.decimal(value, places),
+            Style::Short => self.short(value, places),
+            Style::Point => self.point(value, places),
+        }
     }
 
     /// `,"name":"` value `"`: a quoted decimal field.

@@ -8,7 +8,7 @@
 
 use super::book::{Level, differences};
 use super::pit::Pit;
-use super::quill::Quill;
+use super::quill::{Quill, Style};
 use super::rng::mix;
 use crate::market::{Holder, Side};
 
@@ -50,6 +50,8 @@ pub struct LiquidationsTold {
 pub(crate) struct Told {
     shown: [Vec<Level>; 2],
     fresh: [Vec<Level>; 2],
+    /// How the venue prints prices and quantities.
+    pub(crate) style: Style,
     /// Number of the last book update told.
     pub(crate) update: u64,
     /// Exchange time of the last book update, ms.
@@ -73,6 +75,7 @@ impl Told {
         let mut told = Self {
             shown: [Vec::new(), Vec::new()],
             fresh: [Vec::new(), Vec::new()],
+            style: Style::Full,
             update: 1_000_000 + mix(pit.seq) % 10_000_000,
             book_ms: ms,
             trades: 0,
@@ -119,6 +122,13 @@ impl Told {
         self.shown.iter().all(Vec::is_empty)
     }
 
+    /// Lots as the venue prints a quantity.
+    fn quantity(&self, pit: &Pit, lots: i64) -> String {
+        let mut quill = Quill::default();
+        quill.styled(lots, pit.contract.lot_scale, self.style);
+        quill.text().to_owned()
+    }
+
     /// The told book in print; at most `rows` levels a side.
     pub(crate) fn book(&self, pit: &Pit, rows: usize) -> BookTold {
         let c = &pit.contract;
@@ -126,9 +136,9 @@ impl Told {
             let levels = self.levels(side).iter().take(rows);
             let levels = levels.map(|level| {
                 let mut quill = Quill::default();
-                quill.decimal(level.tick * c.tick_units, c.price_scale);
+                quill.styled(level.tick * c.tick_units, c.price_scale, self.style);
                 let price = quill.text().to_owned();
-                (price, quantity(pit, i64::from(level.lots)))
+                (price, self.quantity(pit, i64::from(level.lots)))
             });
             levels.collect()
         };
@@ -143,7 +153,7 @@ impl Told {
     pub(crate) fn trades(&self, pit: &Pit) -> TradesTold {
         TradesTold {
             rows: self.trades,
-            quantity: quantity(pit, self.trade_lots),
+            quantity: self.quantity(pit, self.trade_lots),
             last: self.trade_id,
             last_aggregate: self.aggregate_id,
         }
@@ -153,7 +163,7 @@ impl Told {
     pub(crate) fn liquidations(&self, pit: &Pit) -> LiquidationsTold {
         LiquidationsTold {
             rows: self.forced,
-            quantity: self.forced_lots.map(|lots| quantity(pit, lots)),
+            quantity: self.forced_lots.map(|lots| self.quantity(pit, lots)),
         }
     }
 
@@ -169,13 +179,6 @@ impl Told {
         self.forced[holder as usize] += 1;
         self.forced_lots[holder as usize] += lots;
     }
-}
-
-/// Lots as the venue prints a quantity.
-fn quantity(pit: &Pit, lots: i64) -> String {
-    let mut quill = Quill::default();
-    quill.decimal(lots, pit.contract.lot_scale);
-    quill.text().to_owned()
 }
 
 /// `["price","size"]` of a level as most venues print it; the size of a gone level is `gone`.

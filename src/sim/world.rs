@@ -497,18 +497,22 @@ impl World {
     /// What a subscription made now is told first: where the venue begins with the whole (a book, a
     /// ticker) or with the recent past, that; elsewhere nothing.
     pub fn snapshot_frames(&mut self, topic: Topic, out: &mut dyn FnMut(&Frame<'_>)) {
-        let Some((pit, desk)) = self.pits.get(usize::from(topic.symbol)) else {
-            return;
+        let mut quill = std::mem::take(&mut self.quill);
+        let told = match self.pits.get(usize::from(topic.symbol)) {
+            Some((pit, desk)) => {
+                desk.snapshot(pit, topic.kind, self.now.get() / 1_000_000, &mut quill)
+            }
+            None => (self.words().begin)(self, topic.kind, &mut quill),
         };
-        let ms = self.now.get() / 1_000_000;
-        if desk.snapshot(pit, topic.kind, ms, &mut self.quill) {
+        if told {
             out(&Frame {
                 at: self.now,
                 topic,
-                text: self.quill.text(),
-                bare: self.quill.bare(),
+                text: quill.text(),
+                bare: quill.bare(),
             });
         }
+        self.quill = quill;
     }
 
     /// Lets time go on to `until` and tells every frame that is received by then, in order of

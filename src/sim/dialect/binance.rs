@@ -82,6 +82,7 @@ pub(crate) const WORDS: Words = Words {
         TopicKind::Instruments,
     ],
     name,
+    begin: |_, _, _| false,
     obey,
     welcome,
     rest: rest::answer,

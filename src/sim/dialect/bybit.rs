@@ -49,6 +49,7 @@ pub(crate) const WORDS: Words = Words {
     ],
     all: &[],
     name,
+    begin: |_, _, _| false,
     obey,
     welcome: |_, _, _, _| (),
     rest: rest::answer,

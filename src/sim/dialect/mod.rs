@@ -13,9 +13,7 @@
 
 pub(crate) mod binance;
 pub(crate) mod bybit;
-mod refusal;
-
-pub(crate) use refusal::refusal;
+pub(crate) mod okx;
 
 use super::params::Cadence;
 use super::pit::Pit;
@@ -120,12 +118,14 @@ pub(crate) type Tell<'a> = dyn FnMut(Topic, &Quill) + 'a;
 pub(crate) enum Desk {
     Bybit(bybit::Desk),
     Binance(binance::Desk),
+    Okx(okx::Desk),
 }
 
 impl Desk {
     pub(crate) fn new(dialect: Dialect, pit: &Pit, ms: i64) -> Self {
         match dialect {
             Dialect::Binance => Self::Binance(binance::Desk::new(pit, ms)),
+            Dialect::Okx => Self::Okx(okx::Desk::new(pit, ms)),
             _ => Self::Bybit(bybit::Desk::new(pit, ms)),
         }
     }
@@ -134,13 +134,14 @@ impl Desk {
         match self {
             Self::Bybit(desk) => &desk.told,
             Self::Binance(desk) => &desk.told,
+            Self::Okx(desk) => &desk.told,
         }
     }
 
     /// Levels a side the public is told of.
     pub(crate) const fn depth(&self) -> usize {
         match self {
-            Self::Bybit(_) | Self::Binance(_) => 200,
+            Self::Bybit(_) | Self::Binance(_) | Self::Okx(_) => 200,
         }
     }
 
@@ -149,6 +150,7 @@ impl Desk {
         match self {
             Self::Bybit(desk) => desk.turn(pit, turn, quill, tell),
             Self::Binance(desk) => desk.turn(pit, turn, quill, tell),
+            Self::Okx(desk) => desk.turn(pit, turn, quill, tell),
         }
     }
 
@@ -156,6 +158,7 @@ impl Desk {
     pub(crate) fn snapshot(&self, pit: &Pit, kind: TopicKind, ms: i64, quill: &mut Quill) -> bool {
         match self {
             Self::Bybit(desk) => desk.snapshot(pit, kind, ms, quill),
+            Self::Okx(desk) => desk.snapshot(pit, kind, ms, quill),
             // Every stream begins with its next event; books begin with REST.
             Self::Binance(_) => false,
         }
@@ -172,6 +175,8 @@ pub(crate) struct Words {
     pub(crate) all: &'static [TopicKind],
     /// The name of a stream of a contract (its listed name is given) or, for `None`, of all.
     pub(crate) name: fn(TopicKind, Option<&str>) -> String,
+    /// Writes what a new subscription of all contracts is told first; false when that is nothing.
+    pub(crate) begin: fn(&World, TopicKind, &mut Quill) -> bool,
     pub(crate) obey: fn(&mut World, &str, &str, &str, &mut Vec<Order>),
     pub(crate) welcome: fn(&mut World, &str, &str, &mut Vec<Order>),
     pub(crate) rest: fn(&World, Request<'_>) -> Answer,
@@ -212,6 +217,7 @@ pub(crate) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 pub(crate) const fn words(dialect: Dialect) -> &'static Words {
     match dialect {
         Dialect::Binance => &binance::WORDS,
+        Dialect::Okx => &okx::WORDS,
         _ => &bybit::WORDS,
     }
 }
