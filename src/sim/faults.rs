@@ -2,8 +2,8 @@
 //!
 //! One table ([`FAULTS`]) names every fault, the unit its rate counts in and what a client sees of
 //! it; the dial, the command line and the counts all read that table. A rate is "on average one in
-//! N units"; the distance to the next one is drawn evenly between half of N and one and a half, so
-//! faults are neither regular nor bunched. Frames are counted per connection, everything else per
+//! N units"; the distance from one to the next is drawn evenly between half of N and one and a half,
+//! so faults are neither regular nor bunched. Frames are counted per connection, everything else per
 //! exchange. The same seed and the same order of arrivals give the same faults at the same frames.
 
 use super::rng::Rng;
@@ -401,11 +401,16 @@ impl Dial {
         dial
     }
 
-    /// Turns the dial; every distance is drawn anew.
+    /// Turns the dial; every distance is drawn anew. The first one is drawn from one to N, as if the
+    /// dial had been turning for long: otherwise nothing rare ever befell a short connection.
     pub(super) fn turn(&mut self, faults: Faults) {
         self.faults = faults;
         for row in &FAULTS {
-            self.draw(row);
+            let clock = self.clock[row.unit as usize];
+            self.due[row.fault as usize] = match u64::from(faults.every(row.fault)) {
+                0 => u64::MAX,
+                every => clock + 1 + self.rng.below(every),
+            };
         }
         for unit in 0..UNITS {
             self.look(unit);

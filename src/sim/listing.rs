@@ -301,6 +301,7 @@ impl Params {
             kline: 0,
         };
         if dialect == Dialect::Hyperliquid {
+            self.depth.levels = 20;
             self.engine.funding_hours = 1;
             self.engine.funding_interest = 0.000_012_5;
             self.engine.funding_cap = 0.04;

@@ -628,6 +628,13 @@ impl Pit {
         }
     }
 
+    /// The best level of a side, where the book is open and has one.
+    pub(crate) fn best(&self, side: Side) -> Option<Level> {
+        let open = self.is_listed() && self.change.is_none();
+        open.then(|| self.book.best(side))
+            .filter(|level| level.lots > 0)
+    }
+
     /// Whole contracts that were worth `usd` at the start: the bound of a flat margin row.
     pub(crate) fn contracts(&self, usd: i64) -> i64 {
         let one = 10f64.powi(self.contract.value_scale) * self.contract.price;

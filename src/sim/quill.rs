@@ -3,6 +3,8 @@
 //! Every number of the exchange is a whole count of some decimal step, so text is digits and one
 //! point; no float is ever printed. Text is ASCII throughout.
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// How a venue prints decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Style {
@@ -142,9 +144,17 @@ impl Quill {
         self.put(name).decimal(value, places).put("\"")
     }
 
+    /// The last `digits` hex digits of a word, at most sixteen.
+    pub(crate) fn hex(&mut self, word: u64, digits: u32) -> &mut Self {
+        for place in (0..digits.min(16)).rev() {
+            let nibble = (word >> (4 * place)) & 15;
+            self.bytes.push(HEX[nibble as usize]);
+        }
+        self
+    }
+
     /// Sixteen bytes of hash as a UUID.
     pub(crate) fn uuid(&mut self, high: u64, low: u64) -> &mut Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut out = [b'-'; 36];
         let mut at = 0;
         for nibble in 0..32u32 {

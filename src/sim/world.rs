@@ -556,14 +556,17 @@ impl World {
         let Some((pit, desk)) = self.pits.get_mut(self.slot) else {
             return;
         };
-        // However many frames: the last one is here before the next turn.
-        let step = (((begin + space) * 1_000_000 - at) / 1_024).min(5_000);
+        if pit.status == Status::Unlisted {
+            return;
+        }
+        let end = (begin + space) * 1_000_000;
         if pit.change.is_some() && desk.told().is_bare() {
             pit.apply_change();
         }
         pit.step(now.beat, ms, gust, rough);
         desk.turn(pit, now, &mut self.quill, &mut |topic, quill| {
-            at += step;
+            // Ever closer together, so that thousands are here before the next turn.
+            at += ((end - at) / 1_024).clamp(1, 5_000);
             out(&Frame {
                 at: Nanos::new(at),
                 topic,

@@ -148,13 +148,12 @@ fn a_wrong_type_is_json_that_says_nothing_and_costs_the_frame() {
     for tongue in TONGUES {
         let handle = tongue.serve_with(only(Fault::WrongType, 5));
         let mut peer = tongue.join(&handle);
-        let acknowledged = |v: &Value| tongue.is_ack(v) || v["id"] == 7;
         let mut wrong = 0;
         next_book(tongue, &mut peer);
         tongue.ask_again(tongue.names[0], &mut peer, &handle);
         while wrong < 4 {
             let v = peer.json();
-            if tongue.number(&v).is_none() && !acknowledged(&v) && v["op"] != "unsubscribe" {
+            if tongue.number(&v).is_none() && !tongue.is_answer(&v) {
                 wrong += 1;
                 tongue.ask_again(tongue.names[0], &mut peer, &handle);
             }

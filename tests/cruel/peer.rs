@@ -293,7 +293,7 @@ pub struct Tongue {
     pub names: [&'static str; 2],
 }
 
-pub const TONGUES: [Tongue; 2] = [
+pub const TONGUES: [Tongue; 4] = [
     Tongue {
         dialect: Dialect::Bybit,
         path: "/v5/public/linear",
@@ -303,6 +303,16 @@ pub const TONGUES: [Tongue; 2] = [
         dialect: Dialect::Binance,
         path: "/public/stream",
         names: ["BTCUSDT", "ETHUSDT"],
+    },
+    Tongue {
+        dialect: Dialect::Okx,
+        path: "/ws/v5/public",
+        names: ["BTC-USDT-SWAP", "ETH-USDT-SWAP"],
+    },
+    Tongue {
+        dialect: Dialect::Hyperliquid,
+        path: "/ws",
+        names: ["BTC", "ETH"],
     },
 ];
 
@@ -344,6 +354,12 @@ impl Tongue {
             Dialect::Okx => v["event"] == "subscribe",
             Dialect::Hyperliquid => v["channel"] == "subscriptionResponse",
         }
+    }
+
+    /// True for whatever answers a request, and so is no frame of a stream.
+    pub fn is_answer(self, v: &Value) -> bool {
+        let keys = ["success", "event", "id"];
+        keys.iter().any(|key| v.get(*key).is_some()) || v["channel"] == "subscriptionResponse"
     }
 
     /// True for its no.

@@ -1,7 +1,7 @@
 //! The whole dial at once, and what must hold whatever it does.
 
 use crate::peer::{Got, PATIENCE, Peer, TONGUES, Tongue, ask, ask_by, only, rows};
-use isotherm::sim::{Dialect, Fault, Faults, Options};
+use isotherm::sim::{Dialect, Fault, Faults, Handle, Options, Topic, TopicKind};
 use isotherm::time::Nanos;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A book as a careful reader holds it: levels by side, the last number, and whether it can be trusted.
 #[derive(Default)]
@@ -87,7 +87,7 @@ struct Survivor {
 }
 
 impl Survivor {
-    fn image(&mut self, handle: &isotherm::sim::Handle) {
+    fn image(&mut self, handle: &Handle) {
         let path = format!("/fapi/v1/depth?symbol={}&limit=1000", self.tongue.names[0]);
         let answer = ask(&handle.rest_url(), "GET", &path, "");
         match serde_json::from_str::<Value>(&answer.body) {
@@ -97,17 +97,20 @@ impl Survivor {
         }
     }
 
-    /// Reads for as long as `goes_on` says, over as many connections as it takes; ends when nothing comes for
-    /// `silence` and it is not to go on.
-    fn live(
-        &mut self,
-        handle: &isotherm::sim::Handle,
-        silence: Duration,
-        mut goes_on: impl FnMut(&Self) -> bool,
-    ) {
+    /// Reads until it has seen enough, over as many connections as it takes; then on without faults, so that the last
+    /// one can be noticed, and to the last frame of an exchange whose time stands.
+    fn live(&mut self, handle: &Handle, silence: Duration) {
         let by_rest = self.tongue.dialect == Dialect::Binance;
-        let mut peer = None;
+        let (mut peer, mut calm, mut is_quiet) = (None, None, false);
         loop {
+            if calm.is_none() && self.frames >= 1_000 && self.connections >= 4 {
+                handle.turn(Faults::NONE);
+                calm = Some(self.frames + 40);
+            }
+            if !is_quiet && calm.is_some_and(|enough| self.frames > enough) {
+                is_quiet = handle.quiet(PATIENCE);
+                assert!(is_quiet);
+            }
             let open = peer.get_or_insert_with(|| {
                 self.book.number = None;
                 self.connections += 1;
@@ -137,12 +140,8 @@ impl Survivor {
                     }
                 }
                 Got::Control(_) => {}
-                Got::Nothing if !goes_on(self) && self.book.number.is_some() => return,
+                Got::Nothing if is_quiet && self.book.number.is_some() => return,
                 _ => peer = None,
-            }
-            if !goes_on(self) {
-                // Nothing new is told from here on; what is on its way is read.
-                let _ = handle.quiet(PATIENCE);
             }
         }
     }
@@ -179,11 +178,7 @@ fn a_careful_client_survives_the_whole_dial_and_holds_the_exchange_s_book() {
             frames: 0,
             connections: 0,
         };
-        let begun = Instant::now();
-        client.live(&handle, Duration::from_millis(400), |client| {
-            begun.elapsed() < Duration::from_secs(60)
-                && (client.frames < 1_500 || client.connections < 5)
-        });
+        client.live(&handle, Duration::from_millis(400));
         let check = handle.check(tongue.names[0]).unwrap();
         let injected = handle.injected();
         eprintln!(
@@ -194,7 +189,19 @@ fn a_careful_client_survives_the_whole_dial_and_holds_the_exchange_s_book() {
             client.book.holes,
             injected.faults().count()
         );
-        assert!(client.frames >= 100 && client.connections >= 2);
+        // What cost a numbered book a frame was noticed, or the connection ended before it could be.
+        let topic = Topic {
+            kind: TopicKind::Book,
+            symbol: 0,
+        };
+        let costly = [Fault::Gap, Fault::Reorder, Fault::WrongType];
+        let cost: u64 = costly.iter().map(|fault| injected.on(*fault, topic)).sum();
+        if tongue.is_sequenced() {
+            assert!(
+                cost > 0 && cost <= client.book.holes + client.connections,
+                "{cost}"
+            );
+        }
         for (side, right) in [check.book.bids, check.book.asks].into_iter().enumerate() {
             let mine = client.book.ordered(side);
             let depth = mine.len().min(right.len());

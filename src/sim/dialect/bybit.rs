@@ -132,7 +132,7 @@ impl Desk {
         if turn.due(cadence.ticker) && self.ticker(pit, ms, quill) {
             tell(turn.topic(TopicKind::Ticker), quill);
         }
-        if cadence.kline > 0 {
+        if cadence.kline > 0 && pit.is_listed() {
             klines(pit, turn, quill, tell);
         }
     }

@@ -13,7 +13,10 @@
 
 pub(crate) mod binance;
 pub(crate) mod bybit;
+pub(crate) mod hyperliquid;
 pub(crate) mod okx;
+#[cfg(test)]
+mod tests;
 
 use super::params::Cadence;
 use super::pit::Pit;
@@ -119,6 +122,7 @@ pub(crate) enum Desk {
     Bybit(bybit::Desk),
     Binance(binance::Desk),
     Okx(okx::Desk),
+    Hyperliquid(hyperliquid::Desk),
 }
 
 impl Desk {
@@ -126,7 +130,8 @@ impl Desk {
         match dialect {
             Dialect::Binance => Self::Binance(binance::Desk::new(pit, ms)),
             Dialect::Okx => Self::Okx(okx::Desk::new(pit, ms)),
-            _ => Self::Bybit(bybit::Desk::new(pit, ms)),
+            Dialect::Hyperliquid => Self::Hyperliquid(hyperliquid::Desk::new(pit, ms)),
+            Dialect::Bybit => Self::Bybit(bybit::Desk::new(pit, ms)),
         }
     }
 
@@ -135,6 +140,7 @@ impl Desk {
             Self::Bybit(desk) => &desk.told,
             Self::Binance(desk) => &desk.told,
             Self::Okx(desk) => &desk.told,
+            Self::Hyperliquid(desk) => &desk.told,
         }
     }
 
@@ -142,6 +148,7 @@ impl Desk {
     pub(crate) const fn depth(&self) -> usize {
         match self {
             Self::Bybit(_) | Self::Binance(_) | Self::Okx(_) => 200,
+            Self::Hyperliquid(_) => hyperliquid::LEVELS,
         }
     }
 
@@ -151,6 +158,7 @@ impl Desk {
             Self::Bybit(desk) => desk.turn(pit, turn, quill, tell),
             Self::Binance(desk) => desk.turn(pit, turn, quill, tell),
             Self::Okx(desk) => desk.turn(pit, turn, quill, tell),
+            Self::Hyperliquid(desk) => desk.turn(pit, turn, quill, tell),
         }
     }
 
@@ -159,6 +167,7 @@ impl Desk {
         match self {
             Self::Bybit(desk) => desk.snapshot(pit, kind, ms, quill),
             Self::Okx(desk) => desk.snapshot(pit, kind, ms, quill),
+            Self::Hyperliquid(desk) => desk.snapshot(pit, kind, ms, quill),
             // Every stream begins with its next event; books begin with REST.
             Self::Binance(_) => false,
         }
@@ -218,7 +227,8 @@ pub(crate) const fn words(dialect: Dialect) -> &'static Words {
     match dialect {
         Dialect::Binance => &binance::WORDS,
         Dialect::Okx => &okx::WORDS,
-        _ => &bybit::WORDS,
+        Dialect::Bybit => &bybit::WORDS,
+        Dialect::Hyperliquid => &hyperliquid::WORDS,
     }
 }
 

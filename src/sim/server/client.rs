@@ -5,11 +5,12 @@
 //! client has asked for the book again (by subscription, or by REST where that is the venue's way)
 //! and has got a frame since. So every one that is counted can be noticed by itself.
 
-use super::super::dialect::{Dialect, Heartbeat, Order, refusal};
+use super::super::dialect::{Dialect, Heartbeat, Order};
 use super::super::faults::{Dial, Fault, Faults, Injected, Unit};
 use super::super::world::{Frame, Topic, TopicKind, World};
 use super::frame::{self, CLOSE, PING, PONG, TEXT};
 use super::pipe::Pipe;
+use super::refusal::refusal;
 use super::spoil;
 use super::{BACKLOG, Options};
 use crate::time::Nanos;

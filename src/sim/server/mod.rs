@@ -5,7 +5,7 @@
 //!  floor   one thread: the world, every connection, rounds
 //!  client  a websocket: what it asked for, and what goes wrong on it
 //!  pipe    a connection as bytes: TCP, TLS, slow, frozen
-//!  http, frame, spoil    bytes of HTTP, of websockets, and spoiled texts
+//!  http, frame, spoil, refusal    bytes of HTTP, of websockets, spoiled texts, a venue's no
 //! ```
 //! One thread owns the world and every connection (nonblocking; it sleeps between rounds and never
 //! spins). Virtual time runs `speed` times as fast as the machine's from where the world was handed
@@ -22,6 +22,7 @@ mod floor;
 mod frame;
 mod http;
 mod pipe;
+mod refusal;
 mod spoil;
 
 use super::SimError;
@@ -217,7 +218,8 @@ impl Handle {
     /// Stops virtual time and the dial, ends frozen connections and maintenance, and sends what was
     /// held back or dripped. True once every listener has been sent everything, false when that took
     /// longer than `within`. Connections and requests are served on; time stands until
-    /// [`Handle::resume`].
+    /// [`Handle::resume`]. A frame that was left out last cannot be noticed by anybody: turn the dial
+    /// to [`Faults::NONE`] some frames earlier where a client's state is to be compared.
     #[must_use]
     pub fn quiet(&self, within: Duration) -> bool {
         let (reply, answer) = channel();

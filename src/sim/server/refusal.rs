@@ -1,11 +1,11 @@
 //! Refusal: how each venue says no to a subscription, in the words of its documentation.
 
-use super::Dialect;
+use super::super::dialect::Dialect;
 use serde_json::{Value, json};
 
 /// The answer to the subscription `text` of connection `id` when the venue does not grant it. A text
 /// that is no request is refused as well as it can be read.
-pub(crate) fn refusal(dialect: Dialect, text: &str, id: &str) -> String {
+pub(super) fn refusal(dialect: Dialect, text: &str, id: &str) -> String {
     let request: Value = serde_json::from_str(text).unwrap_or_default();
     let said = match dialect {
         Dialect::Bybit => {
