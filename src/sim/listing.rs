@@ -38,7 +38,6 @@ struct Coin {
 }
 
 #[rustfmt::skip]
-#[expect(clippy::too_many_arguments, reason = "a row of a table")]
 const fn coin(
     asset: &'static str, price: f64, moves: [f64; 2], size: [f64; 2],
     bybit: Steps, binance: Steps, okx: Steps, okx_value: i32, hyperliquid: [u32; 4],

@@ -15,7 +15,7 @@ use super::{Heartbeat, Order, Tell, Turn, Words, quoted};
 use crate::market::{Holder, Side};
 use crate::sim::book::Level;
 use crate::sim::history::Bar;
-use crate::sim::pit::Pit;
+use crate::sim::pit::{Pit, Print};
 use crate::sim::quill::Quill;
 use crate::sim::rng::mix;
 use crate::sim::told::{Told, write_changes, write_side};
@@ -63,6 +63,8 @@ fn name(kind: TopicKind, symbol: Option<&str>) -> String {
     }
 }
 
+/// Most trades in a frame.
+const ROWS: usize = 1_024;
 const DIRECTIONS: [&str; 4] = ["PlusTick", "ZeroPlusTick", "MinusTick", "ZeroMinusTick"];
 
 /// The fields of a ticker, in frame order.
@@ -120,7 +122,8 @@ impl Desk {
     /// What is due in this beat.
     pub(crate) fn turn(&mut self, pit: &mut Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
         let (ms, cadence) = (turn.ms, turn.cadence);
-        if !pit.prints.is_empty() && self.trades(pit, ms, quill) {
+        for (page, prints) in pit.prints.chunks(ROWS).enumerate() {
+            self.trades(pit, prints, page * ROWS, ms, quill);
             tell(turn.topic(TopicKind::Trades), quill);
         }
         if turn.due(cadence.book) && self.book(pit, ms, quill) {
@@ -147,8 +150,8 @@ impl Desk {
         true
     }
 
-    /// The trades of the beat; false when there were none.
-    fn trades(&mut self, pit: &Pit, ms: i64, quill: &mut Quill) -> bool {
+    /// Trades of the beat, of which the first is the `from`th.
+    fn trades(&mut self, pit: &Pit, prints: &[Print], from: usize, ms: i64, quill: &mut Quill) {
         let c = &pit.contract;
         quill.clear();
         quill.put("{\"topic\":\"publicTrade.").put(&c.symbol);
@@ -156,8 +159,8 @@ impl Desk {
             .put("\",\"type\":\"snapshot\",\"ts\":")
             .whole(ms as u64);
         quill.put(",\"data\":[");
-        for (i, print) in pit.prints.iter().enumerate() {
-            let id = mix(print.seq ^ (i as u64) << 48);
+        for (i, print) in prints.iter().enumerate() {
+            let id = mix(print.seq ^ ((from + i) as u64) << 48);
             quill.put(if i == 0 { "{\"T\":" } else { ",{\"T\":" });
             quill.whole(print.ms as u64);
             quill.put(",\"s\":\"").put(&c.symbol);
@@ -175,7 +178,6 @@ impl Desk {
             self.told.trade(print.seq, i64::from(print.lots));
         }
         quill.put("]}");
-        !pit.prints.is_empty()
     }
 
     /// What the shown book has changed by since the last delta; false when nothing has.
@@ -348,7 +350,7 @@ fn klines(pit: &Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
     // The slow step of this beat may have closed a minute.
     let closed = bars.len().checked_sub(2).and_then(|i| bars.get(i));
     if let (Some(done), Some(last)) = (closed, bars.back())
-        && turn.beat % 10 == 0
+        && turn.beat.is_multiple_of(10)
         && turn.ms - last.ms < 1_000
     {
         Desk::kline(pit, done, true, turn.ms, quill);

@@ -31,6 +31,8 @@ use std::collections::VecDeque;
 pub(crate) const LEVELS: usize = 20;
 /// Fills a new subscription is told again.
 const PAST: usize = 10;
+/// Most trades in a frame.
+const ROWS: usize = 256;
 /// Beats after which an unchanged image is sent.
 const STILL: u64 = 50;
 /// People who trade here; each has one address.
@@ -131,8 +133,8 @@ impl Desk {
     pub(crate) fn turn(&mut self, pit: &mut Pit, turn: Turn, quill: &mut Quill, tell: &mut Tell) {
         // Forced orders have no stream.
         pit.deaths.clear();
-        if !pit.prints.is_empty() {
-            self.trades(pit, quill);
+        for (page, prints) in pit.prints.chunks(ROWS).enumerate() {
+            self.trades(pit, prints, page * ROWS, quill);
             tell(turn.topic(TopicKind::Trades), quill);
         }
         if turn.due(turn.cadence.book) && self.book(pit, turn, quill) {
@@ -176,12 +178,13 @@ impl Desk {
         true
     }
 
-    fn trades(&mut self, pit: &Pit, quill: &mut Quill) {
+    /// Trades of the beat, of which the first is the `from`th.
+    fn trades(&mut self, pit: &Pit, prints: &[Print], from: usize, quill: &mut Quill) {
         quill.clear();
         quill.put("{\"channel\":\"trades\",\"data\":[");
-        for (i, print) in pit.prints.iter().enumerate() {
+        for (i, print) in prints.iter().enumerate() {
             // Fifty bits.
-            let tid = mix(print.seq ^ (i as u64) << 48) >> 14;
+            let tid = mix(print.seq ^ ((from + i) as u64) << 48) >> 14;
             quill.put(if i == 0 { "" } else { "," });
             trade(pit, print, tid, quill);
             self.told.trade(tid, i64::from(print.lots));

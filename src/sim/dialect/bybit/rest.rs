@@ -1,12 +1,14 @@
 //! Rest: the few public REST answers of Bybit, as text from a path and a query.
 //!
 //! Known: `time`, `instruments-info` and `risk-limit` (both paged by a cursor), `tickers`,
-//! `open-interest` (5 min, newest first), `kline` (1 min, newest first), `orderbook` (what is
-//! shown, with the `u` of the stream). Everything else is the exchange's own "not found", as JSON.
+//! `open-interest` and `account-ratio` (newest first, paged), `funding/history` and `kline` (newest
+//! first), `orderbook` (what is shown, with the `u` of the stream). What is not listed any more is
+//! found by its name alone. Everything else is the exchange's own "not found", as JSON.
 //! No socket here: the server asks, this answers.
 
 use super::Desk;
 use crate::sim::dialect::{self, Answer, Request, value};
+use crate::sim::history::Sample;
 use crate::sim::margin::deductions;
 use crate::sim::pit::{Pit, Status};
 use crate::sim::quill::Quill;
@@ -39,6 +41,8 @@ pub(super) fn answer(world: &World, request: Request<'_>) -> Answer {
         Some("risk-limit") => tiers(world, query, &mut quill),
         Some("tickers") => tickers(world, query, &mut quill),
         Some("open-interest") => interest(world, query, &mut quill),
+        Some("account-ratio") => accounts(world, query, &mut quill),
+        Some("funding/history") => fundings(world, query, &mut quill),
         Some("kline") => kline(world, query, &mut quill),
         Some("orderbook") => orderbook(world, query, &mut quill),
         _ => return (404, Vec::new(), fault_text(world, 404, "Not Found")),
@@ -229,54 +233,159 @@ fn tickers(world: &World, query: &str, quill: &mut Quill) -> Fault {
     None
 }
 
+/// The contract a query names.
+fn named<'a>(world: &'a World, query: &str) -> Option<(&'a Pit, &'a Desk)> {
+    let symbol = value(query, "symbol")?;
+    let place = world.symbols().position(|own| own == symbol)?;
+    at(world, place)
+}
+
+/// A number of the query by name, or another one.
+fn number<T: std::str::FromStr>(query: &str, name: &str, other: T) -> T {
+    value(query, name)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(other)
+}
+
+/// Milliseconds of a period of samples; `None` when it is not kept here.
+fn period(text: Option<&str>) -> Option<i64> {
+    let minutes = match text? {
+        "5min" => 5,
+        "15min" => 15,
+        "30min" => 30,
+        "1h" => 60,
+        "4h" => 240,
+        "1d" => 1_440,
+        _ => return None,
+    };
+    Some(minutes * 60_000)
+}
+
+/// The samples a query asks for, newest first, and where the next page begins.
+fn samples<'a>(
+    pit: &'a Pit,
+    query: &str,
+    span: i64,
+    most: usize,
+) -> (Vec<&'a Sample>, Option<i64>) {
+    let before = value(query, "cursor").and_then(|text| text.strip_prefix("before-"));
+    let before = before
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(i64::MAX);
+    let from = number(query, "startTime", i64::MIN);
+    let until = number(query, "endTime", i64::MAX);
+    let kept = pit.history.samples.iter().rev();
+    let mut rows: Vec<&Sample> = kept
+        .filter(|s| s.ms % span == 0 && (from..=until).contains(&s.ms) && s.ms < before)
+        .collect();
+    let limit = number(query, "limit", 50usize).clamp(1, most);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|s| s.ms);
+    (rows, next)
+}
+
+fn end_samples(next: Option<i64>, quill: &mut Quill) {
+    quill.put("],\"nextPageCursor\":\"");
+    if let Some(ms) = next {
+        quill.put("before-").decimal(ms, 0);
+    }
+    quill.put("\"}");
+}
+
 fn interest(world: &World, query: &str, quill: &mut Quill) -> Fault {
-    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, _)) = found.and_then(|place| at(world, place)) else {
+    let Some((pit, _)) = named(world, query) else {
         return NO_SYMBOL;
     };
-    if value(query, "intervalTime") != Some("5min") {
-        return Some((10_001, "only intervalTime=5min is kept here"));
-    }
-    let rows = value(query, "limit")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(50usize);
+    let Some(span) = period(value(query, "intervalTime")) else {
+        return Some((10_001, "params error: intervalTime invalid"));
+    };
+    let (rows, next) = samples(pit, query, span, 200);
     quill.put("{\"symbol\":\"").put(&pit.contract.symbol);
     quill.put("\",\"category\":\"linear\",\"list\":[");
-    let samples = pit.history.samples.iter().rev();
-    for (i, sample) in samples.take(rows.clamp(1, 200)).enumerate() {
+    for (i, sample) in rows.into_iter().enumerate() {
         let (ms, lots) = (sample.ms, sample.interest);
         quill.put(if i == 0 { "{" } else { ",{" });
         quill.field("\"openInterest\":\"", lots * 2, pit.contract.lot_scale);
         quill.field(",\"singleOpenInterest\":\"", lots, pit.contract.lot_scale);
         quill.field(",\"timestamp\":\"", ms, 0).put("}");
     }
-    quill.put("],\"nextPageCursor\":\"\"}");
+    end_samples(next, quill);
+    None
+}
+
+fn accounts(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let Some((pit, _)) = named(world, query) else {
+        return NO_SYMBOL;
+    };
+    let Some(span) = period(value(query, "period")) else {
+        return Some((10_001, "params error: period invalid"));
+    };
+    let (rows, next) = samples(pit, query, span, 500);
+    quill.put("{\"list\":[");
+    for (i, sample) in rows.into_iter().enumerate() {
+        let [long, short] = sample.accounts.map(|n| n.max(1));
+        let share = long * 10_000 / (long + short);
+        quill.put(if i == 0 {
+            "{\"symbol\":\""
+        } else {
+            ",{\"symbol\":\""
+        });
+        quill.put(&pit.contract.symbol);
+        quill.put("\",\"buyRatio\":\"").short(share, 4);
+        quill.put("\",\"sellRatio\":\"").short(10_000 - share, 4);
+        quill.field("\",\"timestamp\":\"", sample.ms, 0).put("}");
+    }
+    end_samples(next, quill);
+    None
+}
+
+fn fundings(world: &World, query: &str, quill: &mut Quill) -> Fault {
+    let Some((pit, _)) = named(world, query) else {
+        return NO_SYMBOL;
+    };
+    let from = number(query, "startTime", i64::MIN);
+    let until = number(query, "endTime", i64::MAX);
+    let rows = pit.history.settled.iter().rev();
+    let rows = rows.filter(|s| (from..=until).contains(&s.ms));
+    let limit = number(query, "limit", 200usize).clamp(1, 200);
+    quill.put("{\"category\":\"linear\",\"list\":[");
+    for (i, row) in rows.take(limit).enumerate() {
+        quill.put(if i == 0 {
+            "{\"symbol\":\""
+        } else {
+            ",{\"symbol\":\""
+        });
+        quill.put(&pit.contract.symbol);
+        quill.put("\",\"fundingRate\":\"").short(row.rate, 8);
+        quill.field("\",\"fundingRateTimestamp\":\"", row.ms, 0);
+        quill.put("}");
+    }
+    quill.put("]}");
     None
 }
 
 fn kline(world: &World, query: &str, quill: &mut Quill) -> Fault {
-    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, _)) = found.and_then(|place| at(world, place)) else {
+    let Some((pit, _)) = named(world, query) else {
         return NO_SYMBOL;
     };
-    if value(query, "interval") != Some("1") {
-        return Some((10_001, "only interval=1 is kept here"));
-    }
-    let c = &pit.contract;
-    let stamp = |name, other| {
-        value(query, name)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(other)
+    let minutes = match value(query, "interval") {
+        Some("D") => 1_440,
+        Some(text @ ("1" | "3" | "5" | "15" | "30" | "60" | "120" | "240")) => {
+            text.parse().unwrap_or(1)
+        }
+        _ => return Some((10_001, "params error: interval invalid")),
     };
-    let (start, end) = (stamp("start", i64::MIN), stamp("end", i64::MAX));
-    let rows = value(query, "limit")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(200usize);
+    let c = &pit.contract;
+    let from = number(query, "start", i64::MIN);
+    let until = number(query, "end", i64::MAX);
+    let limit = number(query, "limit", 200usize).clamp(1, 1_000);
     quill.put("{\"symbol\":\"").put(&c.symbol);
     quill.put("\",\"category\":\"linear\",\"list\":[");
-    let bars = pit.history.bars.iter().rev();
-    let bars = bars.filter(|bar| (start..=end).contains(&bar.ms));
-    for (i, bar) in bars.take(rows.clamp(1, 1_000)).enumerate() {
+    let mut bars = pit.history.bars_of(minutes);
+    bars.reverse();
+    bars.retain(|bar| (from..=until).contains(&bar.ms));
+    for (i, bar) in bars.iter().take(limit).enumerate() {
         quill.put(if i == 0 { "[" } else { ",[" });
         quill.field("\"", bar.ms, 0);
         for units in [bar.open, bar.high, bar.low, bar.close] {
@@ -291,13 +400,10 @@ fn kline(world: &World, query: &str, quill: &mut Quill) -> Fault {
 }
 
 fn orderbook(world: &World, query: &str, quill: &mut Quill) -> Fault {
-    let found = value(query, "symbol").and_then(|s| world.symbols().position(|own| own == s));
-    let Some((pit, desk)) = found.and_then(|place| at(world, place)) else {
+    let Some((pit, desk)) = named(world, query) else {
         return NO_SYMBOL;
     };
-    let rows = value(query, "limit")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(25usize);
+    let rows = number(query, "limit", 25usize);
     desk.book_entry(
         pit,
         rows.clamp(1, 1_000),
@@ -330,6 +436,9 @@ mod tests {
             ("tickers", "category=linear", 3),
             ("open-interest", "symbol=BTCUSDT&intervalTime=5min", 1),
             ("kline", "symbol=SOLUSDT&interval=1", 1),
+            ("kline", "symbol=SOLUSDT&interval=5", 1),
+            ("account-ratio", "symbol=BTCUSDT&period=5min", 1),
+            ("funding/history", "symbol=BTCUSDT&limit=9", 9),
         ] {
             let (status, v) = ask(&world, &format!("/v5/market/{path}"), query);
             assert_eq!((status, &v["retCode"]), (200, &Value::from(0)), "{v}");
@@ -349,6 +458,26 @@ mod tests {
             }
         }
         assert_eq!(names, ["BTCUSDT", "ETHUSDT", "SOLUSDT"]);
+    }
+
+    #[test]
+    fn samples_are_paged_and_end() {
+        let mut world = World::new(5, Params::only(&["BTCUSDT"])).unwrap();
+        world.advance(world.now().plus(Nanos::HOUR), &mut |_| ());
+        let (mut cursor, mut stamps) = (String::new(), Vec::new());
+        loop {
+            let query = format!("symbol=BTCUSDT&intervalTime=5min&limit=5&cursor={cursor}");
+            let (_, v) = ask(&world, "/v5/market/open-interest", &query);
+            for row in v["result"]["list"].as_array().unwrap() {
+                stamps.push(row["timestamp"].as_str().unwrap().to_owned());
+            }
+            cursor = v["result"]["nextPageCursor"].as_str().unwrap().to_owned();
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        assert!(stamps.len() >= 12);
+        assert!(stamps.windows(2).all(|pair| pair[0] > pair[1]));
     }
 
     #[test]
