@@ -12,10 +12,12 @@ pub const QUIET_FRAMES: u32 = 2_048;
 
 /// Where a venue lives: part of the host, start of the path (`/` = any), its name. The first row
 /// that fits wins; the path alone is enough when the host is a stand-in (`127.0.0.1`).
-const PLACES: [(&str, &str, &str); 10] = [
+const PLACES: [(&str, &str, &str); 12] = [
     ("bybit", "/", "bybit"),
     ("", "/v5/public/linear", "bybit"),
     ("binance.com", "/", "binance"),
+    ("", "/public/stream", "binance"),
+    ("", "/market/stream", "binance"),
     ("okx.com", "/", "okx"),
     ("bitmex.com", "/", "bitmex"),
     ("gateio.ws", "/", "gate"),
@@ -160,6 +162,11 @@ mod tests {
         for (url, venue) in [
             ("wss://stream.bybit.com/v5/public/linear", Some("bybit")),
             ("ws://127.0.0.1:9001/v5/public/linear", Some("bybit")),
+            ("ws://127.0.0.1:9001/public/stream", Some("binance")),
+            (
+                "ws://127.0.0.1:9001/market/stream?streams=btcusdt@aggTrade",
+                Some("binance"),
+            ),
             ("wss://ws.okx.com:8443/ws/v5/public", Some("okx")),
             ("ws://127.0.0.1:9001", None),
             ("", None),

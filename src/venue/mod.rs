@@ -11,6 +11,7 @@
 //! multiple the venue trades in. Symbols are places in the list the decoder was made with; a symbol
 //! that is not in it is ignored.
 
+pub mod binance;
 pub mod bybit;
 mod chain;
 mod index;
@@ -167,7 +168,7 @@ impl Venue {
 }
 
 /// Every venue.
-pub const VENUES: [Venue; 1] = [bybit::VENUE];
+pub const VENUES: [Venue; 2] = [bybit::VENUE, binance::VENUE];
 
 /// The row of a venue; `None` for a number that is not in the table.
 #[must_use]
