@@ -2,7 +2,7 @@
 
 use super::config::load;
 use super::{stop_signal, stopped};
-use crate::log::{Form, Level, Log};
+use crate::log::Log;
 use crate::run;
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
@@ -17,7 +17,8 @@ Examples:
   isotherm run -c isotherm.toml --seconds 60     for a minute
   isotherm run --tape today.tape                 and record what comes in
 
-Feeds are ws:// for now: TLS is not built yet. Try it on `isotherm sim`.";
+The plan is read once: a changed file counts from the next start. Try it on `isotherm sim`, whose addresses are printed
+as lines of a plan.";
 
 /// Run an instance from a plan.
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(&plan, shard, clock, 1, Log::new(Level::Info, Form::Text))
+    let live = run::start(&plan, shard, clock, 1, Log::new(plan.engine.log_level, plan.engine.log_form))
         .context("cannot start")?;
     let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
