@@ -58,8 +58,14 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(&plan, shard, clock, 1, Log::new(plan.engine.log_level, plan.engine.log_form))
-        .context("cannot start")?;
+    let live = run::start(
+        &plan,
+        shard,
+        clock,
+        1,
+        Log::new(plan.engine.log_level, plan.engine.log_form),
+    )
+    .context("cannot start")?;
     let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));

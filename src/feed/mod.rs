@@ -18,17 +18,19 @@ pub mod taped;
 
 use crate::event::{Event, Stream};
 use crate::health::FaultKind;
-use crate::idle::Strategy;
+use crate::idle::{self, Strategy};
 use crate::ring::Producer;
 use crate::sync::{Flag, Tally};
 use crate::time::{Clock, Nanos, mono_now};
 use crate::venue::Refusal;
 use crate::venue::lane::Lane;
 use crate::wire::socket::{Moved, Stream as Socket};
+use crate::wire::wake::Wake;
 use crate::wire::websocket::Message;
 use crossbeam::channel::{Receiver, Sender};
 use line::{Line, Silence};
 use std::sync::Arc;
+use std::time::Duration;
 use taped::{Piece, Taped};
 
 /// Places of a feed's [`Tally`]: what it has counted, for the page.
@@ -256,7 +258,12 @@ struct Memory {
     /// When each symbol's book was last asked for.
     resynced: Vec<Nanos>,
     delay: Delay,
+    /// What a parked feed sleeps on.
+    wake: Option<Wake>,
 }
+
+/// A parked feed looks at its channels at least this often.
+const NAP: Duration = Duration::from_millis(1);
 
 impl<C: Clock> Feed<C> {
     /// Runs until the stop flag is up.
@@ -274,6 +281,7 @@ impl<C: Clock> Feed<C> {
                 least: i64::MAX,
                 before: i64::MAX,
             },
+            wake: (self.idle == Strategy::Park).then(Wake::new).flatten(),
         };
         let mut idle_turns = 0;
         while !self.stop.is_up() {
@@ -288,7 +296,10 @@ impl<C: Clock> Feed<C> {
                 idle_turns = 0;
             } else {
                 idle_turns += 1;
-                self.idle.idle(idle_turns);
+                match &mut memory.wake {
+                    Some(wake) if idle_turns >= idle::YIELDS => wake.wait(NAP),
+                    _ => self.idle.idle(idle_turns),
+                }
             }
         }
         self.report(&memory);
@@ -425,6 +436,10 @@ impl<C: Clock> Feed<C> {
         let line = &mut memory.lines[leg];
         let up = line.receiver.restart(&ready.early).is_ok();
         line.early = ready.early;
+        if let Some(wake) = &memory.wake {
+            // A stream that wakes nobody is looked at after every nap.
+            wake.watch(&ready.stream, leg);
+        }
         line.stream = Some(ready.stream);
         line.begin(now);
         line.refused = self.refusals();

@@ -17,6 +17,7 @@ pub mod json;
 pub mod scan;
 pub mod socket;
 pub mod tls;
+pub mod wake;
 pub mod websocket;
 
 /// Readable bytes that lie behind every [`Frame`], and the width of a [`Window`].
