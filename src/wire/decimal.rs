@@ -77,6 +77,30 @@ pub fn fix(decimal: Decimal, target: u32) -> Result<i64, FaultKind> {
     Ok(if negative { -size } else { size })
 }
 
+/// Brings a decimal to steps of `10^-target`, digits beyond it rounded half away from zero: for rates and sums that are
+/// printed finer than they mean, never for prices and sizes.
+///
+/// # Errors
+/// `OutOfRange` when the result is beyond `num::HEADROOM`.
+#[inline]
+pub fn fix_near(decimal: Decimal, target: u32) -> Result<i64, FaultKind> {
+    let Some(beyond) = decimal.places.checked_sub(target).filter(|n| *n > 0) else {
+        return fix(decimal, target);
+    };
+    // Nineteen digits are all a mantissa has: with more places too many, less than half a step is left.
+    let step = TENS.get(beyond as usize).map_or(i64::MAX, |step| *step) as u64;
+    let rest = decimal.mantissa % step;
+    let mantissa = decimal.mantissa / step + u64::from(rest >= step - rest);
+    fix(
+        Decimal {
+            mantissa,
+            places: target,
+            ..decimal
+        },
+        target,
+    )
+}
+
 /// Reads decimal text of any length, byte by byte: the tolerant road and the slow twin of the
 /// scanners.
 ///
@@ -280,6 +304,20 @@ mod tests {
     /// The twin with the headroom rule on top.
     fn twin(text: &str, target: u32) -> Option<i64> {
         parse_decimal(text, target).filter(|v| v.unsigned_abs() <= HEADROOM as u64)
+    }
+
+    #[test]
+    fn rounding_is_half_away_from_zero() {
+        let near = |text: &str, target| fix_near(read(text.as_bytes()).unwrap(), target);
+        assert_eq!(near("0.0000263463215391", 12), Ok(26_346_322));
+        assert_eq!(near("-0.0000263463215", 12), Ok(-26_346_322));
+        assert_eq!(near("2.4999", 0), Ok(2));
+        assert_eq!(near("2.5", 0), Ok(3));
+        assert_eq!(near("7.25", 2), Ok(725));
+        assert_eq!(near("7", 2), Ok(700));
+        assert_eq!(near("0.0000000000000000009", 0), Ok(0));
+        assert_eq!(near("0.00000000000000000000001", 1), Ok(0));
+        assert!(near("36028797018963969.4", 0).is_err());
     }
 
     #[test]
