@@ -61,16 +61,20 @@ pub fn resync(row: &Venue, asset: &str) -> Vec<String> {
     renew(row, asset, Stream::Book)
 }
 
-/// The requests of one row for these assets, the instrument put in.
+/// The requests of one row for these assets, the instrument (`{}`) or its base coin (`{base}`) put in.
 #[must_use]
 pub fn requests(row: &Venue, ask: &Ask, assets: &[String]) -> Vec<String> {
-    if !ask.request.contains("{}") {
+    if !ask.request.contains("{}") && !ask.request.contains("{base}") {
         return vec![ask.request.to_owned()];
     }
     assets
         .iter()
         .filter_map(|asset| instrument_name(row.id, asset))
-        .map(|instrument| ask.request.replace("{}", &instrument))
+        .map(|instrument| {
+            let base = instrument.strip_suffix(row.quote).unwrap_or(&instrument);
+            let request = ask.request.replace("{base}", base);
+            request.replace("{}", &instrument)
+        })
         .collect()
 }
 
