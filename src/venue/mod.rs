@@ -18,6 +18,7 @@ mod index;
 pub mod lane;
 pub(crate) mod ledger;
 mod line;
+pub mod okx;
 mod recent;
 pub mod texts;
 
@@ -42,8 +43,8 @@ pub struct Root {
 pub struct Ask {
     /// What for.
     pub what: What,
-    /// Path and query; `{}` stands for the instrument. With a space in it, it is a POST: path, then
-    /// the body. Without `{}` one answer serves every instrument.
+    /// Path and query; `{}` stands for the instrument, `{base}` for its base coin. With a space in it,
+    /// it is a POST: path, then the body. With neither one answer serves every instrument.
     pub request: &'static str,
     /// How often; zero = once a run.
     pub every: Nanos,
@@ -168,7 +169,7 @@ impl Venue {
 }
 
 /// Every venue.
-pub const VENUES: [Venue; 2] = [bybit::VENUE, binance::VENUE];
+pub const VENUES: [Venue; 3] = [bybit::VENUE, binance::VENUE, okx::VENUE];
 
 /// The row of a venue; `None` for a number that is not in the table.
 #[must_use]
