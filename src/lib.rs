@@ -24,6 +24,7 @@
 pub mod arena;
 pub mod bias;
 pub mod book;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod control;

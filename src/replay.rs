@@ -187,15 +187,7 @@ pub fn run(
     let mut ordered = Ordered::open(path)?;
     let started = crate::time::mono_now();
     let mut pace = Pace { speed, clock: None };
-    loop {
-        first.play(&mut ordered, &mut pace, out)?;
-        first.check(&ordered)?;
-        let up = ordered.up();
-        if !ordered.next_run()? {
-            break;
-        }
-        first.border(&ordered, &up, out)?;
-    }
+    first.play_all(&mut ordered, &mut pace, out)?;
     let took = crate::time::mono_now().since(started);
     Ok(first.finish(took))
 }
@@ -269,7 +261,7 @@ pub fn run_bare(
 const BARE: Nanos = Nanos::seconds(1_767_225_600);
 
 /// The engine of a replay: a lane per ring and the shard.
-struct Cast {
+pub(crate) struct Cast {
     symbols: Vec<String>,
     venues: Vec<VenueId>,
     /// Whose each ring is, by ring number; a ring beyond them is the reference venue's.
@@ -277,7 +269,9 @@ struct Cast {
     /// External series that the run declared.
     series: Vec<Series>,
     lanes: Vec<Lane>,
-    shard: Shard,
+    setup: Setup,
+    /// The state.
+    pub(crate) shard: Shard,
     first: Nanos,
     last: Nanos,
     short: bool,
@@ -285,7 +279,7 @@ struct Cast {
     loose: Vec<(String, Vec<u8>)>,
     is_session: bool,
     /// The state is that of the runs played: none of them has lost its beginning.
-    whole: bool,
+    pub(crate) whole: bool,
     /// Bytes of torn ends of the runs before this one.
     torn: u64,
     /// What was seen, by venue; lanes of the present run come to it at the end.
@@ -365,12 +359,20 @@ fn find(
 }
 
 /// Waits until a stamp is due.
-struct Pace {
+pub(crate) struct Pace {
     speed: Speed,
     clock: Option<ScaledClock>,
 }
 
 impl Pace {
+    /// Waits for nothing.
+    pub(crate) const fn none() -> Self {
+        Self {
+            speed: Speed::Max,
+            clock: None,
+        }
+    }
+
     fn wait(&mut self, until: Nanos) {
         let Speed::Times(times) = self.speed else {
             return;
@@ -392,7 +394,25 @@ impl Cast {
     fn of(path: &Path, named: Option<&[String]>) -> Result<Self, ReplayError> {
         let header = tape::open(path)?.header().cloned();
         let found = find(path, header.as_ref(), named)?;
-        let name = path.display().to_string();
+        Self::begin(path.display().to_string(), found, header.as_ref())
+    }
+
+    /// Builds the engine that the head of a run asks for.
+    pub(crate) fn of_run(name: &str, header: &tape::Header) -> Result<Self, ReplayError> {
+        let rings = &header.plan.rings;
+        let found = Found {
+            symbols: header.plan.symbols.clone(),
+            rings: rings.iter().map(|ring| ring.venue.clone()).collect(),
+            url: rings.first().map(|ring| ring.url.clone()),
+        };
+        Self::begin(name.to_owned(), found, Some(header))
+    }
+
+    fn begin(
+        name: String,
+        found: Found,
+        header: Option<&tape::Header>,
+    ) -> Result<Self, ReplayError> {
         let mut rings = Vec::with_capacity(found.rings.len());
         for venue in &found.rings {
             match venue::by_name(venue) {
@@ -422,13 +442,20 @@ impl Cast {
                 venues.push(*id);
             }
         }
-        let series = header.as_ref().map_or(Vec::new(), series_of);
+        let series = header.map_or(Vec::new(), series_of);
         let is_session = header.is_none();
-        let model = header.map(|h| h.plan.model).unwrap_or_default();
-        let choice = choice_of_texts(&model, &name)?;
+        // Of a run that went on from another, only that one's state would do.
+        let whole = header
+            .as_ref()
+            .is_none_or(|head| !head.continues && head.segment <= 1);
+        let choice = match header {
+            Some(header) => choice_of_texts(&header.plan.model, &name)?,
+            None => Choice::default(),
+        };
         let mut cast = Self::new(found.symbols, venues, Some(rings), choice)?;
         cast.series = series;
         cast.is_session = is_session;
+        cast.whole = whole;
         Ok(cast)
     }
 
@@ -451,6 +478,7 @@ impl Cast {
             series: Vec::new(),
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,
+            setup,
             first: Nanos::ZERO,
             last: Nanos::ZERO,
             short: false,
@@ -506,7 +534,6 @@ impl Cast {
                 }
             }
         }
-        self.whole &= ordered.is_whole();
         self.short |= ordered.is_short();
         self.torn += ordered.source().torn();
         Ok(())
@@ -541,47 +568,91 @@ impl Cast {
         let Some(header) = ordered.header() else {
             return Ok(());
         };
-        let rings = header.plan.rings.iter();
-        let rings: Vec<VenueId> = rings
-            .map(|ring| venue::by_name(&ring.venue).map_or(SERIES, |row| row.id))
-            .collect();
-        self.series = series_of(header);
+        let mut next = Self::of_run(ordered.source().name(), header)?;
         if header.continues {
-            let recv = self.shard.now();
-            let mut pace = Pace {
-                speed: Speed::Max,
-                clock: None,
-            };
-            for ring in up {
-                let down = Record::Disconnect {
-                    ring: *ring,
-                    recv,
-                    reason: "the run ended",
-                };
-                self.record(&down, &mut pace, out)?;
-            }
-        } else {
-            let name = ordered.source().name();
-            self.symbols.clone_from(&header.plan.symbols);
-            self.venues.clear();
-            for id in rings.iter().filter(|id| **id != SERIES) {
-                if !self.venues.contains(id) {
-                    self.venues.push(*id);
-                }
-            }
-            let mut setup = Setup::new(self.symbols.clone(), &self.venues);
-            setup.choice = choice_of_texts(&header.plan.model, name)?;
-            self.shard = Shard::new(&setup)?;
-            self.whole = true;
+            self.down(up, out)?;
+            core::mem::swap(&mut self.shard, &mut next.shard);
+            next.whole = self.whole && header.segment <= 1;
         }
         self.gather();
-        self.rings = rings;
-        for id in &self.venues {
-            if self.seen.iter().all(|seen| seen.id != *id) {
-                self.seen.push(Seen::new(*id, self.symbols.len()));
+        for seen in self.seen.drain(..) {
+            match next.seen.iter_mut().find(|own| own.id == seen.id) {
+                Some(own) if own.places.len() == seen.places.len() => *own = seen,
+                _ => next.seen.push(seen),
             }
         }
+        (next.first, next.last) = (self.first, self.last);
+        (next.torn, next.short) = (self.torn, self.short);
+        *self = next;
         Ok(())
+    }
+
+    /// Steps the connections of a run that ended down, in the order given, at shard time: what a restarted engine
+    /// steps before anything else.
+    pub(crate) fn down(&mut self, up: &[u8], out: &mut impl Publish) -> Result<(), ReplayError> {
+        let recv = self.shard.now();
+        for ring in up {
+            let down = Record::Disconnect {
+                ring: *ring,
+                recv,
+                reason: "the run ended",
+            };
+            self.record(&down, &mut Pace::none(), out)?;
+        }
+        Ok(())
+    }
+
+    /// Plays a recording from where it stands to its end, runs and borders.
+    pub(crate) fn play_all(
+        &mut self,
+        ordered: &mut Ordered,
+        pace: &mut Pace,
+        out: &mut impl Publish,
+    ) -> Result<(), ReplayError> {
+        loop {
+            self.play(ordered, pace, out)?;
+            self.check(ordered)?;
+            let up = ordered.up();
+            if !ordered.next_run()? {
+                return Ok(());
+            }
+            self.border(ordered, &up, out)?;
+        }
+    }
+
+    /// What the state is built for.
+    pub(crate) const fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// What the lanes remember, one after another by ring number.
+    pub(crate) fn remember(&self) -> Vec<Vec<u8>> {
+        let of = |lane: &Lane| {
+            let mut bytes = Vec::new();
+            lane.remember(&mut bytes);
+            bytes
+        };
+        self.lanes.iter().map(of).collect()
+    }
+
+    /// Takes up a state and what its lanes remember; `Ok(None)` when the lanes do not fit their decoders.
+    pub(crate) fn recall(
+        &mut self,
+        state: &[u8],
+        lanes: &[&[u8]],
+    ) -> Result<Option<()>, ReplayError> {
+        self.shard = Shard::restore(&self.setup, state)?;
+        self.whole = true;
+        if let Some(last) = lanes.len().checked_sub(1) {
+            self.lanes_to(last)?;
+        }
+        for (lane, bytes) in self.lanes.iter_mut().zip(lanes) {
+            let mut left: &[u8] = bytes;
+            if lane.recall(&mut left).is_none() || !left.is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
     }
 
     fn ticks(&mut self, first: Nanos, count: u32, pace: &mut Pace, out: &mut impl Publish) {
@@ -599,6 +670,13 @@ impl Cast {
         pace: &mut Pace,
         out: &mut impl Publish,
     ) -> Result<bool, ReplayError> {
+        if let Record::Events { recv, bytes, .. } = *record {
+            pace.wait(recv);
+            for event in bytes.chunks_exact(tape::EVENT_BYTES) {
+                self.shard.step(&bytemuck::pod_read_unaligned(event), out);
+            }
+            return Ok(true);
+        }
         let ring = usize::from(record.ring() & !LEG_B);
         let leg = usize::from(record.ring() & LEG_B != 0);
         self.lanes_to(ring)?;
@@ -635,14 +713,6 @@ impl Cast {
                 lane.connected_leg(leg, recv)
             }
             Record::Disconnect { recv, .. } => lane.disconnected_leg(leg, recv),
-            Record::Events { bytes, .. } => {
-                let mut any = false;
-                for event in bytes.as_chunks::<{ size_of::<Event>() }>().0 {
-                    self.shard.step(&bytemuck::pod_read_unaligned(event), out);
-                    any = true;
-                }
-                return Ok(any);
-            }
             Record::Sent { bytes, .. } => {
                 lane.sent(bytes);
                 return Ok(false);

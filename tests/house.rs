@@ -63,6 +63,7 @@ const IMPORTS: &[(&str, &str)] = &[
         "control",
         "config log series sync shm wire venue ring tape feed",
     ),
+    ("checkpoint", "config tape replay shard shm::record"),
     ("learn", "config tape replay shard shm"),
     ("prove", "config tape replay shard shm"),
     ("historian", "config tape replay shard shm"),

@@ -21,6 +21,7 @@ macro_rules! show {
 
 mod bench;
 mod cat;
+mod checkpoint;
 mod config;
 mod demo;
 mod replay;
@@ -71,6 +72,8 @@ enum Command {
     Bench(bench::Args),
     /// Look at recordings: info, verify, cat, cut, compact
     Tape(tape::Args),
+    /// Build a state to start from, from a recording
+    Checkpoint(checkpoint::Args),
     /// Print what each venue provides, and on what that was checked
     Venues(venues::Args),
     /// Check, show or write plans
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Cat(args) => cat::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Tape(args) => tape::run(&args),
+        Command::Checkpoint(args) => checkpoint::run(&args),
         Command::Venues(args) => venues::run(&args),
         Command::Config(args) => config::run(&args),
     };
