@@ -245,10 +245,19 @@ fn same_plan(name: &str, theirs: &RunPlan, ours: &RunPlan) -> Result<(), Checkpo
             .collect();
         pairs.join(", ")
     };
+    let series = |plan: &RunPlan| {
+        let all: Vec<String> = plan
+            .series
+            .iter()
+            .map(|series| format!("{series:?}"))
+            .collect();
+        all.join(", ")
+    };
     for (what, theirs, ours) in [
         ("symbols", theirs.symbols.join(" "), ours.symbols.join(" ")),
         ("the venues of rings", venues(theirs), venues(ours)),
         ("the model", model(theirs), model(ours)),
+        ("external series", series(theirs), series(ours)),
     ] {
         if theirs != ours {
             let name = name.to_owned();

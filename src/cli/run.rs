@@ -3,7 +3,7 @@
 use super::config::load;
 use super::{stop_signal, stopped};
 use crate::log::Log;
-use crate::run;
+use crate::run::{self, recording::Begin};
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
 use crate::time::{Clock, ScaledClock, WallClock};
@@ -15,7 +15,8 @@ const EXAMPLES: &str = "\
 Examples:
   isotherm run -c isotherm.toml                  until Ctrl-C
   isotherm run -c isotherm.toml --seconds 60     for a minute
-  isotherm run --tape today.tape                 and record what comes in
+  isotherm run --tape tape                       record to a folder, and go on from what is there
+  isotherm run --tape today.tape                 record to one file, which must not be there
 
 The plan is read once: a changed file counts from the next start. Try it on `isotherm sim`, whose addresses are printed
 as lines of a plan.";
@@ -30,7 +31,7 @@ pub(super) struct Args {
     /// Stop after so many seconds; default: on Ctrl-C
     #[arg(long)]
     seconds: Option<u64>,
-    /// Record to this file (overrides the plan)
+    /// Record to this folder, or file when it ends in .tape (overrides the plan)
     #[arg(long)]
     tape: Option<PathBuf>,
 }
@@ -50,7 +51,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         plan.engine.memory_max >> 20,
         plan.engine.page.display()
     );
-    let shard = Shard::new(&setup)?;
     // The wall clock says when the run begins, the monotonic clock how long it lasts: a step of the wall clock neither
     // stops shard time nor tears it.
     let clock = ScaledClock::start(WallClock.now(), 1);
@@ -58,14 +58,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let live = run::start(
-        &plan,
-        shard,
-        clock,
-        1,
-        Log::new(plan.engine.log_level, plan.engine.log_form),
-    )
-    .context("cannot start")?;
+    let begin = Begin::of(&plan, clock).context("cannot start")?;
+    let log = Log::new(plan.engine.log_level, plan.engine.log_form);
+    let live = run::start_from(&plan, begin, clock, 1, log).context("cannot start")?;
     let mut told = false;
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
@@ -102,7 +97,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         quantile(0.99),
     );
     if let Some(why) = ended.tape_failed {
-        bail!("the tape has a hole and ends there: {why}");
+        bail!("the tape is not whole: {why}");
     }
     Ok(())
 }

@@ -628,7 +628,7 @@ fn size(bytes: u64) -> String {
     if step == 0 {
         return format!("{bytes} B");
     }
-    let tenths = u128::from(bytes) * 10 >> (10 * step);
+    let tenths = (u128::from(bytes) * 10) >> (10 * step);
     format!("{}.{} {}", tenths / 10, tenths % 10, units[step])
 }
 

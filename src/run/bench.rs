@@ -445,11 +445,10 @@ impl Run {
             tallies: Vec::new(),
             seats: Vec::new(),
             slow: Arc::default(),
-            unrecorded: false,
-            tape: None,
             clock,
             speed: 1,
             idle: Strategy::Spin,
+            told: Arc::default(),
             stop: Arc::clone(&stop),
         };
         let reader = PageReader::open(&path)?;

@@ -14,8 +14,7 @@ use crate::shard::Shard;
 use crate::shm::page::{counter, status};
 use crate::shm::writer::PageWriter;
 use crate::sync::{Flag, Tally};
-use crate::tape::recorder::Told;
-use crate::tape::{Grid, Journal, Turn};
+use crate::tape::{Grid, Journal, Told, Turn};
 use crate::time::{Clock, Nanos, TICK, mono_now};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
@@ -47,16 +46,14 @@ pub struct Engine<C: Clock> {
     pub seats: Vec<usize>,
     /// What control counts.
     pub slow: Arc<Tally<{ slow::ALL }>>,
-    /// A recording was wanted and could not be begun.
-    pub unrecorded: bool,
-    /// What is known of the recording; `None` = there is none.
-    pub tape: Option<Arc<Told>>,
     /// Tells the time that feeds stamp with.
     pub clock: C,
     /// How many times as fast as real time that clock runs.
     pub speed: u32,
     /// How to wait.
     pub idle: Strategy,
+    /// Why a recording that was wanted has stopped, or could not begin.
+    pub told: Arc<Told>,
     /// Raised to end the run once the rings are empty.
     pub stop: Arc<Flag>,
 }
@@ -305,7 +302,7 @@ impl<C: Clock> Engine<C> {
             0 => 0,
             _ => status::CLOCK_STEP,
         };
-        let holed = self.unrecorded || self.tape.as_ref().is_some_and(|t| t.failed().is_some());
+        let holed = self.told.failed().is_some();
         self.page.counter(counter::TAPE_HOLES, u64::from(holed));
         let taped = if holed { status::TAPE_GAP } else { 0 };
         self.page.status(warm | health | stepped | taped);

@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod engine;
 pub mod inputs;
+pub mod recording;
 pub mod taping;
 pub mod warm;
 
@@ -14,7 +15,7 @@ use crate::config::{Feed as FeedPlan, Plan};
 use crate::control::{self, Control, Outside, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::market::VenueId;
 use crate::ring::channel;
 use crate::series::{Decoder, Input, SeriesError};
@@ -22,12 +23,13 @@ use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
 use crate::shm::writer::{PageError, PageWriter};
 use crate::sync::{Flag, Tally};
-use crate::tape::{self, End, Header, Limits, Recorder, RingPlan, RunPlan};
+use crate::tape::{self, End, Header, Recorder, RingPlan, RunPlan, Told};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
 use crate::venue::{self, VenueError};
 use crate::wire::tls::TrustFault;
 use engine::{Engine, Finished};
+use recording::Begin;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -61,6 +63,9 @@ pub enum RunError {
     /// Certificates to trust.
     #[error(transparent)]
     Trust(#[from] TrustFault),
+    /// The state to start from.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::checkpoint::CheckpointError),
     /// Nothing to listen to.
     #[error("the plan has no [[feed]]")]
     NoFeed,
@@ -78,8 +83,8 @@ pub struct Live {
     shard: JoinHandle<Finished>,
     inputs: Vec<JoinHandle<()>>,
     tape: Option<Taping>,
-    /// Why nothing is recorded though it was wanted.
-    unrecorded: Option<String>,
+    told: Arc<Told>,
+    wanted: bool,
     flags: Flags,
     /// Where its page lies.
     pub page: PathBuf,
@@ -100,8 +105,6 @@ struct Begun {
     /// The recording until its thread has it.
     recorder: Option<Recorder>,
     tape: Option<Taping>,
-    /// Why there is no recording though one was wanted.
-    unrecorded: Option<String>,
 }
 
 impl Begun {
@@ -145,13 +148,36 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     speed: u32,
     log: Log,
 ) -> Result<Live, RunError> {
-    let mut begun = Begun::default();
-    match wire(plan, shard, clock, speed, log, &mut begun) {
+    let begin = Begin::with(plan, shard, clock)?;
+    start_from(plan, begin, clock, speed, log)
+}
+
+/// As [`start`], from what [`Begin::of`] settled.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_from<C: Clock + Copy + Send + 'static>(
+    plan: &Plan,
+    begin: Begin,
+    clock: C,
+    speed: u32,
+    mut log: Log,
+) -> Result<Live, RunError> {
+    let mut begun = Begun {
+        recorder: begin.recorder,
+        ..Begun::default()
+    };
+    let (told, wanted) = (begin.told, begin.wanted);
+    for (level, note) in &begin.notes {
+        log.say(*level, "tape", "start", note);
+    }
+    match wire(plan, begin.shard, clock, speed, log, &told, &mut begun) {
         Ok(shard) => Ok(Live {
             shard,
             inputs: begun.inputs,
             tape: begun.tape,
-            unrecorded: begun.unrecorded,
+            told,
+            wanted,
             flags: begun.flags,
             page: plan.engine.page.clone(),
         }),
@@ -162,42 +188,14 @@ pub fn start<C: Clock + Copy + Send + 'static>(
     }
 }
 
-/// Begins the recording that the plan asks for; one that cannot be made and is not required is said, and the reason is
-/// kept.
-fn recorder<C: Clock>(
-    plan: &Plan,
-    clock: C,
-    log: &mut Log,
-) -> Result<(Option<Recorder>, Option<String>), RunError> {
-    let Some(path) = plan.engine.tape.as_deref() else {
-        return Ok((None, None));
-    };
-    let engine = &plan.engine;
-    let limits = Limits {
-        segment_bytes: engine.tape_segment,
-        segment_time: engine.tape_every,
-        keep_bytes: engine.tape_keep.unwrap_or(0),
-        keep_days: engine.tape_keep_days.unwrap_or(0),
-    };
-    match Recorder::begin(path, &header(plan, clock.now()), &limits) {
-        Ok(recorder) => Ok((Some(recorder), None)),
-        Err(fault) if engine.tape_required => Err(fault.into()),
-        Err(fault) => {
-            let text =
-                format!("{fault}; the engine goes on without recording (tape_required = false)");
-            log.say(Level::Error, "tape", "start", &text);
-            Ok((None, Some(text)))
-        }
-    }
-}
-
 /// Starts the threads; what runs when this fails stands in `begun`.
 fn wire<C: Clock + Copy + Send + 'static>(
     plan: &Plan,
     shard: Shard,
     clock: C,
     speed: u32,
-    mut log: Log,
+    log: Log,
+    told: &Arc<Told>,
     begun: &mut Begun,
 ) -> Result<JoinHandle<Finished>, RunError> {
     let symbols = &plan.engine.symbols;
@@ -213,7 +211,6 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
-    (begun.recorder, begun.unrecorded) = recorder(plan, clock, &mut log)?;
     let mut tapes = Ways::new(begun.recorder.is_some());
     let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
@@ -308,11 +305,10 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .collect(),
         tallies,
         slow,
-        unrecorded: begun.unrecorded.is_some(),
-        tape: begun.recorder.as_ref().map(Recorder::told),
         clock,
         speed,
         idle: plan.engine.idle,
+        told: Arc::clone(told),
         stop: Arc::clone(&begun.flags.stop_shard),
     };
     if let Some(recorder) = begun.recorder.take() {
@@ -328,11 +324,10 @@ impl Live {
         !self.shard.is_finished()
     }
 
-    /// Why the tape has ended before the run; `None` while it is whole, or when there is none.
+    /// Why the tape has ended before the run, or could not begin; `None` while it is whole, or when none is wanted.
     #[must_use]
     pub fn tape_failed(&self) -> Option<&str> {
-        let failed = self.tape.as_ref().and_then(Taping::failed);
-        failed.or(self.unrecorded.as_deref())
+        self.told.failed()
     }
 
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
@@ -351,11 +346,16 @@ impl Live {
             input_seq: finished.shard.input_seq(),
             state_hash: finished.shard.state_hash(),
         };
-        let closed = self.tape.map(|tape| tape.close(Some(end)));
+        if let Some(tape) = self.tape
+            && let Err(why) = tape.close(Some(end))
+        {
+            self.told.fail(&why);
+        }
+        let tape_failed = self.told.failed().map(str::to_owned);
         Ok(Ended {
             finished,
-            tape_whole: closed.as_ref().map(Result::is_ok),
-            tape_failed: closed.and_then(Result::err),
+            tape_whole: self.wanted.then_some(tape_failed.is_none()),
+            tape_failed,
         })
     }
 }

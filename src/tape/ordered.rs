@@ -207,6 +207,13 @@ impl Count {
         }
     }
 
+    /// Everything that was given out before has been read again.
+    fn is_reached(&self) -> bool {
+        let read = |lane| self.read.get(lane).copied().unwrap_or(0);
+        let mut given = self.given.iter().enumerate();
+        self.turns_read >= self.turns && given.all(|(lane, given)| read(lane) >= *given)
+    }
+
     fn is_past(&self, mark: &Mark) -> bool {
         let given = |lane| self.given.get(lane).copied().unwrap_or(0);
         let mut read = mark.records.iter().enumerate();
@@ -261,7 +268,9 @@ impl Ordered {
     ///
     /// # Errors
     /// As [`Chain::open`](super::Chain::open); [`Error::Header`] when the segment there is of
-    /// another run, or the run has no journal, which is needed to tell what was consumed.
+    /// another run, the run has no journal, which is needed to tell what was consumed, or less was
+    /// recorded than was consumed: a machine that lost power may have kept the position and not the
+    /// tape.
     pub fn resume(folder: &Path, at: &Position) -> Result<Self, Error> {
         let chain = super::Chain::open(folder, at.segment)?;
         let name = chain.name().to_owned();
@@ -277,6 +286,12 @@ impl Ordered {
         ordered.count.turns = at.turns;
         ordered.count.given.clone_from(&at.records);
         at.up.iter().for_each(|ring| ordered.set_up(*ring, true));
+        while !ordered.count.is_reached() {
+            if !ordered.pump()? {
+                let reason = "it ends before the place to resume at".to_owned();
+                return Err(Error::Header { name, reason });
+            }
+        }
         Ok(ordered)
     }
 
