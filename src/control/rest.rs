@@ -451,16 +451,26 @@ impl Rest {
         }
     }
 
+    /// The address of a path. One that names a host of its own goes there only when the venue itself is asked: a plan
+    /// that points to a stand-in asks the stand-in for everything.
+    fn url(&self, path: &str) -> String {
+        let base = &self.ring.base;
+        match path.split_once("://") {
+            None => format!("{base}{path}"),
+            Some(_) if base.ends_with(self.ring.venue.rest_host) => path.to_owned(),
+            Some((_, rest)) => {
+                let own = rest.find('/').map_or("", |at| &rest[at..]);
+                format!("{base}{own}")
+            }
+        }
+    }
+
     fn get(&self, request: &str) -> Result<Fetched, String> {
         let (path, posted) = match request.split_once(' ') {
             Some((path, body)) => (path, Some(body)),
             None => (request, None),
         };
-        let url = if path.contains("://") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.ring.base)
-        };
+        let url = self.url(path);
         let answer = match posted {
             Some(body) => self
                 .http
