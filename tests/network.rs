@@ -539,3 +539,167 @@ fn a_tape_that_is_there_stays_and_is_named() {
     assert_eq!(std::fs::read(&tape).unwrap(), b"a recording");
     std::fs::remove_file(&tape).unwrap();
 }
+
+// ---- two legs ----
+
+/// A feed with the wishes it makes; sockets are handed over by leg.
+struct Legs {
+    thread: JoinHandle<()>,
+    stop: Arc<Flag>,
+    tally: Arc<Tally<{ count::ALL }>>,
+    wishes: Receiver<Wish>,
+    handed: Sender<Handed>,
+    events: Consumer<Event>,
+}
+
+impl Legs {
+    fn start(script: Script) -> Self {
+        let (stop, tally) = (Arc::new(Flag::default()), Arc::new(Tally::default()));
+        let (wish, wishes) = bounded(64);
+        let (handed, to_take) = bounded(8);
+        let (to_shard, events) = channel::<Event>(1 << 10);
+        let feed = Feed {
+            number: 0,
+            urls: ["ws://a".to_string(), "ws://b".to_string()],
+            lane: Lane::new(VenueId::BYBIT, &["BTC".into()], 0).unwrap(),
+            events: to_shard,
+            taped: Taped::new(0, None),
+            script,
+            handed: to_take,
+            wishes: wish,
+            clock: WallClock,
+            idle: Strategy::Park,
+            tally: Arc::clone(&tally),
+            stop: Arc::clone(&stop),
+        };
+        let thread = std::thread::spawn(move || feed.run());
+        Self {
+            thread,
+            stop,
+            tally,
+            wishes,
+            handed,
+            events,
+        }
+    }
+
+    /// Waits until a connection is wished for and makes it; the far end and the leg.
+    fn connect(&self) -> (TcpStream, usize) {
+        let until = Instant::now() + Duration::from_secs(20);
+        let leg = loop {
+            match self.wishes.recv_deadline(until).expect("no wish") {
+                Wish::Connection { leg, .. } => break leg,
+                _ => continue,
+            }
+        };
+        let (server, address) = listener();
+        let near = TcpStream::connect(address).unwrap();
+        near.set_nonblocking(true).unwrap();
+        let (far, _) = server.accept().unwrap();
+        let ready = Ready {
+            leg,
+            stream: Socket::Plain(near),
+            early: Vec::new(),
+        };
+        self.handed.send(Handed::Ready(ready)).unwrap();
+        (far, leg)
+    }
+
+    /// Kinds of the events that have come.
+    fn heard(&mut self) -> Vec<String> {
+        let mut kinds = Vec::new();
+        while let Some(event) = self.events.pop() {
+            kinds.push(format!("{:?}", event.kind()));
+        }
+        kinds
+    }
+
+    fn end(self) {
+        self.stop.raise();
+        self.thread.join().unwrap();
+    }
+}
+
+fn trade(id: u32) -> Vec<u8> {
+    framed(&format!(
+        r#"{{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000101,"data":[{{"T":1790000000100,"s":"BTCUSDT","S":"Sell","v":"0.012","p":"80000.10","L":"MinusTick","i":"00000000-1111-5222-8333-{id:012}","BT":false,"RPI":false,"seq":900000001}}]}}"#
+    ))
+}
+
+fn image(update: u64) -> Vec<u8> {
+    framed(&format!(
+        r#"{{"topic":"orderbook.200.BTCUSDT","type":"snapshot","ts":1790000000100,"data":{{"s":"BTCUSDT","b":[["80000.00","1"]],"a":[["80000.50","2"]],"u":{update},"seq":900}},"cts":1790000000098}}"#
+    ))
+}
+
+#[test]
+fn a_pair_wants_both_legs_and_takes_what_comes_first_once() {
+    let mut feed = Legs::start(Script {
+        pair: true,
+        ..Script::default()
+    });
+    let (mut a, first) = feed.connect();
+    let (mut b, second) = feed.connect();
+    assert_eq!(first + second, 1, "one of each leg");
+    wait("both are up", || feed.tally.get(count::LEGS) == 2);
+    for id in 0..3 {
+        a.write_all(&trade(id)).unwrap();
+        b.write_all(&trade(id)).unwrap();
+    }
+    wait("six frames", || feed.tally.get(count::FRAMES) == 6);
+    wait("three of them known", || {
+        feed.tally.get(count::DUPLICATES) == 3
+    });
+    let kinds = feed.heard();
+    assert_eq!(kinds, ["Connect", "Trade", "Trade", "Trade"]);
+    // One leg goes: nothing is lost, and it is wished for again.
+    drop(a);
+    wait("one is left", || feed.tally.get(count::LEGS) == 1);
+    b.write_all(&trade(3)).unwrap();
+    let (_a, _) = feed.connect();
+    wait("both are up again", || feed.tally.get(count::LEGS) == 2);
+    assert_eq!(feed.heard(), ["Trade"]);
+    feed.end();
+}
+
+#[test]
+fn a_connection_is_replaced_before_its_lifetime_ends_and_nothing_is_lost() {
+    let mut feed = Legs::start(Script {
+        lifetime: Nanos::seconds(3),
+        silence: vec![(isotherm::event::Stream::Book, Nanos::seconds(60))],
+        ..Script::default()
+    });
+    let (mut old, leg) = feed.connect();
+    old.write_all(&image(10)).unwrap();
+    // The wish for the other leg comes while this one is still up.
+    let (mut new, other) = feed.connect();
+    assert_eq!(leg + other, 1);
+    assert_eq!(
+        feed.tally.get(count::LEGS) + feed.tally.get(count::SWITCHES),
+        1
+    );
+    // Not before it is heard on what never rests does the old one go.
+    std::thread::sleep(Duration::from_millis(300));
+    old.write_all(&trade(1)).unwrap();
+    new.write_all(&trade(1)).unwrap();
+    assert_eq!(feed.tally.get(count::SWITCHES), 0);
+    new.write_all(&image(10)).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while feed.tally.get(count::SWITCHES) == 0 {
+        assert!(Instant::now() < until, "no switch");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    new.write_all(&trade(2)).unwrap();
+    wait("the trade behind the switch", || {
+        feed.tally.get(count::FRAMES) >= 5
+    });
+    let kinds = feed.heard();
+    assert_eq!(kinds.iter().filter(|kind| *kind == "Trade").count(), 2);
+    assert!(
+        !kinds
+            .iter()
+            .any(|kind| kind == "Gap" || kind == "Disconnect"),
+        "{kinds:?}"
+    );
+    feed.end();
+}
