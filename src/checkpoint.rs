@@ -79,8 +79,8 @@ pub enum CheckpointError {
     },
     /// The plan is another than the recording's.
     #[error(
-        "{name}: recorded with {what} {theirs}, this plan has {ours}: run it with the plan it was recorded with, or \
-         record to another folder"
+        "{name}: recorded with {what} {theirs}, this plan has {ours}: run it with the plan it was recorded with, \
+         record to another folder, or begin with nothing (checkpoint = false)"
     )]
     OtherPlan {
         /// Folder.
@@ -188,7 +188,7 @@ pub fn make(folder: &Path, out: Option<&Path>) -> Result<Made, CheckpointError> 
             meta.input_seq,
         )),
     };
-    let bytes = write(&path, &meta, &place.cast)?;
+    let (bytes, meta) = write(&path, meta, &place.cast)?;
     if out.is_none() {
         for (_, old) in folder::checkpoints(folder)?.into_iter().skip(KEPT) {
             fs::remove_file(&old).map_err(|source| failed(&old, source))?;
@@ -438,8 +438,8 @@ fn lanes_of(mut from: &[u8], count: u32) -> Option<Vec<&[u8]>> {
     from.is_empty().then_some(lanes)
 }
 
-/// Writes a checkpoint and gives its bytes.
-fn write(path: &Path, meta: &Meta, cast: &Cast) -> Result<u64, CheckpointError> {
+/// Writes a checkpoint; gives its bytes and what it says of itself.
+fn write(path: &Path, mut meta: Meta, cast: &Cast) -> Result<(u64, Meta), CheckpointError> {
     let fail = |source| failed(path, source);
     let mut body = zstd::Encoder::new(Vec::new(), LEVEL).map_err(fail)?;
     body.write_all(cast.shard.bytes()).map_err(fail)?;
@@ -450,18 +450,15 @@ fn write(path: &Path, meta: &Meta, cast: &Cast) -> Result<u64, CheckpointError> 
         body.write_all(lane).map_err(fail)?;
     }
     let body = body.finish().map_err(fail)?;
-    let meta = Meta {
-        lanes: u32::try_from(lanes.len()).unwrap_or(u32::MAX),
-        ..meta.clone()
-    };
-    let meta = serde_json::to_vec(&meta).map_err(|error| fail(error.into()))?;
-    let mut bytes = Vec::with_capacity(HEAD_BYTES + meta.len() + body.len());
+    meta.lanes = u32::try_from(lanes.len()).unwrap_or(u32::MAX);
+    let told = serde_json::to_vec(&meta).map_err(|error| fail(error.into()))?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + told.len() + body.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&u32::try_from(meta.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(told.len()).unwrap_or(u32::MAX).to_le_bytes());
     bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&[0; 8]);
-    bytes.extend_from_slice(&meta);
+    bytes.extend_from_slice(&told);
     bytes.extend_from_slice(&body);
     let crc = crc_of(&bytes).to_le_bytes();
     bytes[24..28].copy_from_slice(&crc);
@@ -481,7 +478,7 @@ fn write(path: &Path, meta: &Meta, cast: &Cast) -> Result<u64, CheckpointError> 
         .filter(|parent| !parent.as_os_str().is_empty());
     let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
     synced.map_err(fail)?;
-    Ok(bytes.len() as u64)
+    Ok((bytes.len() as u64, meta))
 }
 
 /// Checksum of everything but the checksum's own place.

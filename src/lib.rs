@@ -28,6 +28,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod cut;
 pub mod event;
 pub mod feed;
 pub mod health;

@@ -655,7 +655,13 @@ impl Cast {
         Ok(Some(()))
     }
 
-    fn ticks(&mut self, first: Nanos, count: u32, pace: &mut Pace, out: &mut impl Publish) {
+    pub(crate) fn ticks(
+        &mut self,
+        first: Nanos,
+        count: u32,
+        pace: &mut Pace,
+        out: &mut impl Publish,
+    ) {
         pace.wait(first);
         for turn in 0..i64::from(count) {
             let at = first.plus(Nanos::new(TICK.get().saturating_mul(turn)));
@@ -664,7 +670,7 @@ impl Cast {
     }
 
     /// Decodes and steps one record; true when it yielded events.
-    fn record(
+    pub(crate) fn record(
         &mut self,
         record: &Record<'_>,
         pace: &mut Pace,

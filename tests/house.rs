@@ -64,6 +64,7 @@ const IMPORTS: &[(&str, &str)] = &[
         "config log series sync shm wire venue ring tape feed",
     ),
     ("checkpoint", "config tape replay shard shm::record"),
+    ("cut", "config tape replay shm::record"),
     ("learn", "config tape replay shard shm"),
     ("prove", "config tape replay shard shm"),
     ("historian", "config tape replay shard shm"),

@@ -15,6 +15,7 @@
 
 use isotherm::checkpoint;
 use isotherm::config::{Channel, Feed as FeedPlan, Plan};
+use isotherm::cut::{self, Range};
 use isotherm::event::Kind;
 use isotherm::health::flag;
 use isotherm::log::{Form, Level, Log};
@@ -610,4 +611,94 @@ fn a_folder_of_another_user_is_refused_by_name() {
         refused[0].contains("ours/tape") && refused[1].contains("a.tape"),
         "{said}"
     );
+}
+
+// ---- parts of a recording ----
+
+#[test]
+fn a_part_of_a_recording_begins_with_what_was_up_and_replays_to_its_own_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("tape");
+    let server = exchange();
+    let plan = plan(&folder, &server.ws_url(), &server.rest_url());
+    for run in 0..2 {
+        let live = start(&plan).unwrap();
+        wait("enough is recorded", || {
+            let frames = |one: &Survey| one.row.count(tape::Kind::Frame);
+            survey(&folder).is_ok_and(|all| all.iter().map(frames).sum::<u64>() > 150 * (run + 1))
+        });
+        assert_eq!(live.stop().unwrap().tape_whole, Some(true));
+    }
+    server.stop().unwrap();
+    let whole = replayed(&folder);
+    let cut = |range, name: &str| cut::cut(&folder, &range, &dir.path().join(name));
+    let all = Range::default();
+
+    // Everything: the same state, in one folder; two runs do not fit one file.
+    cut(all, "all").unwrap();
+    assert!(replayed(&dir.path().join("all")).shard.bytes() == whole.shard.bytes());
+    let error = cut(all, "all.tape").unwrap_err().to_string();
+    assert!(error.contains("more than one run") && !dir.path().join("all.tape").exists());
+    let error = cut(all, "all").unwrap_err().to_string();
+    assert!(error.contains("there already"), "{error}");
+
+    // The middle of the second run.
+    let mut source = tape::open(&folder).unwrap();
+    assert!(source.next_run().unwrap());
+    let (mut first, mut last) = (Nanos::ZERO, Nanos::ZERO);
+    while let Some(record) = source.next_record().unwrap() {
+        if record.kind() == tape::Kind::Frame {
+            first = if first == Nanos::ZERO {
+                record.stamp()
+            } else {
+                first
+            };
+            last = last.max(record.stamp());
+        }
+    }
+    let at = |share: i64| first.plus(Nanos::new(last.since(first).get() * share / 10));
+    let range = Range {
+        from: Some(at(3)),
+        to: Some(at(8)),
+        first: None,
+    };
+    let done = cut(range, "middle.tape").unwrap();
+    assert_eq!(done.runs, 1);
+    let path = dir.path().join("middle.tape");
+    assert!(
+        survey(&path)
+            .unwrap()
+            .iter()
+            .all(|one| one.is_accounted() && one.faults.is_empty())
+    );
+    let middle = replayed(&path);
+    assert!(
+        !middle.short && middle.counts.faults == 0,
+        "{:?}",
+        middle.counts
+    );
+    assert!(middle.counts.frames > 20 && middle.counts.frames < whole.counts.frames / 2);
+    let mut source = tape::open(&path).unwrap();
+    let first = source.next_record().unwrap().unwrap();
+    assert!(
+        matches!(first, tape::Record::Connect { ring: 0, recv, .. } if recv >= at(3)),
+        "{first:?}"
+    );
+    let shard = &middle.shard;
+    assert!(shard.count(Kind::Tier) > 0 && shard.count(Kind::Trade) > 0);
+    assert_eq!(shard.count(Kind::Connect), 2);
+
+    // The beginning.
+    let range = Range {
+        first: Some(100),
+        ..all
+    };
+    assert_eq!(cut(range, "begin.tape").unwrap().records, 100);
+    assert!(!replayed(&dir.path().join("begin.tape")).short);
+    let range = Range {
+        from: Some(last.plus(Nanos::HOUR)),
+        ..all
+    };
+    let error = cut(range, "none.tape").unwrap_err().to_string();
+    assert!(error.contains("no record in this range"), "{error}");
 }

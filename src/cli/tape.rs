@@ -1,13 +1,12 @@
 //! `isotherm tape`: what a recording holds, whether it is sound, parts of it, and less room for it.
 
 use super::{stop_signal, stopped};
+use crate::cut;
 use crate::event::Event;
 use crate::tape::folder::Lock;
 use crate::tape::index::{Closed, Index, Row};
 use crate::tape::survey::{Survey, survey};
-use crate::tape::{
-    self, EVENT_BYTES, Header, KINDS, Kind, LEG_B, Limits, Record, Recorder, lane_of, pack,
-};
+use crate::tape::{self, EVENT_BYTES, Header, KINDS, Kind, LEG_B, Limits, Record, lane_of, pack};
 use crate::time::Nanos;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -20,7 +19,7 @@ Examples:
   isotherm tape cat --kind rest tape | less      what was answered
   isotherm tape cat --json --first 100 tape      for programs, a JSON object a line
   isotherm tape cut --first 5000 tape a.tape     the beginning of a recording
-  isotherm tape cut --to 2026-11-22T02:00:00 tape two
+  isotherm tape cut --from 2026-11-22T02:00:00 --to 2026-11-22T03:00:00 tape hour.tape
   isotherm tape compact --keep-days 30 tape      compress closed segments, remove old ones
 
 Times are UTC, or nanoseconds since 1970. The format: docs/TAPE.md.";
@@ -69,7 +68,7 @@ enum What {
         /// A tape, a session or a folder
         path: PathBuf,
     },
-    /// Copy the beginning of a recording to a new tape; of one without a journal, any part
+    /// Copy a part of a recording to a new one
     Cut {
         #[command(flatten)]
         range: Range,
@@ -258,12 +257,8 @@ fn info(path: &Path, json: bool) -> Result<()> {
             say!("    symbols {}", plan.symbols.join(" "));
         }
         for (number, ring) in plan.rings.iter().enumerate() {
-            say!(
-                "    ring {number}: {} {} {}",
-                ring.venue,
-                ring.url,
-                ring.rest
-            );
+            let line = format!("{} {} {}", ring.venue, ring.url, ring.rest);
+            say!("    ring {number}: {}", line.trim_end());
         }
         for row in run.rows.iter().filter(|row| row.number > 0) {
             say!(
@@ -526,71 +521,18 @@ fn record_object(record: &Record<'_>) -> Value {
 // ---- cut, compact ----
 
 fn cut(path: &Path, range: &Range, to: &Path) -> Result<()> {
-    let mut source = tape::open(path)?;
-    if to.exists() {
-        bail!(
-            "{}: this is there already; choose another name",
-            to.display()
-        );
-    }
-    let limits = Limits::default();
-    let mut left = range.first.unwrap_or(u64::MAX);
-    let (mut copied, mut runs) = (0u64, 0);
-    let mut is_whole = range.from.is_none();
-    loop {
-        let header = source.header().cloned().unwrap_or_default();
-        if header.journalled && range.from.is_some() {
-            bail!(
-                "{}: it has a journal, and what is journalled can only be cut from its beginning: \
-                 leave out --from",
-                path.display()
-            );
-        }
-        is_whole &= header.segment <= 1;
-        let mut recorder = None;
-        let mut is_done = false;
-        while let Some(record) = source.next_record()? {
-            let stamp = record.stamp();
-            is_done |= left == 0 || range.to.is_some_and(|to| stamp >= to);
-            if is_done || record.kind().closes() {
-                break;
-            }
-            if stamp != Nanos::ZERO && range.from.is_some_and(|from| stamp < from) {
-                continue;
-            }
-            if recorder.is_none() {
-                if runs == 1 && !tape::recorder::is_folder(to) {
-                    let _ = std::fs::remove_file(to);
-                    bail!(
-                        "{}: more than one run is in this range: name a folder to cut to",
-                        path.display()
-                    );
-                }
-                runs += 1;
-                recorder = Some(Recorder::begin(to, &header, &limits)?);
-            }
-            if let Some(recorder) = recorder.as_mut()
-                && !recorder.append(&record)
-            {
-                let told = recorder.told();
-                bail!("{}", told.failed().unwrap_or("it cannot be written"));
-            }
-            left -= 1;
-            copied += 1;
-        }
-        if let Some(recorder) = recorder {
-            // What was left out cannot arrive at the same hash.
-            let end = source.end().filter(|_| is_whole && !is_done);
-            recorder.finish(end).map_err(anyhow::Error::msg)?;
-        }
-        if is_done || !source.next_run()? {
-            break;
-        }
-    }
-    if runs == 0 {
-        bail!("{}: no record in this range", path.display());
-    }
-    say!("{}: {copied} records of {runs} run(s)", to.display());
+    let range = cut::Range {
+        from: range.from,
+        to: range.to,
+        first: range.first,
+    };
+    let done = cut::cut(path, &range, to)?;
+    say!(
+        "{}: {} records of {} run(s)",
+        to.display(),
+        done.records,
+        done.runs
+    );
     Ok(())
 }
 

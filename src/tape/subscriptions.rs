@@ -127,7 +127,8 @@ fn streams_of(url: &str) -> Vec<String> {
 
 /// Topics of one sent message: the arguments of a subscription; nothing for a ping or anything
 /// else.
-fn topics_of(sent: &[u8]) -> Vec<String> {
+#[must_use]
+pub fn topics_of(sent: &[u8]) -> Vec<String> {
     let Ok(message) = serde_json::from_slice::<Value>(sent) else {
         return Vec::new();
     };
