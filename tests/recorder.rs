@@ -603,3 +603,75 @@ fn a_survey_accounts_for_every_byte_and_goes_on_behind_damage() {
     let fault = gone[2].faults.last().expect("a fault");
     assert!(fault.contains("part 3 is not in the folder"), "{fault}");
 }
+
+// ---- the commands ----
+
+fn isotherm(args: &[&str]) -> (bool, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_isotherm"));
+    let done = command.arg("tape").args(args).output().expect("runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (done.status.success(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_commands_say_what_is_there_and_damage_is_an_exit_code() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let tape = dir.path().join("tape");
+    let path = tape.to_str().expect("text");
+    record(&tape, &SMALL, 1, 50, true);
+    record(&tape, &SMALL, 100, 5, false);
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+
+    let (done, said, _) = isotherm(&["info", "--json", path]);
+    let object = json(&said);
+    assert!(done);
+    assert_eq!(object["runs"][0]["records"]["frame"], 50);
+    assert_eq!(object["runs"][0]["closed"], "end");
+    assert_eq!(object["runs"][1]["closed"], "not");
+    assert_eq!(object["runs"][1]["continues"], true);
+    let (_, said, _) = isotherm(&["info", path]);
+    assert!(said.contains("ended in order") && said.contains("from the state of the run before"));
+
+    let (_, said, _) = isotherm(&["cat", "--json", "--kind", "frame", path]);
+    assert_eq!(said.lines().count(), 55);
+    assert!(said.lines().all(|line| json(line)["kind"] == "frame"));
+    let (_, said, _) = isotherm(&["cat", "--from", "1970-01-01T00:00:49", "--first", "2", path]);
+    let frames: Vec<&str> = said.lines().collect();
+    assert!(
+        frames.len() == 2 && frames[0].contains("\"n\":49"),
+        "{said}"
+    );
+
+    let out = dir.path().join("cut.tape");
+    let (done, said, _) = isotherm(&["cut", "--first", "30", path, out.to_str().expect("text")]);
+    assert!(done && said.contains("30 records of 1 run(s)"), "{said}");
+
+    let (done, said, _) = isotherm(&["compact", path]);
+    assert!(done && said.contains("compressed"), "{said}");
+    assert!(names(&tape).iter().all(|name| !name.ends_with(".tape")));
+    let (done, said, _) = isotherm(&["verify", path]);
+    assert!(
+        done && said.contains(": sound") && said.contains("0 damaged, 0 torn"),
+        "{said}"
+    );
+
+    // A byte, and the exit code.
+    let mut bytes = fs::read(&out).expect("there");
+    bytes[400] ^= 1;
+    fs::write(&out, bytes).expect("written");
+    let (done, said, told) = isotherm(&["verify", path, out.to_str().expect("text")]);
+    assert!(
+        !done && said.contains("DAMAGED") && said.contains("damaged at byte"),
+        "{said}"
+    );
+    assert!(told.contains("1 of 2 recording(s) damaged"), "{told}");
+
+    // Nobody compacts what is being recorded.
+    let recorder = Recorder::begin(&tape, &header(200, true), &SMALL).expect("begins");
+    let (done, _, told) = isotherm(&["compact", path]);
+    assert!(
+        !done && told.contains("another process records in this folder"),
+        "{told}"
+    );
+    recorder.discard();
+}

@@ -330,6 +330,12 @@ impl Live {
         self.told.failed()
     }
 
+    /// What first went wrong beside the tape (compression, retention), which costs room on the disk only.
+    #[must_use]
+    pub fn tape_troubled(&self) -> Option<&str> {
+        self.told.troubled()
+    }
+
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
     ///
     /// # Errors
