@@ -1,12 +1,15 @@
-//! Hostile frames through the decoder: never a panic, and both instruction sets and both roads say
+//! Hostile frames through the decoders: never a panic, and both instruction sets and both roads say
 //! the same.
+//!
+//! A digit in front says which row of `VENUES` is spoken; without one it is the first. A line that
+//! begins with `/` is a REST answer: its request, a space, its body.
 #![no_main]
 
 use isotherm::event::Event;
 use isotherm::health::FaultKind;
-use isotherm::market::{SymbolId, VenueId};
+use isotherm::market::SymbolId;
 use isotherm::time::Nanos;
-use isotherm::venue::{Decoder, Road};
+use isotherm::venue::{Decoder, Road, VENUES};
 use isotherm::wire::FrameBuffer;
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
@@ -19,17 +22,22 @@ struct Three {
 }
 
 thread_local! {
-    static THREE: RefCell<Option<Three>> = const { RefCell::new(None) };
+    static THREE: RefCell<[Option<Three>; VENUES.len()]> =
+        const { RefCell::new([const { None }; VENUES.len()]) };
 }
 
 type Said = Result<(Vec<Event>, bool, bool, Option<SymbolId>), FaultKind>;
 
 fn say(decoder: &mut Decoder, room: &mut FrameBuffer, bytes: &[u8], tolerant: bool) -> Said {
-    let frame = room.put(bytes);
-    let got = if tolerant {
-        decoder.decode_tolerant(Nanos::SECOND, frame)
+    let got = if bytes.first() == Some(&b'/') {
+        let end = bytes.iter().position(|&b| b == b' ');
+        let (request, body) = bytes.split_at(end.unwrap_or(bytes.len()));
+        let request = core::str::from_utf8(request).unwrap_or("/");
+        decoder.rest(Nanos::SECOND, request, body)
+    } else if tolerant {
+        decoder.decode_tolerant(Nanos::SECOND, room.put(bytes))
     } else {
-        decoder.decode(Nanos::SECOND, frame)
+        decoder.decode(Nanos::SECOND, room.put(bytes))
     };
     match got {
         Ok(d) => Ok((d.events.to_vec(), d.road == Road::Ignored, d.gap, d.resync)),
@@ -37,9 +45,9 @@ fn say(decoder: &mut Decoder, room: &mut FrameBuffer, bytes: &[u8], tolerant: bo
     }
 }
 
-fn new() -> Three {
+fn new(row: usize) -> Three {
     let assets = ["BTC".to_owned(), "PEPE".to_owned()];
-    let decoder = || Decoder::new(VenueId::BYBIT, &assets).unwrap();
+    let decoder = || Decoder::new(VENUES[row].id, &assets).unwrap();
     let mut plain = decoder();
     plain.use_plain();
     Three {
@@ -51,13 +59,17 @@ fn new() -> Three {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    THREE.with_borrow_mut(|three| {
+    let (row, bytes) = match bytes.split_first() {
+        Some((digit @ b'0'..=b'9', rest)) => (usize::from(digit - b'0') % VENUES.len(), rest),
+        _ => (0, bytes),
+    };
+    THREE.with_borrow_mut(|all| {
         let Three {
             fast,
             plain,
             tolerant,
             room,
-        } = three.get_or_insert_with(new);
+        } = all[row].get_or_insert_with(|| new(row));
         for decoder in [&mut *fast, plain, tolerant] {
             decoder.reset();
         }

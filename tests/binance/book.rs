@@ -1,6 +1,7 @@
 //! Images and updates, joined.
 
 use super::*;
+use proptest::prelude::*;
 
 const JOINED: [Row; 4] = [
     (Side::Buy, "80000", "1.5"),
@@ -352,4 +353,205 @@ fn a_connection_that_is_down_forgets_its_book() {
     assert_eq!(got.unwrap().events.len(), 0);
     let got = three.rest(REQUEST, late.as_bytes()).unwrap();
     assert_eq!(got.events.len(), 5);
+}
+
+#[test]
+fn ids_that_begin_anew_are_believed() {
+    let mut three = three();
+    let level = r#"["80000.0","1"]"#;
+    // While it waits: updates of high ids, then for long only low ones.
+    three
+        .decode(update(900, 901, 905, level, "").as_bytes())
+        .unwrap();
+    for id in 101..180 {
+        three
+            .decode(update(id - 1, id, id, level, "").as_bytes())
+            .unwrap();
+    }
+    let low = image(170, level, "");
+    assert_eq!(three.rest(REQUEST, low.as_bytes()).unwrap().events.len(), 1);
+    // While it goes on, and a new image is wanted.
+    let full = image(179, &side(1000, 80_000, -1), &side(1000, 80_001, 1));
+    three.rest(REQUEST, full.as_bytes()).unwrap();
+    three.recv = RECV.plus(Nanos::seconds(11));
+    let near = touch("\"79100.0\"", "\"79101.0\"");
+    assert!(three.decode(near.as_bytes()).unwrap().resync.is_some());
+    three
+        .decode(update(179, 180, 190, level, "").as_bytes())
+        .unwrap();
+    let gaps = (11..40)
+        .filter(|id| {
+            three
+                .decode(update(id - 1, *id, *id, level, "").as_bytes())
+                .unwrap()
+                .gap
+        })
+        .count();
+    assert_eq!(gaps, 1);
+    let low = image(30, level, "");
+    assert_eq!(three.rest(REQUEST, low.as_bytes()).unwrap().events.len(), 1);
+    let got = three
+        .decode(update(39, 40, 40, level, "").as_bytes())
+        .unwrap();
+    assert_eq!((got.road, got.gap), (Road::Fast, false));
+}
+
+/// A venue's book that changes by one level an id, and all its states.
+struct Truth {
+    states: Vec<(u64, Plain)>,
+    changes: Vec<(u64, Side, i64, i64)>,
+}
+
+impl Truth {
+    fn new(changes: &[(u8, bool, u8, u8)]) -> Self {
+        let mut state = Plain::default();
+        for at in 0..4 {
+            state.sides[0].insert(px(&format!("{}", 100 - at)).get(), qty("1").get());
+            state.sides[1].insert(px(&format!("{}", 101 + at)).get(), qty("1").get());
+        }
+        let mut id = 100;
+        let mut truth = Self {
+            states: vec![(id, state.clone())],
+            changes: Vec::new(),
+        };
+        for (jump, buy, at, size) in changes {
+            id += 1 + u64::from(*jump);
+            let (side, price) = match buy {
+                true => (Side::Buy, 100 - i64::from(*at)),
+                false => (Side::Sell, 101 + i64::from(*at)),
+            };
+            let (price, size) = (price * 10_000_000_000, i64::from(*size) * 1_000_000);
+            let levels = &mut state.sides[side as usize];
+            if size == 0 {
+                levels.remove(&price);
+            } else {
+                levels.insert(price, size);
+            }
+            truth.changes.push((id, side, price, size));
+            truth.states.push((id, state.clone()));
+        }
+        truth
+    }
+
+    fn at(&self, id: u64) -> &Plain {
+        let behind = self.states.partition_point(|(at, _)| *at <= id);
+        &self.states[behind - 1].1
+    }
+
+    /// Levels as text.
+    fn rows(levels: &BTreeMap<i64, i64>) -> String {
+        let rows: Vec<_> = levels
+            .iter()
+            .map(|(p, q)| format!("[\"{}\",\"{}\"]", p / 10_000_000_000, q / 1_000_000))
+            .collect();
+        rows.join(",")
+    }
+
+    /// One leg's frames: the ids are cut where `cuts` says.
+    fn frames(&self, cuts: &[u8]) -> Vec<(u64, String)> {
+        let mut frames = Vec::new();
+        let (mut from, mut prev) = (0, 100);
+        let mut cuts = cuts.iter().cycle();
+        while from < self.changes.len() {
+            let count = 1 + usize::from(*cuts.next().unwrap_or(&0));
+            let part = &self.changes[from..(from + count).min(self.changes.len())];
+            let mut sides = [BTreeMap::new(), BTreeMap::new()];
+            for (_, side, price, size) in part {
+                sides[*side as usize].insert(*price, *size);
+            }
+            let (first, last) = (part[0].0, part[part.len() - 1].0);
+            let [bids, asks] = sides.map(|side| Self::rows(&side));
+            frames.push((last, update(prev, first, last, &bids, &asks)));
+            prev = last;
+            from += part.len();
+        }
+        frames
+    }
+
+    fn image(&self, id: u64) -> String {
+        let state = self.at(id);
+        image(
+            id,
+            &Self::rows(&state.sides[0]),
+            &Self::rows(&state.sides[1]),
+        )
+    }
+}
+
+proptest! {
+    /// One or two legs that lose frames and are cut differently, images of any age at any time:
+    /// after every group that tells levels, and until a gap is told, the book is the venue's at the
+    /// id the group names. When nothing is lost any more, the next image heals it.
+    #[test]
+    fn the_book_is_the_venue_s_or_says_that_it_is_not(
+        changes in prop::collection::vec((0u8..4, any::<bool>(), 0u8..6, 0u8..4), 10..60),
+        cuts in [prop::collection::vec(0u8..4, 1..8), prop::collection::vec(0u8..4, 1..8)],
+        pair in any::<bool>(),
+        lost in prop::collection::vec(0u8..10, 120),
+        turns in prop::collection::vec(any::<u8>(), 120),
+        ages in prop::collection::vec(-6i64..20, 120),
+    ) {
+        let truth = Truth::new(&changes);
+        let mut legs = [truth.frames(&cuts[0]), truth.frames(&cuts[usize::from(pair)])];
+        let mut lane = Lane::new(VenueId::BINANCE, &assets(&["BTC"]), 0).unwrap();
+        let mut room = Vec::new();
+        lane.connected_leg(0, RECV);
+        if pair {
+            lane.connected_leg(1, RECV);
+        } else {
+            legs[1].clear();
+        }
+        for leg in &mut legs {
+            leg.reverse();
+        }
+        let mut book = None;
+        let mut newest = 100u64;
+        let check = |book: &mut Option<Plain>, events: &[Event]| {
+            for event in events {
+                match event.body() {
+                    Body::Gap(_) => *book = None,
+                    Body::Level(level) => {
+                        if event.bits & (SNAPSHOT | FIRST) == SNAPSHOT | FIRST {
+                            *book = Some(Plain::default());
+                        }
+                        if let Some(book) = book {
+                            book.apply(event);
+                            if event.bits & LAST != 0 {
+                                assert_eq!(&*book, truth.at(level.update), "{level:?}");
+                            }
+                        }
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        for ((lost, turn), age) in lost.iter().zip(&turns).zip(&ages) {
+            let leg = usize::from(pair && turn % 2 == 1);
+            if turn % 7 == 0 {
+                let id = newest.saturating_add_signed(-age).max(100);
+                let text = truth.image(id);
+                check(&mut book, lane.rest(RECV, REQUEST, text.as_bytes()));
+            }
+            let Some((last, frame)) = legs[leg].pop() else { continue };
+            newest = newest.max(last);
+            if *lost > 0 {
+                check(&mut book, lane.text_leg(leg, RECV, frame.as_bytes(), &mut room));
+            }
+        }
+        for (leg, frames) in legs.iter().enumerate() {
+            for (_, frame) in frames.iter().rev() {
+                check(&mut book, lane.text_leg(leg, RECV, frame.as_bytes(), &mut room));
+            }
+        }
+        let end = truth.states[truth.states.len() - 1].0;
+        let text = truth.image(end);
+        check(&mut book, lane.rest(RECV, REQUEST, text.as_bytes()));
+        if pair {
+            lane.disconnected_leg(1, RECV);
+        }
+        let next = update(end, end + 1, end + 2, r#"["50","3"]"#, "");
+        lane.text_leg(0, RECV, next.as_bytes(), &mut room);
+        prop_assert!(!lane.waits(0));
+        prop_assert_eq!(lane.counts.faults, 0);
+    }
 }

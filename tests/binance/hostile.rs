@@ -1,6 +1,7 @@
 //! Frames that are cut, bent, or in another form; and that none of them asks for memory.
 
 use super::*;
+use proptest::prelude::*;
 
 /// A decoder that has met the frames before this one.
 fn before(three: &mut Three, frame: &str) {
@@ -245,6 +246,88 @@ fn what_does_not_fit_is_a_fault_with_its_reason() {
     assert!(three.decode(bad.as_bytes()).is_err());
     assert_eq!(three.decode(DEPTH_NEXT.as_bytes()).unwrap().events.len(), 3);
     assert!(!three.decode(AGG.as_bytes()).unwrap().gap);
+}
+
+/// Pieces that are put into frames.
+const PIECES: [&str; 16] = [
+    "\"st\":2,",
+    "\"st\":1,",
+    "\"st\":\"\",",
+    "\"e\":\"depthUpdate\",",
+    "\"e\":\"trade\",\"X\":\"MARKET\",\"t\":3,",
+    "\"s\":\"1000PEPEUSDT\",",
+    "\"pu\":105,",
+    "\"o\":{},",
+    "[[\"1.0\",\"2\"]]",
+    ",\"ps\":\"\\u0041\"",
+    "\\\"",
+    "null",
+    "-",
+    "0",
+    "é",
+    " ",
+];
+
+proptest! {
+    /// Frames that are cut, joined and bent: `decode` compares both instruction sets and both roads,
+    /// and after each the next good frame means the same to all.
+    #[test]
+    fn bent_frames_mean_the_same_on_every_road(
+        which in 0..CHANNELS.len(),
+        bent in prop::collection::vec((any::<u16>(), any::<u16>(), 0u8..6, any::<u8>()), 1..5),
+        wrapped in any::<bool>(),
+    ) {
+        THREE.with_borrow_mut(|three| {
+            let frame = CHANNELS[which];
+            before(three, frame);
+            let mut bytes = if wrapped { frame } else { bare(frame) }.as_bytes().to_vec();
+            for (at, to, how, what) in bent {
+                let at = usize::from(at) % (bytes.len() + 1);
+                let to = at + usize::from(to) % 12;
+                let end = to.min(bytes.len());
+                match how {
+                    0 => {
+                        bytes.drain(at..end);
+                    }
+                    1 => {
+                        let piece = bytes[at..end].to_vec();
+                        bytes.splice(at..at, piece);
+                    }
+                    2 => {
+                        let piece = PIECES[usize::from(what) % PIECES.len()];
+                        bytes.splice(at..at, piece.bytes());
+                    }
+                    3 => {
+                        // Behind a comma: a whole field.
+                        let comma = bytes[at..].iter().position(|&b| b == b',');
+                        let at = comma.map_or(bytes.len(), |comma| at + comma + 1);
+                        let piece = PIECES[usize::from(what) % PIECES.len()];
+                        bytes.splice(at..at, piece.bytes());
+                    }
+                    4 => {
+                        let digits = b"0123456789.-";
+                        let digit = bytes.get_mut(at..).and_then(|rest| {
+                            rest.iter_mut().find(|byte| byte.is_ascii_digit())
+                        });
+                        if let Some(digit) = digit {
+                            *digit = digits[usize::from(what) % digits.len()];
+                        }
+                    }
+                    _ => {
+                        if let Some(byte) = bytes.get_mut(at) {
+                            *byte = what;
+                        }
+                    }
+                }
+            }
+            let _ = three.decode(&bytes);
+            let _ = three.decode(DEPTH_NEXT.as_bytes());
+        });
+    }
+}
+
+thread_local! {
+    static THREE: std::cell::RefCell<Three> = std::cell::RefCell::new(three());
 }
 
 /// Counts what this thread asks of the allocator.

@@ -30,6 +30,8 @@ const UPDATES_MAX: usize = 256;
 const IMAGE_MAX: usize = 2_048;
 /// Most levels of an image and everything behind it.
 pub(super) const ROOM: usize = IMAGE_MAX + LEVELS_MAX;
+/// Updates in a row that are known already, before their numbering is believed to have begun anew.
+const BEHIND: u32 = 64;
 /// An image that has not come by then is asked for again; not sooner is a new one asked for.
 const AGAIN: Nanos = Nanos::seconds(10);
 /// The touch nears the end of the known when this part of the way is left.
@@ -74,6 +76,8 @@ struct Shelf {
     floor: u64,
     /// The id of the newest; 0 = none.
     newest: u64,
+    /// Updates in a row that were not newer.
+    behind: u32,
     /// When an image was last asked for; zero = never.
     asked: Nanos,
     /// True while one is waited for.
@@ -111,6 +115,7 @@ impl Depth {
             levels: VecDeque::with_capacity(LEVELS_MAX),
             floor: 0,
             newest: 0,
+            behind: 0,
             asked: Nanos::ZERO,
             wanted: false,
             known: [[0; 2]; 2],
@@ -135,6 +140,16 @@ impl Depth {
         self.shelves.get(symbol).is_some_and(|s| !lately(s))
     }
 
+    /// The chain broke at this update; one that is behind what is kept says that the ids began anew.
+    pub(super) fn broke(&mut self, symbol: usize, now: Nanos, update: u64) {
+        if let Some(shelf) = self.shelves.get_mut(symbol)
+            && update < shelf.newest
+        {
+            shelf.empty(0);
+        }
+        self.ask(symbol, now, 0);
+    }
+
     /// An image is asked for; `from` is the id the book has reached, 0 when it has none.
     pub(super) fn ask(&mut self, symbol: usize, now: Nanos, from: u64) {
         let Some(shelf) = self.shelves.get_mut(symbol) else {
@@ -147,23 +162,26 @@ impl Depth {
         shelf.asked = now.max(Nanos::new(1));
     }
 
-    /// Keeps an update, whose levels are given as events. One that is known already is left out.
+    /// Keeps an update, whose levels are given as events. One that is known already is left out;
+    /// while the book `waits`, many of them in a row are believed.
     pub(super) fn keep(
         &mut self,
-        symbol: usize,
+        head: Head,
         prev: u64,
         update: u64,
-        exch: Nanos,
+        waits: bool,
         events: &[Event],
     ) {
-        let Some(shelf) = self.shelves.get_mut(symbol) else {
+        let Some(shelf) = self.shelves.get_mut(usize::from(head.symbol.0)) else {
             return;
         };
-        if update <= shelf.newest {
+        let known = update <= shelf.newest;
+        shelf.behind = if known && waits { shelf.behind + 1 } else { 0 };
+        if known && shelf.behind < BEHIND {
             return;
         }
-        if prev > shelf.newest {
-            // A hole: only an image behind it fits.
+        if known || prev > shelf.newest {
+            // A hole, or ids that began anew: only an image behind it fits.
             shelf.empty(prev);
         }
         let over = |shelf: &Shelf| {
@@ -190,7 +208,7 @@ impl Depth {
         }
         shelf.updates.push_back(Update {
             update,
-            exch,
+            exch: head.exch,
             levels: events.len() as u32,
         });
         shelf.newest = update;
@@ -340,6 +358,7 @@ impl Depth {
             let words = [
                 shelf.floor,
                 shelf.newest,
+                u64::from(shelf.behind),
                 shelf.asked.get() as u64,
                 u64::from(shelf.wanted),
                 shelf.updates.len() as u64,
@@ -366,6 +385,7 @@ impl Depth {
             shelf.empty(0);
             shelf.floor = word(from)?;
             shelf.newest = word(from)?;
+            shelf.behind = u32::try_from(word(from)?).ok()?;
             shelf.asked = Nanos::new(word(from)? as i64);
             shelf.wanted = word(from)? != 0;
             let updates = usize::try_from(word(from)?).ok()?;
@@ -410,6 +430,7 @@ impl Shelf {
         self.levels.clear();
         self.floor = from;
         self.newest = from;
+        self.behind = 0;
     }
 }
 

@@ -379,7 +379,7 @@ impl Binance {
         let last = self.ledger.chain(symbol).and_then(|chain| chain.last());
         if !self.ledger.scratch.over && (last.is_none() || self.depth.wants(symbol)) {
             let events = self.ledger.scratch.events();
-            self.depth.keep(symbol, prev, update, head.exch, events);
+            self.depth.keep(head, prev, update, last.is_none(), events);
         }
         let link = Link {
             image: false,
@@ -393,7 +393,7 @@ impl Binance {
         };
         let said = self.ledger.book(leg, head, link, road)?;
         if said.gap {
-            self.depth.ask(symbol, head.recv, 0);
+            self.depth.broke(symbol, head.recv, update);
         } else if last.is_none()
             && let Some((at, exch)) = self.depth.held(symbol)
         {

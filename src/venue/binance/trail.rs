@@ -2,10 +2,13 @@
 //!
 //! A trail holds the highest id that was taken in. With one leg an id beyond the next one is a hole
 //! at once. With two, what one leg skipped the other may still bring: the hole is kept open until
-//! the other leg has filled it, has passed it too, or is gone. One hole is kept; a second before the
-//! first is closed is told at once. All zeros is "no trade yet". Nothing here allocates.
+//! the other leg has filled it, has passed it too, is gone, or says nothing for [`PATIENCE`] trades.
+//! One hole is kept; a second before the first is closed is told at once. All zeros is "no trade yet". Nothing here allocates.
 
 use bytemuck::{Pod, Zeroable};
+
+/// Trades that are waited for the other leg.
+const PATIENCE: u64 = 256;
 
 /// The ids of one symbol's trades.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -35,7 +38,7 @@ impl Trail {
             let other = leg as u64 != self.leg;
             if id == missing {
                 self.hole[0] += 1;
-            } else if up != 3 || (other && id > missing) {
+            } else if up != 3 || (other && id > missing) || id > behind.saturating_add(PATIENCE) {
                 lost = Some(missing);
                 self.hole = [0; 2];
             }
@@ -93,5 +96,9 @@ mod tests {
         assert_eq!(trail.follow(0, 3, 21), None);
         assert_eq!(trail.follow(0, 1, 22), Some(20));
         assert_eq!(trail.follow(0, 1, 23), None);
+        // The other leg is there, but says nothing.
+        assert_eq!(trail.follow(0, 3, 30), None);
+        let lost: Vec<_> = (31..300).filter_map(|id| trail.follow(0, 3, id)).collect();
+        assert_eq!(lost, [24]);
     }
 }
