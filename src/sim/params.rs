@@ -235,6 +235,9 @@ pub struct Cadence {
 pub struct Params {
     /// Whose words it speaks.
     pub dialect: Dialect,
+    /// The price elsewhere of an asset is one for all worlds of a seed that say so, whatever the
+    /// venue; otherwise every contract has its own.
+    pub in_common: bool,
     /// Virtual time of the first beat.
     pub start: Nanos,
     /// At most thirty-two.
@@ -374,6 +377,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             dialect: Dialect::Bybit,
+            in_common: false,
             start: EPOCH,
             contracts: vec![Contract::btc(), Contract::eth(), Contract::sol()],
             weather: Weather {

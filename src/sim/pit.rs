@@ -24,7 +24,7 @@ use super::crowd::{Crowd, KEYS, Why, Wish};
 use super::history::{History, Sample, Settled};
 use super::margin;
 use super::params::{self, Params};
-use super::rng::Rng;
+use super::rng::{Rng, mix};
 use super::weather::{BEAT_SECONDS, BEATS_PER_DAY};
 use crate::market::{Holder, Side};
 use std::collections::VecDeque;
@@ -117,6 +117,7 @@ pub(crate) struct Pit {
     accounts: Vec<i64>,
     account_lots: [i64; 2],
     log_index: f64,
+    tide: Option<Tide>,
     basis: f64,
     premium: f64,
     pushed_basis: f64,
@@ -148,13 +149,31 @@ pub(crate) struct Pit {
     rough: f64,
 }
 
+/// A price that several worlds share: what an asset is worth elsewhere, whatever happens here.
+#[derive(Debug, Clone)]
+struct Tide {
+    rng: Rng,
+    log: f64,
+}
+
+/// How fast arbitrage brings an index that went its own way back to the tide, seconds.
+const ARBITRAGE_SECONDS: f64 = 60.0;
+
 /// How fast the memory of forced pushes into the index fades, seconds.
 const PUSH_SECONDS: f64 = 600.0;
 
 impl Pit {
     pub(crate) fn new(params: &Params, slot: usize, seed: u64) -> Option<Self> {
         let contract = params.contracts.get(slot)?.clone();
-        let mut rng = Rng::new(seed, slot as u64 + 1);
+        let mut rng = Rng::new(seed ^ params.dialect.salt(), slot as u64 + 1);
+        // The same for an asset in every world of this seed.
+        let tide = params.in_common.then(|| Tide {
+            rng: Rng::new(
+                seed,
+                contract.asset.bytes().fold(0, |h, b| mix(h ^ u64::from(b))),
+            ),
+            log: contract.price.ln(),
+        });
         let book = Book::new(&params.depth, contract.cell_ticks, &mut rng);
         let unit = 0.1f64.powi(contract.price_scale as i32);
         let units = (contract.price / unit).round() as i64;
@@ -168,6 +187,7 @@ impl Pit {
             accounts: vec![0; params.depth.makers.max(2) + 1],
             account_lots: [0; 2],
             log_index: contract.price.ln(),
+            tide,
             basis: 0.0,
             premium: 0.0,
             pushed_basis: 0.0,
@@ -322,10 +342,11 @@ impl Pit {
         self.beat = beat;
         self.ms = ms;
         self.rough = rough;
+        let swing = self.swing(gust);
         if self.status != Status::Trading || self.change.is_some() {
             return;
         }
-        self.move_price(gust);
+        self.move_price(swing);
         if beat.is_multiple_of(10) {
             self.slow_step();
         }
@@ -344,11 +365,26 @@ impl Pit {
         }
     }
 
-    fn move_price(&mut self, gust: f64) {
+    /// What the price elsewhere does in this beat; a shared one goes on while we stand still.
+    fn swing(&mut self, gust: f64) -> f64 {
         let own = self.contract.own_vol * self.rough / BEATS_PER_DAY.sqrt();
+        let common = self.contract.beta * gust;
+        match &mut self.tide {
+            None if self.status != Status::Trading => 0.0,
+            None => common + own * self.rng.normal(),
+            Some(tide) => {
+                let back = (tide.log - self.log_index) * BEAT_SECONDS / ARBITRAGE_SECONDS;
+                let swing = common + own * tide.rng.normal();
+                tide.log += swing;
+                swing + back
+            }
+        }
+    }
+
+    fn move_price(&mut self, swing: f64) {
         let pull = std::f64::consts::LN_2 / self.depth.basis_half_life * BEAT_SECONDS;
         let drag = pull * self.depth.drag;
-        self.log_index += self.contract.beta * gust + own * self.rng.normal();
+        self.log_index += swing;
         self.log_index += drag * self.basis;
         self.pushed_index += drag * self.pushed_basis;
         self.pushed_index *= 1.0 - BEAT_SECONDS / PUSH_SECONDS;

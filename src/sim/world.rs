@@ -183,7 +183,7 @@ impl World {
             .collect();
         Ok(Self {
             weather: Weather::new(&params.weather, seed),
-            rng: Rng::new(seed, 0x77),
+            rng: Rng::new(seed ^ params.dialect.salt(), 0x77),
             pits,
             quill: Quill::default(),
             beat: 0,

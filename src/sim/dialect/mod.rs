@@ -43,6 +43,16 @@ impl Dialect {
     /// Every dialect.
     pub const ALL: [Self; 4] = [Self::Bybit, Self::Binance, Self::Okx, Self::Hyperliquid];
 
+    /// What makes the people of one venue others than those of another in worlds of one seed.
+    pub(crate) const fn salt(self) -> u64 {
+        match self {
+            Self::Bybit => 0,
+            Self::Binance => 0x6269_6e61_6e63_6500,
+            Self::Okx => 0x6f6b_7800,
+            Self::Hyperliquid => 0x6879_7065_7200,
+        }
+    }
+
     /// Its name in lower case, as plans and options write it.
     #[must_use]
     pub const fn name(self) -> &'static str {
