@@ -297,10 +297,15 @@ impl World {
         self.clients.remove(id);
     }
 
-    /// The REST answer to a request (`url`: path and query) as this moment's world gives it: status,
-    /// headers beside the content type, body.
+    /// The REST answer to a request as this moment's world gives it: status, headers beside the
+    /// content type, body. `url` is path and query; a scheme and host before them are passed over, as
+    /// some of a venue's answers come from another of its hosts.
     #[must_use]
     pub fn rest(&self, method: &str, url: &str, body: &str) -> Answer {
+        let url = match url.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+            None => url,
+        };
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let request = Request {
             method,

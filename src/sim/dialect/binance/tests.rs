@@ -262,6 +262,8 @@ fn rest_agrees_with_the_stream_and_counts_its_weight() {
     assert_eq!(v["symbols"].as_array().unwrap().len(), 4);
     assert_eq!(v["symbols"][0]["filters"][0]["tickSize"], "0.10");
     let (_, v) = ask(&world, "/bapi/futures/v1/friendly/future/common/brackets");
+    let other = "https://www.binance.com/bapi/futures/v1/friendly/future/common/brackets";
+    assert_eq!(ask(&world, other).1, v, "whatever the host");
     let row = &v["data"]["brackets"][0]["riskBrackets"][4];
     assert_eq!(row["cumFastMaintenanceAmount"], 132_000);
     for (url, status, code) in [
