@@ -265,7 +265,7 @@ impl Contract {
 }
 
 impl Params {
-    /// A world of the first `n` of twenty-one coins (three at least, all at most), as Bybit lists
+    /// A world of the first `n` of twenty-one coins (one at least, all at most), as Bybit lists
     /// them: BTC ETH SOL XRP DOGE BNB ADA AVAX LINK LTC BCH DOT SUI NEAR APT ARB AAVE UNI HYPE PEPE
     /// SHIB. Worlds of many coins have the price elsewhere in common.
     #[must_use]
@@ -273,6 +273,7 @@ impl Params {
         let mut params = Self::default();
         let more = COINS.iter().take(n).skip(params.contracts.len());
         params.contracts.extend(more.map(contract));
+        params.contracts.truncate(n.max(1));
         params.in_common = true;
         params
     }
@@ -324,6 +325,8 @@ mod tests {
     fn the_first_three_of_many_are_the_default_world() {
         let many = Params::many(21);
         assert_eq!(many.contracts.len(), 21);
+        let few = |n| Params::many(n).contracts.len();
+        assert_eq!([few(0), few(1), few(5), few(99)], [1, 1, 5, 21]);
         for (a, b) in many.contracts.iter().zip(Params::default().contracts) {
             assert_eq!(format!("{a:?}"), format!("{b:?}"));
         }
