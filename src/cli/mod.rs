@@ -64,7 +64,7 @@ enum Command {
     Run(run::Args),
     /// Replay tapes and recorded sessions
     Replay(replay::Args),
-    /// Serve the built-in exchange (Bybit v5 linear dialect)
+    /// Serve the built-in exchange, one world a venue
     Sim(sim::Args),
     /// Print what a running instance publishes
     Cat(cat::Args),

@@ -23,6 +23,9 @@ Examples:
 
 It prints the feeds to put into a plan.";
 
+/// How often is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Which streams of a venue come from which path, in the plan's words.
 const ROOTS: [(Dialect, &str, &str); 5] = [
     (Dialect::Bybit, "", ""),
@@ -47,7 +50,7 @@ pub(super) struct Args {
     #[arg(long, value_parser = dialect, default_value = "bybit")]
     venue: Vec<Dialect>,
     /// Contracts of each venue
-    #[arg(long, default_value_t = 3, value_parser = value_parser!(u16).range(1..=21))]
+    #[arg(long, default_value_t = 3, value_parser = value_parser!(u16).range(3..=21))]
     symbols: u16,
     /// First port on 127.0.0.1: websocket, REST, then the next venue's; 0 = any
     #[arg(long, default_value_t = 9001)]
@@ -172,22 +175,27 @@ pub(super) fn run(args: &Args) -> Result<()> {
         print_feeds(*dialect, &server);
         servers.push((*dialect, server));
     }
-    let begun = Instant::now();
-    let until = args.seconds.map(|s| begun + Duration::from_secs(s));
+    let until = args
+        .seconds
+        .map(|s| Instant::now() + Duration::from_secs(s));
+    let (mut frames, mut busy) = (0, Duration::ZERO);
     while !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
-        std::thread::sleep(Duration::from_millis(50));
+        let round = Instant::now();
+        std::thread::sleep(LOOK);
+        let now = servers.iter().map(|(_, server)| server.injected().frames);
+        let now = now.sum();
+        // A rate over the time in which nobody listened would say nothing.
+        if now > frames {
+            busy += round.elapsed();
+        }
+        frames = now;
     }
-    let gone = begun.elapsed().as_secs_f64();
-    let mut frames = 0;
     for (dialect, server) in servers {
-        let injected = server.injected();
-        frames += injected.frames;
-        print_injected(dialect, &injected, gone);
+        print_injected(dialect, &server.injected());
         server.stop()?;
     }
-    if args.venue.len() > 1 {
-        say!("all: {frames} frames, {:.0} a second", frames as f64 / gone);
-    }
+    let rate = frames as f64 / busy.as_secs_f64().max(f64::MIN_POSITIVE);
+    say!("{frames} frames in {busy:.1?}: {rate:.0} a second");
     Ok(())
 }
 
@@ -225,12 +233,11 @@ fn print_feeds(dialect: Dialect, server: &Handle) {
     }
 }
 
-fn print_injected(dialect: Dialect, injected: &Injected, seconds: f64) {
+fn print_injected(dialect: Dialect, injected: &Injected) {
     say!(
-        "{}: {} frames, {:.0} a second; {} told, {} connections, {} requests, {} too slow, {} unheeded",
+        "{}: {} frames, {} told, {} connections, {} requests, {} too slow, {} unheeded",
         dialect.name(),
         injected.frames,
-        injected.frames as f64 / seconds,
         injected.told,
         injected.connections,
         injected.requests,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tungstenite::protocol::frame::FrameHeader;
 
 /// The patience of every read: generous, because a loaded machine is no fault.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 trait Wire: Read + Write + Send {
     fn tcp(&self) -> &TcpStream;
@@ -32,7 +32,7 @@ impl Wire for StreamOwned<ClientConnection, TcpStream> {
 
 /// What came next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Got {
+pub(crate) enum Got {
     /// A text, whatever is in it.
     Text(Vec<u8>),
     /// A close frame with its code.
@@ -50,27 +50,27 @@ pub enum Got {
 }
 
 /// An open websocket.
-pub struct Peer {
+pub(crate) struct Peer {
     wire: Box<dyn Wire>,
     /// Come, and not read yet.
     buffer: Vec<u8>,
     /// Reads that brought something for the last frame.
-    pub pieces: usize,
+    pub(crate) pieces: usize,
 }
 
 /// An answer of HTTP.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
     /// Bytes announced that did not come.
-    pub missing: usize,
+    pub(crate) missing: usize,
 }
 
 impl Answer {
     /// Seconds of `Retry-After`.
-    pub fn retry_after(&self) -> Option<u64> {
+    pub(crate) fn retry_after(&self) -> Option<u64> {
         let line = self.head.lines().find(|l| l.starts_with("Retry-After: "))?;
         line.strip_prefix("Retry-After: ")?.parse().ok()
     }
@@ -120,11 +120,11 @@ fn status(head: &str) -> u16 {
 }
 
 /// A REST request on a connection of its own.
-pub fn ask(base: &str, method: &str, path: &str, body: &str) -> Answer {
+pub(crate) fn ask(base: &str, method: &str, path: &str, body: &str) -> Answer {
     ask_by(base, method, path, body, None)
 }
 
-pub fn ask_by(
+pub(crate) fn ask_by(
     base: &str,
     method: &str,
     path: &str,
@@ -155,11 +155,11 @@ pub fn ask_by(
 
 impl Peer {
     /// Opens a websocket; the answer when it is refused, with status 0 when that is no HTTP.
-    pub fn open(url: &str) -> Result<Self, Answer> {
+    pub(crate) fn open(url: &str) -> Result<Self, Answer> {
         Self::open_by(url, None)
     }
 
-    pub fn open_by(url: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Self, Answer> {
+    pub(crate) fn open_by(url: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Self, Answer> {
         let (mut wire, path) = dial(url, tls);
         let key = "dGhlIHNhbXBsZSBub25jZQ==";
         let text = format!(
@@ -191,12 +191,12 @@ impl Peer {
     }
 
     /// Sends a text.
-    pub fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         self.send(1, text.as_bytes());
     }
 
     /// Sends a frame; a connection that is gone shows with the next read.
-    pub fn send(&mut self, opcode: u8, payload: &[u8]) {
+    pub(crate) fn send(&mut self, opcode: u8, payload: &[u8]) {
         let mut bytes = vec![0x80 | opcode];
         match u16::try_from(payload.len()).unwrap() {
             short @ 0..=125 => bytes.push(0x80 | short as u8),
@@ -233,11 +233,11 @@ impl Peer {
     }
 
     /// The next frame.
-    pub fn next(&mut self) -> Got {
+    pub(crate) fn next(&mut self) -> Got {
         self.next_within(PATIENCE)
     }
 
-    pub fn next_within(&mut self, within: Duration) -> Got {
+    pub(crate) fn next_within(&mut self, within: Duration) -> Got {
         self.pieces = 0;
         let (header, begin, len) = loop {
             let mut cursor = Cursor::new(&self.buffer);
@@ -268,7 +268,7 @@ impl Peer {
     }
 
     /// The next text that is JSON; anything else on the way is passed over, an end is a surprise.
-    pub fn json(&mut self) -> Value {
+    pub(crate) fn json(&mut self) -> Value {
         loop {
             match self.next() {
                 Got::Text(text) => {
@@ -285,15 +285,15 @@ impl Peer {
 
 /// The words of a dialect, as a client uses them.
 #[derive(Debug, Clone, Copy)]
-pub struct Tongue {
-    pub dialect: Dialect,
+pub(crate) struct Tongue {
+    pub(crate) dialect: Dialect,
     /// Where the book is.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The first contract, and the second.
-    pub names: [&'static str; 2],
+    pub(crate) names: [&'static str; 2],
 }
 
-pub const TONGUES: [Tongue; 4] = [
+pub(crate) const TONGUES: [Tongue; 4] = [
     Tongue {
         dialect: Dialect::Bybit,
         path: "/v5/public/linear",
@@ -318,19 +318,19 @@ pub const TONGUES: [Tongue; 4] = [
 
 /// A numbered frame of a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Number {
+pub(crate) struct Number {
     /// The number before, as the frame says; `None` in an image.
-    pub before: Option<u64>,
-    pub this: u64,
+    pub(crate) before: Option<u64>,
+    pub(crate) this: u64,
 }
 
 impl Tongue {
-    pub fn is_sequenced(self) -> bool {
+    pub(crate) fn is_sequenced(self) -> bool {
         self.dialect != Dialect::Hyperliquid
     }
 
     /// Asks for the book of a contract, or no longer.
-    pub fn book(self, name: &str, is_on: bool) -> String {
+    pub(crate) fn book(self, name: &str, is_on: bool) -> String {
         let op = if is_on { "subscribe" } else { "unsubscribe" };
         let value = match self.dialect {
             Dialect::Bybit => json!({"op": op, "args": [format!("orderbook.200.{name}")]}),
@@ -347,7 +347,7 @@ impl Tongue {
     }
 
     /// True for the venue's yes to a request.
-    pub fn is_ack(self, v: &Value) -> bool {
+    pub(crate) fn is_ack(self, v: &Value) -> bool {
         match self.dialect {
             Dialect::Bybit => v["success"] == true && v["op"] == "subscribe",
             Dialect::Binance => v["id"] == 7 && v.get("result").is_some(),
@@ -357,13 +357,13 @@ impl Tongue {
     }
 
     /// True for whatever answers a request, and so is no frame of a stream.
-    pub fn is_answer(self, v: &Value) -> bool {
+    pub(crate) fn is_answer(self, v: &Value) -> bool {
         let keys = ["success", "event", "id"];
         keys.iter().any(|key| v.get(*key).is_some()) || v["channel"] == "subscriptionResponse"
     }
 
     /// True for its no.
-    pub fn is_refusal(self, v: &Value) -> bool {
+    pub(crate) fn is_refusal(self, v: &Value) -> bool {
         match self.dialect {
             Dialect::Bybit => v["success"] == false,
             Dialect::Binance => v["error"]["code"].is_i64() && v["id"] == 7,
@@ -373,7 +373,7 @@ impl Tongue {
     }
 
     /// The contract of a book's frame; `None` for anything else, and for one that cannot be read.
-    pub fn book_of(self, v: &Value) -> Option<&str> {
+    pub(crate) fn book_of(self, v: &Value) -> Option<&str> {
         match self.dialect {
             Dialect::Bybit => v["topic"].as_str()?.strip_prefix("orderbook.200."),
             Dialect::Binance => v["stream"].as_str().and(v["data"]["s"].as_str()),
@@ -389,7 +389,7 @@ impl Tongue {
     }
 
     /// The number of a book's frame; where the venue numbers none, its time.
-    pub fn number(self, v: &Value) -> Option<Number> {
+    pub(crate) fn number(self, v: &Value) -> Option<Number> {
         self.book_of(v)?;
         let (before, this) = match self.dialect {
             Dialect::Bybit => {
@@ -410,7 +410,7 @@ impl Tongue {
     }
 
     /// The exchange's stamp of a book's frame, ms.
-    pub fn stamp(self, v: &Value) -> Option<i64> {
+    pub(crate) fn stamp(self, v: &Value) -> Option<i64> {
         self.book_of(v)?;
         match self.dialect {
             Dialect::Bybit => v["ts"].as_i64(),
@@ -421,7 +421,7 @@ impl Tongue {
     }
 
     /// (price, size) rows of a book's frame, bids then asks.
-    pub fn levels(self, v: &Value) -> [Vec<(String, String)>; 2] {
+    pub(crate) fn levels(self, v: &Value) -> [Vec<(String, String)>; 2] {
         let keys = match self.dialect {
             Dialect::Bybit => ["/data/b", "/data/a"],
             Dialect::Binance => ["/data/b", "/data/a"],
@@ -432,7 +432,7 @@ impl Tongue {
     }
 
     /// REST: a request any venue answers.
-    pub fn request(self) -> [&'static str; 3] {
+    pub(crate) fn request(self) -> [&'static str; 3] {
         match self.dialect {
             Dialect::Bybit => ["GET", "/v5/market/instruments-info?category=linear", ""],
             Dialect::Binance => ["GET", "/fapi/v1/exchangeInfo", ""],
@@ -442,7 +442,7 @@ impl Tongue {
     }
 
     /// A world of this dialect behind a socket.
-    pub fn serve(self, options: Options) -> Handle {
+    pub(crate) fn serve(self, options: Options) -> Handle {
         let params = Params::many(3).speaking(self.dialect);
         let mut world = World::new(11, params).unwrap();
         let open = world.now().plus(Nanos::seconds(120));
@@ -451,7 +451,7 @@ impl Tongue {
     }
 
     /// Ten times as fast as the machine, with a dial.
-    pub fn serve_with(self, faults: Faults) -> Handle {
+    pub(crate) fn serve_with(self, faults: Faults) -> Handle {
         self.serve(Options {
             speed: 10,
             faults,
@@ -464,20 +464,20 @@ impl Tongue {
     }
 
     /// A connection that has asked for the first contract's book.
-    pub fn join(self, handle: &Handle) -> Peer {
+    pub(crate) fn join(self, handle: &Handle) -> Peer {
         let mut peer = Peer::open(&self.url(handle)).unwrap();
         peer.say(&self.book(self.names[0], true));
         peer
     }
 
     /// Where the book is.
-    pub fn url(self, handle: &Handle) -> String {
+    pub(crate) fn url(self, handle: &Handle) -> String {
         let mut urls = handle.ws_urls();
         urls.find(|url| url.ends_with(self.path)).unwrap()
     }
 
     /// The client asks for the book anew, in the venue's way.
-    pub fn ask_again(self, name: &str, peer: &mut Peer, handle: &Handle) -> Option<Value> {
+    pub(crate) fn ask_again(self, name: &str, peer: &mut Peer, handle: &Handle) -> Option<Value> {
         if self.dialect == Dialect::Binance {
             let path = format!("/fapi/v1/depth?symbol={name}&limit=1000");
             let answer = ask(&handle.rest_url(), "GET", &path, "");
@@ -490,7 +490,7 @@ impl Tongue {
 }
 
 /// Rows of `[price, size, ..]` or `{px, sz}`.
-pub fn rows(v: &Value) -> Vec<(String, String)> {
+pub(crate) fn rows(v: &Value) -> Vec<(String, String)> {
     let text = |v: &Value| v.as_str().unwrap().to_owned();
     let row = |row: &Value| match row {
         Value::Array(row) => (text(&row[0]), text(&row[1])),
@@ -500,6 +500,6 @@ pub fn rows(v: &Value) -> Vec<(String, String)> {
 }
 
 /// A dial with one fault.
-pub fn only(fault: Fault, every: u32) -> Faults {
+pub(crate) fn only(fault: Fault, every: u32) -> Faults {
     Faults::NONE.with(fault, every)
 }

@@ -75,6 +75,8 @@ pub(super) struct Client {
     skew: i64,
     /// Last moment at which what keeps the connection alive happened.
     lively: Nanos,
+    /// Something was told since this was looked at.
+    has_told: bool,
     pinged: Nanos,
     /// Some stream waits for its moment.
     is_waiting: bool,
@@ -106,6 +108,7 @@ impl Client {
             held: None,
             skew: 0,
             lively: around.now,
+            has_told: false,
             pinged: around.now,
             is_waiting: false,
         };
@@ -203,12 +206,12 @@ impl Client {
                 around.injected.add_on(Fault::Refuse, topic);
             }
             let said = refusal(self.dialect, text, &self.id);
-            return self.say(&said, around);
+            return self.say(&said);
         }
         let mut fates = fates.into_iter();
         for order in orders {
             match order {
-                Order::Reply(said) => self.say(&said, around),
+                Order::Reply(said) => self.say(&said),
                 Order::Bare(bare) => self.bare = bare,
                 Order::Unsubscribe(topic) => {
                     self.release();
@@ -266,11 +269,9 @@ impl Client {
         }
     }
 
-    fn say(&mut self, text: &str, around: &Around) {
+    fn say(&mut self, text: &str) {
         self.pipe.push_text(text);
-        if around.world.heartbeat().sent_counts {
-            self.lively = around.now;
-        }
+        self.has_told = true;
     }
 
     /// Ends with a close frame.
@@ -307,6 +308,7 @@ impl Client {
             injected.slow += 1;
             return self.pipe.cut();
         }
+        self.has_told = true;
         let is_sequenced = is_sequenced(self.dialect, topic.kind);
         let fault = match is_sequenced
             .then(|| self.dial.tick(Unit::Sequenced))
@@ -426,7 +428,15 @@ impl Client {
         if self.is_waiting {
             self.begin_late(around);
         }
-        let Heartbeat { ping, silence, .. } = around.world.heartbeat();
+        let Heartbeat {
+            ping,
+            silence,
+            sent_counts,
+            ..
+        } = around.world.heartbeat();
+        if std::mem::take(&mut self.has_told) && sent_counts {
+            self.lively = around.now;
+        }
         if let Some(every) = ping
             && around.now.since(self.pinged) > every
         {
@@ -466,4 +476,95 @@ fn framed(frame: &Frame<'_>, bare: bool, skew: i64) -> Vec<u8> {
         spoil::step_stamps(&mut bytes[begin..], frame.at.get() / 1_000_000, skew);
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::rng::Rng;
+    use super::super::super::{Params, World};
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    struct Room {
+        world: World,
+        injected: Injected,
+        dial: Dial,
+        options: Options,
+        client: Client,
+        _peer: TcpStream,
+    }
+
+    fn room(dialect: Dialect) -> Room {
+        let mut world = World::new(1, Params::many(3).speaking(dialect)).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let pipe = Pipe::new(listener.accept().unwrap().0, None).unwrap();
+        let mut injected = Injected::default();
+        let dial = Dial::new(Faults::NONE, Rng::new(1, 1));
+        let options = Options::default();
+        let url = world.paths()[0];
+        let mut around = Around {
+            world: &mut world,
+            injected: &mut injected,
+            dial: &mut dial.clone(),
+            options: &options,
+            now: Nanos::seconds(0),
+        };
+        let client = Client::new(pipe, url, "id".into(), dial.clone(), &mut around);
+        Room {
+            world,
+            injected,
+            dial,
+            options,
+            client,
+            _peer: peer,
+        }
+    }
+
+    impl Room {
+        fn with(&mut self, seconds: i64, act: impl FnOnce(&mut Client, &mut Around)) {
+            let mut around = Around {
+                world: &mut self.world,
+                injected: &mut self.injected,
+                dial: &mut self.dial,
+                options: &self.options,
+                now: Nanos::seconds(seconds),
+            };
+            act(&mut self.client, &mut around);
+        }
+    }
+
+    #[test]
+    fn a_silent_client_is_given_up_as_its_venue_does() {
+        for (dialect, most) in [
+            (Dialect::Bybit, 600),
+            (Dialect::Binance, 600),
+            (Dialect::Okx, 30),
+            (Dialect::Hyperliquid, 60),
+        ] {
+            let mut room = room(dialect);
+            room.with(most, Client::wait);
+            assert!(room.client.pipe.is_open(), "{dialect:?}");
+            // What is said to it counts at the venues that look at the connection as a whole.
+            room.with(most, |client, _| client.say("x"));
+            room.with(most, Client::wait);
+            room.with(most + 1, Client::wait);
+            let counts = room.world.heartbeat().sent_counts;
+            assert_eq!(room.client.pipe.is_open(), counts, "{dialect:?}");
+            room.with(2 * most + 2, Client::wait);
+            assert!(!room.client.pipe.is_open(), "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn the_venue_that_pings_does_so_every_three_minutes() {
+        let mut room = room(Dialect::Binance);
+        room.with(179, Client::wait);
+        assert_eq!(room.client.pipe.backlog(), 0);
+        for seconds in [181, 182, 362] {
+            room.with(seconds, Client::wait);
+        }
+        let ping = frame::frame(PING, b"1").len();
+        assert_eq!(room.client.pipe.backlog(), 2 * ping);
+    }
 }
