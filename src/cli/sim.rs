@@ -5,12 +5,10 @@ use crate::sim::faults::FAULTS;
 use crate::sim::server::{Handle, Options, Server};
 use crate::sim::{Dialect, Faults, Injected, Params, World};
 use crate::time::Nanos;
-use anyhow::{Context, Result};
+use crate::wire::tls;
+use anyhow::Result;
 use clap::{Arg, ArgMatches, Command, value_parser};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const EXAMPLES: &str = "\
@@ -159,7 +157,7 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let signal = stop_signal()?;
     let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Some(server_config(cert, key)?),
+        (Some(cert), Some(key)) => Some(tls::server(cert, key)?),
         _ => None,
     };
     let options = Options {
@@ -197,22 +195,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let rate = frames as f64 / busy.as_secs_f64().max(f64::MIN_POSITIVE);
     say!("{frames} frames in {busy:.1?}: {rate:.0} a second");
     Ok(())
-}
-
-/// What a server with this certificate chain and key shows to clients.
-fn server_config(cert: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>> {
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(cert).and_then(std::iter::Iterator::collect);
-    let chain = chain.with_context(|| format!("{}: no certificate", cert.display()))?;
-    let secret = PrivateKeyDer::from_pem_file(key);
-    let secret = secret.with_context(|| format!("{}: no key", key.display()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .with_context(|| format!("{} and {}", cert.display(), key.display()))?;
-    Ok(Arc::new(config))
 }
 
 /// The feeds of a plan that listen to this server.
