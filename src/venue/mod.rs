@@ -14,6 +14,7 @@
 pub mod binance;
 pub mod bybit;
 mod chain;
+pub mod hyperliquid;
 mod index;
 pub mod lane;
 pub(crate) mod ledger;
@@ -169,7 +170,7 @@ impl Venue {
 }
 
 /// Every venue.
-pub const VENUES: [Venue; 3] = [bybit::VENUE, binance::VENUE, okx::VENUE];
+pub const VENUES: [Venue; 4] = [bybit::VENUE, binance::VENUE, okx::VENUE, hyperliquid::VENUE];
 
 /// The row of a venue; `None` for a number that is not in the table.
 #[must_use]
