@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 /// The wait before a failed request is asked again; doubles to the second.
 const RETRY_FIRST: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_secs(600);
+/// The wait before a primer that failed is asked again: connections wait for it.
+const PRIMER_RETRY: Duration = Duration::from_secs(2);
 /// Everything of a request, its connection included.
 const REST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest answer: the contracts of a large venue are a few MiB.
@@ -278,11 +280,15 @@ impl Rest {
             }
             return;
         }
+        // Connections wait for primers, so nothing goes before them.
+        let primed = self.is_primed();
+        let primers = self.ring.venue.primers;
+        let first = |asked: &Asked| primed || primers.contains(&asked.poll.request.as_str());
         let next = self
             .queue
             .iter()
             .enumerate()
-            .filter(|(_, asked)| asked.due <= now)
+            .filter(|(_, asked)| asked.due <= now && first(asked))
             .min_by_key(|(_, asked)| asked.due)
             .map(|(at, _)| at);
         let Some(at) = next else { return };
@@ -318,7 +324,11 @@ impl Rest {
             }
             Err(fault) => {
                 asked.fails = asked.fails.saturating_add(1);
-                let wait = retry(asked.fails);
+                let wait = if primed {
+                    retry(asked.fails)
+                } else {
+                    PRIMER_RETRY
+                };
                 asked.due = Instant::now() + wait;
                 let (venue, request) = (self.ring.venue.name, &asked.poll.request);
                 let text = format!("{request}: {fault}; trying again in {wait:?}");

@@ -15,6 +15,12 @@ use crate::wire::websocket;
 const SEND_MAX: usize = 1 << 20;
 /// Streams that cells are kept of: by number, without `All`.
 const STREAMS: usize = 4;
+const ALL: [Stream; STREAMS] = [
+    Stream::Book,
+    Stream::Trades,
+    Stream::Ticker,
+    Stream::Liquidations,
+];
 /// A silent subscription is renewed this often before its connection is given up.
 const TRIES: u8 = 2;
 /// One that stayed silent over a new connection as well is renewed this seldom.
@@ -66,8 +72,29 @@ pub(super) struct Line {
     /// Refusals before this connection, and whether people know of one on it.
     pub(super) refused: u64,
     pub(super) told: bool,
+    /// What follows a refusal.
+    mend: Mend,
     cells: Vec<Cell>,
 }
+
+/// After a refusal: which of many topics was meant is not known, so those that were not heard are asked for one by one.
+#[derive(Debug, Clone, Copy)]
+struct Mend {
+    /// Refusals that are being seen to.
+    seen: u64,
+    /// When the next topic is asked for; zero = nothing to mend.
+    at: Nanos,
+    /// The next cell to look at.
+    cell: usize,
+    /// The wait before the next round; doubles.
+    wait: Nanos,
+}
+
+/// Between a refusal and the first round of mending, and at most between rounds.
+const MEND_FIRST: Nanos = Nanos::seconds(3);
+const MEND_MAX: Nanos = Nanos::seconds(300);
+/// Between two topics of a round, at least.
+const MEND_PACE: Nanos = Nanos::new(100_000_000);
 
 impl Line {
     pub(super) fn new(seed: u32, symbols: usize) -> Self {
@@ -87,6 +114,12 @@ impl Line {
             text_at: Nanos::ZERO,
             refused: 0,
             told: false,
+            mend: Mend {
+                seen: 0,
+                at: Nanos::ZERO,
+                cell: 0,
+                wait: MEND_FIRST,
+            },
             cells: vec![Cell::default(); STREAMS * symbols],
         }
     }
@@ -111,6 +144,12 @@ impl Line {
         self.told = false;
         self.text = 0;
         self.text_at = Nanos::ZERO;
+        self.mend = Mend {
+            seen: self.refused,
+            at: Nanos::ZERO,
+            cell: 0,
+            wait: MEND_FIRST,
+        };
         self.ups += 1;
         for cell in &mut self.cells {
             cell.heard = Nanos::ZERO;
@@ -128,6 +167,41 @@ impl Line {
             cell.tries = 0;
             cell.blamed = false;
         }
+    }
+
+    /// The stream and symbol that is to be subscribed to alone, because something was refused and it was not heard;
+    /// `refusals` is their number so far.
+    pub(super) fn mend(
+        &mut self,
+        now: Nanos,
+        refusals: u64,
+        script: &Script,
+    ) -> Option<(Stream, usize)> {
+        if self.mend.at == Nanos::ZERO {
+            if refusals > self.mend.seen {
+                self.mend.seen = refusals;
+                self.mend.at = now.plus(self.mend.wait);
+                self.mend.cell = 0;
+                self.mend.wait = Nanos::new(2 * self.mend.wait.get()).min(MEND_MAX);
+            }
+            return None;
+        }
+        if now < self.mend.at {
+            return None;
+        }
+        self.mend.at = now.plus(script.pace.max(MEND_PACE));
+        while self.mend.cell < self.cells.len() {
+            let at = self.mend.cell;
+            self.mend.cell += 1;
+            let (symbol, stream) = (at / STREAMS, at % STREAMS);
+            let texts = script.renew.get(symbol).map(|texts| &texts[stream]);
+            let silent = self.cells[at].heard == Nanos::ZERO;
+            if silent && texts.is_some_and(|texts| !texts.is_empty()) {
+                return Some((ALL[stream], symbol));
+            }
+        }
+        self.mend.at = Nanos::ZERO;
+        None
     }
 
     /// True when every stream that never rests was heard on this connection.
@@ -213,6 +287,59 @@ mod tests {
                 .all(|(_, what)| *what == Silence::Renew(Stream::Ticker, 1))
         );
         assert!(found.len() < 9, "{found:?}");
+    }
+
+    #[test]
+    fn after_a_refusal_what_was_not_heard_is_asked_for_one_by_one_and_ever_less_often() {
+        let texts = || {
+            ["b", "t", "k", ""].map(|text| match text {
+                "" => Vec::new(),
+                text => vec![text.to_owned()],
+            })
+        };
+        let script = Script {
+            renew: vec![texts(), texts()],
+            ..script()
+        };
+        let mut line = Line::new(0, 2);
+        line.refused = 5;
+        line.begin(Nanos::seconds(100));
+        line.hear(Nanos::seconds(100), Stream::Trades, SymbolId(1));
+        let mut asked = Vec::new();
+        let mut refusals = 5;
+        for tenth in 0..3_000 {
+            let now = Nanos::new(100_000_000_000 + tenth * 100_000_000);
+            if tenth == 10 {
+                refusals = 6;
+            }
+            if let Some((stream, symbol)) = line.mend(now, refusals, &script) {
+                asked.push((tenth, stream, symbol));
+                // Symbol 0 is refused each time, the book of symbol 1 comes.
+                refusals += u64::from(symbol == 0);
+                if symbol == 1 {
+                    line.hear(now, stream, SymbolId(1));
+                }
+            }
+        }
+        let first: Vec<_> = asked
+            .iter()
+            .take(5)
+            .map(|(_, stream, symbol)| (*stream, *symbol))
+            .collect();
+        let all = [
+            (Stream::Book, 0),
+            (Stream::Trades, 0),
+            (Stream::Ticker, 0),
+            (Stream::Book, 1),
+            (Stream::Ticker, 1),
+        ];
+        assert_eq!(first, all);
+        assert!(
+            asked[0].0 >= 40,
+            "three seconds after the refusal: {asked:?}"
+        );
+        assert!(asked[5..].iter().all(|(_, _, symbol)| *symbol == 0));
+        assert!(asked.len() < 5 + 3 * 8, "{}", asked.len());
     }
 
     #[test]

@@ -400,6 +400,9 @@ impl<C: Clock> Feed<C> {
         if every != Nanos::ZERO && quiet >= every.get().saturating_mul(SILENT) {
             return self.down(memory, leg, "no byte came for three pings");
         }
+        if let Some((stream, symbol)) = line.mend(now, self.refusals(), &self.script) {
+            self.renew(line, leg, stream, symbol);
+        }
         match line.silent(now, &self.script) {
             None => {}
             Some(Silence::Connection) => self.down(memory, leg, "no data came"),
@@ -411,19 +414,22 @@ impl<C: Clock> Feed<C> {
                 });
                 self.down(memory, leg, "a subscription stays silent");
             }
-            Some(Silence::Renew(stream, symbol)) => {
-                self.tally.add(count::RENEWED, 1);
-                let at = stream as usize - 1;
-                let Some(renew) = self.script.renew.get_mut(symbol) else {
-                    return;
-                };
-                let texts = core::mem::take(&mut renew[at]);
-                for text in &texts {
-                    self.send(&mut memory.lines[leg], leg, text.as_bytes());
-                }
-                self.script.renew[symbol][at] = texts;
-            }
+            Some(Silence::Renew(stream, symbol)) => self.renew(line, leg, stream, symbol),
         }
+    }
+
+    /// Subscribes to one stream of one symbol anew.
+    fn renew(&mut self, line: &mut Line, leg: usize, stream: Stream, symbol: usize) {
+        self.tally.add(count::RENEWED, 1);
+        let at = (stream as usize).saturating_sub(1) & 3;
+        let Some(renew) = self.script.renew.get_mut(symbol) else {
+            return;
+        };
+        let texts = core::mem::take(&mut renew[at]);
+        for text in &texts {
+            self.send(line, leg, text.as_bytes());
+        }
+        self.script.renew[symbol][at] = texts;
     }
 
     /// A connection was handed over.
