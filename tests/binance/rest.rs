@@ -238,7 +238,7 @@ fn the_past_says_that_it_is_the_past() {
     );
     let (takers, faults) = read(
         "/futures/data/takerlongshortRatio?symbol={}&period=5m&limit=30",
-        r#"[{"buySellRatio":"3","buyVol":"300.0000","sellVol":"100.00","timestamp":1789999200000},{"buyVol":"0","sellVol":"0","timestamp":1789999500000}]"#,
+        r#"[{"buySellRatio":"3","buyVol":"300.0000","sellVol":"100.00","timestamp":1789999200000},{"buyVol":"0","sellVol":"0","timestamp":1789999500000},{"buyVol":"1","sellVol":"-1","timestamp":1789999500000}]"#,
     );
     assert_eq!((takers.len(), faults), (1, 1), "no volume has no shares");
     assert!(matches!(takers[0], (_, _, Body::Ratio(r)) if r.which == 3 && r.long_e6 == 750_000));

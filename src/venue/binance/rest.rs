@@ -462,9 +462,10 @@ impl<'a> Answer<'a> {
         while let Some(row) = rows.next() {
             let bits = if rows.peek().is_some() { HISTORY } else { 0 };
             match ratio(row, which) {
-                Ok((exch, ratio)) => {
+                Ok(Some((exch, ratio))) => {
                     scratch.push(Event::new(self.head(exch, bits), Body::Ratio(ratio)));
                 }
+                Ok(None) => {}
                 Err(fault) => scratch.faults.push(fault),
             }
         }
@@ -472,21 +473,27 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// A row of a ratio: shares of accounts or positions, or the volumes of takers.
-fn ratio(row: Value<'_, '_>, which: usize) -> Result<(Nanos, Ratio), Fault> {
+/// A row of a ratio: shares of accounts or positions, or the volumes of takers; `None` where there
+/// was nothing to share.
+fn ratio(row: Value<'_, '_>, which: usize) -> Result<Option<(Nanos, Ratio)>, Fault> {
     let names = match which {
         3 => ["buyVol", "sellVol"],
         _ => ["longAccount", "shortAccount"],
     };
     let [long, short] = names.map(|name| required(row.get(name)));
-    let long_e6 = share(long?, short?).ok_or(fault(FaultKind::OutOfRange))?;
+    let (long, short) = (long?, short?);
+    let exch = millis(row.get("timestamp"))?;
+    if long.mantissa == 0 && short.mantissa == 0 {
+        return Ok(None);
+    }
+    let long_e6 = share(long, short).ok_or(fault(FaultKind::OutOfRange))?;
     let ratio = Ratio {
         long_e6,
         short_e6: 1_000_000 - long_e6,
         which: which as u16,
         period: PERIOD,
     };
-    Ok((millis(row.get("timestamp"))?, ratio))
+    Ok(Some((exch, ratio)))
 }
 
 /// The first of two as a part of both, in 1e-6, rounded down; `None` when it is no part.

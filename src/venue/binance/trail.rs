@@ -2,8 +2,9 @@
 //!
 //! A trail holds the highest id that was taken in. With one leg an id beyond the next one is a hole
 //! at once. With two, what one leg skipped the other may still bring: the hole is kept open until
-//! the other leg has filled it, has passed it too, is gone, or says nothing for [`PATIENCE`] trades.
-//! One hole is kept; a second before the first is closed is told at once. All zeros is "no trade yet". Nothing here allocates.
+//! the other leg has filled it, has passed it too, is gone, or says nothing for [`PATIENCE`]
+//! trades. One hole is kept; a second before the first is closed is told at once. All zeros is "no
+//! trade yet". Nothing here allocates.
 
 use bytemuck::{Pod, Zeroable};
 
