@@ -16,8 +16,6 @@ pub(crate) mod bybit;
 pub(crate) mod hyperliquid;
 pub(crate) mod okx;
 #[cfg(test)]
-mod shapes;
-#[cfg(test)]
 mod tests;
 
 use super::params::Cadence;

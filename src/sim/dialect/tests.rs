@@ -1,5 +1,7 @@
 //! What holds in every dialect.
 
+mod shapes;
+
 use crate::sim::{Dialect, Params, TopicKind, World};
 use crate::time::Nanos;
 use std::collections::BTreeSet;
