@@ -1,13 +1,13 @@
 //! One dial at a time.
 
 use crate::peer::{Answer, Got, PATIENCE, Peer, TONGUES, Tongue, ask, only};
-use isotherm::sim::{Dialect, Fault, Handle, Options, Status, Topic, TopicKind};
+use isotherm::sim::{Dialect, Fault, Faults, Handle, Options, Status, Topic, TopicKind};
 use isotherm::time::Nanos;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// A pause in which a healthy exchange at ten times real time has long said something.
-const LONG: Duration = Duration::from_millis(1_500);
+/// A pause in which a healthy exchange at forty times real time has long said something.
+const LONG: Duration = Duration::from_millis(700);
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -198,8 +198,12 @@ fn connections_end_in_every_way_there_is() {
             let handle = tongue.serve_with(only(fault, 5));
             let mut peer = tongue.join(&handle);
             assert_eq!(end(&mut peer), right, "{tongue:?}");
-            assert_eq!(counts(&handle, fault), (1, 1), "{tongue:?} {fault:?}");
+            // A frame that is announced too large does not end the connection: the client does.
+            let (all, on) = counts(&handle, fault);
+            assert!(all == on && (on == 1 || fault == Fault::Oversize));
+
             // The exchange goes on, for this client too.
+            handle.turn(Faults::NONE);
             next_book(tongue, &mut tongue.join(&handle));
         }
     }
@@ -272,7 +276,7 @@ fn a_silent_stream_is_acknowledged_and_the_connection_lives() {
         assert!(tongue.is_ack(&peer.json()), "{tongue:?}");
         assert_eq!(counts(&handle, Fault::Silent), (1, 1));
         // Another stream of the same connection flows.
-        handle.turn(only(Fault::Gap, 0));
+        handle.turn(Faults::NONE);
         peer.say(&tongue.book(tongue.names[1], true));
         for _ in 0..10 {
             let v = next_book(tongue, &mut peer);
@@ -289,7 +293,7 @@ fn a_late_stream_is_acknowledged_at_once_and_begins_with_the_whole() {
         assert!(tongue.is_ack(&peer.json()), "{tongue:?}");
         let told = handle.injected().told;
         let first = next_book(tongue, &mut peer);
-        // Two seconds are twenty of the exchange's, in which much was told.
+        // A second is forty of the exchange's, in which much was told.
         assert!(handle.injected().told > told + 100);
         if tongue.dialect != Dialect::Binance {
             assert_eq!(tongue.number(&first).unwrap().before, None);
@@ -307,7 +311,7 @@ fn a_refused_subscription_says_so_in_the_venue_s_words_and_sends_nothing() {
         assert!(tongue.is_refusal(&said), "{tongue:?} {said}");
         assert_eq!(peer.next_within(LONG), Got::Nothing);
         // It may be asked for again.
-        handle.turn(only(Fault::Refuse, 0));
+        handle.turn(Faults::NONE);
         peer.say(&tongue.book(tongue.names[0], true));
         next_book(tongue, &mut peer);
         assert_eq!(counts(&handle, Fault::Refuse), (1, 1));
@@ -357,7 +361,7 @@ fn rest_fails_in_every_way_and_says_when_to_come_again() {
             let first = get(&handle);
             assert_eq!(first.status, status);
             assert!(first.retry_after().unwrap() >= 1);
-            handle.turn(only(fault, 0));
+            handle.turn(Faults::NONE);
             // Whoever comes too early hears the same, and is counted.
             if get(&handle).status == status {
                 assert!(handle.injected().unheeded > unheeded);
@@ -383,7 +387,7 @@ fn rest_fails_in_every_way_and_says_when_to_come_again() {
 fn maintenance_closes_everything_halts_the_contracts_and_ends() {
     for tongue in TONGUES {
         let handle = tongue.serve(Options {
-            away: Nanos::seconds(4),
+            away: Nanos::seconds(2),
             ..Options::default()
         });
         let mut peer = tongue.join(&handle);
@@ -407,7 +411,7 @@ fn maintenance_closes_everything_halts_the_contracts_and_ends() {
 #[test]
 fn a_contract_is_delisted_and_never_the_first() {
     for tongue in TONGUES {
-        let handle = tongue.serve_with(only(Fault::Delist, 0));
+        let handle = tongue.serve_with(Faults::NONE);
         for _ in 0..30 {
             handle.strike(Fault::Delist);
         }

@@ -450,15 +450,15 @@ impl Tongue {
         Server::start(world, options).unwrap()
     }
 
-    /// Ten times as fast as the machine, with a dial.
+    /// Forty times as fast as the machine, with a dial.
     pub(crate) fn serve_with(self, faults: Faults) -> Handle {
         self.serve(Options {
-            speed: 10,
+            speed: 40,
             faults,
             drip: Nanos::millis(600),
-            late: Nanos::seconds(2),
+            late: Nanos::seconds(1),
             away: Nanos::seconds(2),
-            retry: Nanos::millis(900),
+            retry: Nanos::millis(200),
             ..Options::default()
         })
     }

@@ -162,9 +162,10 @@ fn a_careful_client_survives_the_whole_dial_and_holds_the_exchange_s_book() {
     for tongue in TONGUES {
         let faults = Faults::cruel(40)
             .with(Fault::Maintenance, 3_000)
-            .with(Fault::Silent, 5);
+            .with(Fault::Silent, 20)
+            .with(Fault::Late, 20);
         let handle = tongue.serve(Options {
-            speed: 50,
+            speed: 200,
             faults,
             drip: Nanos::millis(200),
             late: Nanos::millis(300),
@@ -178,7 +179,7 @@ fn a_careful_client_survives_the_whole_dial_and_holds_the_exchange_s_book() {
             frames: 0,
             connections: 0,
         };
-        client.live(&handle, Duration::from_millis(400));
+        client.live(&handle, Duration::from_millis(250));
         let check = handle.check(tongue.names[0]).unwrap();
         let injected = handle.injected();
         eprintln!(
@@ -217,6 +218,7 @@ fn the_same_seed_is_cruel_in_the_same_way() {
         let run = || {
             let faults = Faults::cruel(30)
                 .with(Fault::Dribble, 0)
+                .with(Fault::Freeze, 0)
                 .with(Fault::TurnAway, 0)
                 .with(Fault::BadHello, 0)
                 .with(Fault::Refuse, 0)
