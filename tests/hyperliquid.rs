@@ -883,3 +883,66 @@ fn neither_road_allocates() {
     drop(vec![0u8; 9]);
     assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }
+
+/// The built-in exchange speaks Hyperliquid from the same documents by another hand: every frame of five stormy minutes
+/// takes the fast road, and the last image is the book it told.
+#[test]
+fn the_built_in_exchange_is_understood() {
+    use isotherm::sim::{Dialect, Params, World};
+    let params = Params::many(4).speaking(Dialect::Hyperliquid).stormy();
+    let mut world = World::new(3, params).unwrap();
+    let names: Vec<String> = world.symbols().map(str::to_owned).collect();
+    let assets: Vec<&str> = names
+        .iter()
+        .map(|name| canonical(VenueId::HYPERLIQUID, name).unwrap().0)
+        .collect();
+    let mut decoder = decoder_of(&assets);
+    for body in [r#"{"type":"meta"}"#, r#"{"type":"metaAndAssetCtxs"}"#] {
+        let (_, _, answer) = world.rest("POST", "/info", body);
+        let said = decoder.rest(RECV, &format!("/info {body}"), answer.as_bytes());
+        let said = said.unwrap();
+        assert!(said.events.len() >= 2 * names.len() && said.faults.is_empty());
+    }
+    let mut room = FrameBuffer::with_capacity(1 << 16);
+    let mut touch = vec![(Px::ZERO, Px::ZERO); names.len()];
+    let (mut frames, mut trades, mut accounts) = (0, 0, 0);
+    let until = world.now().plus(Nanos::seconds(300));
+    world.advance(until, &mut |f| {
+        let got = decoder.decode(f.at, room.put(f.text.as_bytes()));
+        let got = got.unwrap_or_else(|fault| panic!("{fault:?}: {}", f.text));
+        assert!(!got.gap, "{}", f.text);
+        assert!(got.road != Road::Tolerant, "{}", f.text);
+        frames += 1;
+        for event in got.events {
+            let touch = &mut touch[usize::from(event.symbol.0)];
+            match event.body() {
+                Body::Level(l) if event.bits & FIRST != 0 => *touch = (l.price, Px::ZERO),
+                Body::Level(l) if l.side == Side::Sell && touch.1 == Px::ZERO => touch.1 = l.price,
+                Body::Trade(t) => {
+                    assert!(t.accounts.iter().all(|id| (1..=accounts).contains(id)));
+                    trades += 1;
+                }
+                Body::Account(a) => {
+                    accounts += 1;
+                    assert_eq!(a.id, accounts);
+                }
+                _ => {}
+            }
+        }
+    });
+    assert!(
+        frames > 5_000 && trades > 1_000 && accounts > 100,
+        "{frames} {trades} {accounts}"
+    );
+    for (name, touch) in names.iter().zip(touch) {
+        let told = world.book(name).unwrap();
+        let shift = canonical(VenueId::HYPERLIQUID, name).unwrap().1;
+        let lot =
+            |text: &str| Px::new(isotherm::num::parse_decimal(text, (10 - shift) as u32).unwrap());
+        assert_eq!(
+            touch,
+            (lot(&told.bids[0].0), lot(&told.asks[0].0)),
+            "{name}"
+        );
+    }
+}

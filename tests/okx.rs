@@ -1213,3 +1213,77 @@ fn neither_road_nor_the_primer_allocates() {
     drop(vec![0u8; 9]);
     assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }
+
+/// The built-in exchange speaks OKX from the same documents by another hand: every frame of five stormy minutes is read, and the book that leaves is the book it told.
+#[test]
+fn the_built_in_exchange_is_understood() {
+    use isotherm::sim::{Dialect, Params, World};
+    let mut world = World::new(3, Params::many(4).speaking(Dialect::Okx).stormy()).unwrap();
+    let names: Vec<String> = world.symbols().map(str::to_owned).collect();
+    let assets: Vec<&str> = names
+        .iter()
+        .map(|name| canonical(VenueId::OKX, name).unwrap().0)
+        .collect();
+    let mut decoder = silent(&assets);
+    let (_, _, body) = world.rest("GET", INSTRUMENTS, "");
+    let said = decoder.rest(RECV, INSTRUMENTS, body.as_bytes()).unwrap();
+    assert_eq!((said.events.len(), said.faults.len()), (names.len(), 0));
+    let mut room = FrameBuffer::with_capacity(1 << 16);
+    let mut books: Vec<BTreeMap<(u8, Px), Qty>> = vec![BTreeMap::new(); names.len()];
+    let (mut fast, mut events, mut prints) = (0, 0, 0);
+    // What a subscription is told first, then what everybody hears.
+    let topics: Vec<_> = world.topics().collect();
+    let mut hear = |f: &isotherm::sim::Frame<'_>| {
+        let got = decoder.decode(f.at, room.put(f.text.as_bytes()));
+        let got = got.unwrap_or_else(|fault| panic!("{fault:?}: {}", f.text));
+        assert!(!got.gap, "{}", f.text);
+        let is_print = f.text.contains("liquidation-orders");
+        assert!(got.road != Road::Tolerant || is_print, "{}", f.text);
+        fast += u32::from(got.road == Road::Fast);
+        prints += u32::from(is_print);
+        events += got.events.len();
+        for event in got.events {
+            if let Body::Level(level) = event.body() {
+                let book = &mut books[usize::from(event.symbol.0)];
+                if event.bits & (SNAPSHOT | FIRST) == SNAPSHOT | FIRST {
+                    book.clear();
+                }
+                book.insert((level.side as u8, level.price), level.qty);
+                if level.qty.is_zero() {
+                    book.remove(&(level.side as u8, level.price));
+                }
+            }
+        }
+    };
+    for topic in topics {
+        world.snapshot_frames(topic, &mut hear);
+    }
+    let until = world.now().plus(Nanos::seconds(300));
+    world.advance(until, &mut hear);
+    assert!(
+        fast > 10_000 && events > 10_000 && prints > 0,
+        "{fast} {events} {prints}"
+    );
+    for (symbol, name) in names.iter().enumerate() {
+        let told = world.book(name).unwrap();
+        let shift = canonical(VenueId::OKX, name).unwrap().1;
+        let best = |side: Side, last: bool| -> Px {
+            let mut prices = books[symbol].keys().filter(|(s, _)| *s == side as u8);
+            let of = if last {
+                prices.next_back()
+            } else {
+                prices.next()
+            };
+            of.unwrap().1
+        };
+        let lot =
+            |text: &str| Px::new(isotherm::num::parse_decimal(text, (10 - shift) as u32).unwrap());
+        assert_eq!(best(Side::Buy, true), lot(&told.bids[0].0), "{name}");
+        assert_eq!(best(Side::Sell, false), lot(&told.asks[0].0), "{name}");
+        assert_eq!(
+            books[symbol].len(),
+            told.bids.len() + told.asks.len(),
+            "{name}"
+        );
+    }
+}
