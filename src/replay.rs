@@ -263,7 +263,6 @@ const BARE: Nanos = Nanos::seconds(1_767_225_600);
 /// The engine of a replay: a lane per ring and the shard.
 pub(crate) struct Cast {
     symbols: Vec<String>,
-    venues: Vec<VenueId>,
     /// Whose each ring is, by ring number; a ring beyond them is the reference venue's.
     rings: Vec<VenueId>,
     /// External series that the run declared.
@@ -473,8 +472,7 @@ impl Cast {
         Ok(Self {
             seen: seen.collect(),
             symbols,
-            rings: rings.unwrap_or_else(|| venues.clone()),
-            venues,
+            rings: rings.unwrap_or(venues),
             series: Vec::new(),
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,

@@ -934,6 +934,18 @@ fn the_built_in_exchange_is_understood() {
         frames > 5_000 && trades > 1_000 && accounts > 100,
         "{frames} {trades} {accounts}"
     );
+    for ask in row().asks {
+        for request in texts::requests(row(), ask, &[assets[0].to_owned()]) {
+            let (path, body) = request.split_once(' ').unwrap();
+            let (_, _, answer) = world.rest("POST", path, body);
+            let said = decoder.rest(world.now(), &request, answer.as_bytes());
+            let said = said.unwrap_or_else(|fault| panic!("{fault:?}: {request}"));
+            assert!(
+                !said.events.is_empty() && said.faults.is_empty(),
+                "{request}"
+            );
+        }
+    }
     for (name, touch) in names.iter().zip(touch) {
         let told = world.book(name).unwrap();
         let shift = canonical(VenueId::HYPERLIQUID, name).unwrap().1;

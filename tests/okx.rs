@@ -1214,7 +1214,8 @@ fn neither_road_nor_the_primer_allocates() {
     assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }
 
-/// The built-in exchange speaks OKX from the same documents by another hand: every frame of five stormy minutes is read, and the book that leaves is the book it told.
+/// The built-in exchange speaks OKX from the same documents by another hand: every frame of five stormy minutes is
+/// read, and the book that leaves is the book it told.
 #[test]
 fn the_built_in_exchange_is_understood() {
     use isotherm::sim::{Dialect, Params, World};
@@ -1264,6 +1265,35 @@ fn the_built_in_exchange_is_understood() {
         fast > 10_000 && events > 10_000 && prints > 0,
         "{fast} {events} {prints}"
     );
+    let (mut kinds, mut missing) = (std::collections::BTreeSet::new(), 0);
+    for ask in row().asks {
+        for request in texts::requests(row(), ask, &[assets[0].to_owned()]) {
+            let (status, _, body) = world.rest("GET", &request, "");
+            // It tells neither indices nor takers by REST.
+            if status == 404 {
+                missing += 1;
+                continue;
+            }
+            assert_eq!(status, 200, "{request}: {body}");
+            let said = decoder.rest(world.now(), &request, body.as_bytes());
+            let said = said.unwrap_or_else(|fault| panic!("{fault:?}: {request}: {body}"));
+            assert!(said.faults.is_empty(), "{request}: {body}");
+            kinds.extend(said.events.iter().map(Event::kind));
+        }
+    }
+    assert!(missing <= 2);
+    use isotherm::event::Kind;
+    for kind in [
+        Kind::Instrument,
+        Kind::Tier,
+        Kind::Mark,
+        Kind::Funding,
+        Kind::Interest,
+        Kind::Bar,
+        Kind::Ratio,
+    ] {
+        assert!(kinds.contains(&kind), "{kind:?}");
+    }
     for (symbol, name) in names.iter().enumerate() {
         let told = world.book(name).unwrap();
         let shift = canonical(VenueId::OKX, name).unwrap().1;

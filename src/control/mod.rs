@@ -83,7 +83,7 @@ pub fn backoff(attempts: u32) -> Duration {
 fn jittered(wait: Duration, line: &Line) -> Duration {
     let mix = (mono_now().get().unsigned_abs() ^ (line.feed * 2 + line.leg) as u64)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let part = (wait / 2).as_nanos() * u128::from(mix >> 44) >> 20;
+    let part = ((wait / 2).as_nanos() * u128::from(mix >> 44)) >> 20;
     wait / 2 + Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))
 }
 

@@ -140,11 +140,6 @@ impl Ledger {
         self.up
     }
 
-    /// The leg whose values count.
-    pub(crate) const fn owner(&self) -> usize {
-        self.owner
-    }
-
     /// The numbering of a symbol's book.
     pub(crate) fn chain(&mut self, symbol: usize) -> Option<&mut Chain> {
         self.books.get_mut(symbol)

@@ -138,6 +138,9 @@ pub(super) fn decode(
     }
 }
 
+/// Reads a row of the past: its stamp and what it says.
+type ReadPast = fn(&Value, &Line) -> Result<(Nanos, Body), Fault>;
+
 struct Answer<'a> {
     recv: Nanos,
     exch: Nanos,
@@ -185,7 +188,7 @@ impl Answer<'_> {
         result: &Value,
         list: &[Value],
         scratch: &mut Scratch,
-        read: fn(&Value, &Line) -> Result<(Nanos, Body), Fault>,
+        read: ReadPast,
     ) -> Result<(), Fault> {
         // Some of these lists name the contract once, some in every row.
         let named = if result.get("symbol").is_some() {
