@@ -343,6 +343,13 @@ fn find(
             }
         }
     }
+    if symbols.is_empty() {
+        for place in &found.places {
+            if let Some(row) = place.venue.and_then(venue::by_name) {
+                symbols.extend(texts::instruments_of(row, &place.topics));
+            }
+        }
+    }
     // A connection that does not say where it went is of the venue that the others are of.
     if let Some(known) = rings.iter().find(|name| !name.is_empty()).cloned() {
         rings

@@ -7,7 +7,7 @@
 
 use super::index::Index;
 use super::ledger::take;
-use super::{Venue, VenueError, canonical, instrument_name};
+use super::{Venue, VenueError, canonical, instrument_name, is_literal};
 use crate::num::{Px, Qty};
 use crate::wire::decimal::Shape;
 
@@ -56,8 +56,11 @@ pub(crate) fn lines<T>(
         if name.len() > row.name_max {
             return Err(wrong("the name is too long"));
         }
-        let (back, shift) =
-            canonical(row.id, &name).ok_or_else(|| wrong("its lot is no power of ten"))?;
+        let (back, shift) = if is_literal(asset) {
+            (asset.as_str(), 0)
+        } else {
+            canonical(row.id, &name).ok_or_else(|| wrong("its lot is no power of ten"))?
+        };
         if back != asset {
             return Err(wrong("its instrument is another asset's"));
         }

@@ -198,10 +198,21 @@ pub fn canonical(id: VenueId, instrument: &str) -> Option<(&str, i32)> {
     Some((asset, exponent(multiple)? - exponent(lot_of(asset))?))
 }
 
+/// True for what is no canonical asset but a venue's own name of an instrument (`BTC-USD-220527`). A plan cannot name
+/// one; a recording that follows nothing else is followed by them, prices and quantities as the venue writes them.
+#[must_use]
+pub fn is_literal(asset: &str) -> bool {
+    // Pairs of coins (`BTC-USDT`) are spot, and have more decimals than a contract.
+    asset.matches('-').count() > 1
+}
+
 /// The instrument a venue trades an asset as; `None` for an unknown venue.
 #[must_use]
 pub fn instrument_name(id: VenueId, asset: &str) -> Option<String> {
     let venue = venue(id)?;
+    if is_literal(asset) {
+        return Some(asset.to_owned());
+    }
     let base = venue.bases.iter().find(|(name, _)| *name == asset);
     let base = base.map_or(asset, |(_, base)| *base);
     Some(format!("{base}{}", venue.quote))

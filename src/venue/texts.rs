@@ -1,6 +1,6 @@
 //! Texts: what a connection sends and asks, put together from a venue's row.
 
-use super::{Ask, Venue, What, canonical, instrument_name, venue};
+use super::{Ask, Venue, What, canonical, instrument_name, is_literal, venue};
 use crate::event::Stream;
 use crate::market::VenueId;
 
@@ -103,6 +103,19 @@ pub fn assets_of(row: &Venue, topics: &[String]) -> Vec<String> {
         }
     }
     assets
+}
+
+/// Instruments of raw topics as the venue writes them, in order of appearance, each once: what a recording without a
+/// canonical asset is followed by.
+#[must_use]
+pub fn instruments_of(row: &Venue, topics: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in topics.iter().filter_map(|topic| (row.instrument_of)(topic)) {
+        if is_literal(&name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]

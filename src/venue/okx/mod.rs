@@ -343,9 +343,10 @@ pub(super) struct Okx {
 
 /// A decoder for these assets.
 fn decoder(row: &'static Venue, assets: &[String]) -> Result<Box<dyn Dialect>, VenueError> {
-    let (lines, symbols) = line::lines(row, assets, |_, _, qty| {
+    let (lines, symbols) = line::lines(row, assets, |name, _, qty| {
         Some(Own {
-            ready: false,
+            // What is no swap in coins is only followed as it is written, in its own contracts.
+            ready: !name.ends_with(VENUE.quote),
             coins: qty,
         })
     })?;

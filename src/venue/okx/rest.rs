@@ -7,6 +7,7 @@
 
 use super::super::ledger::take;
 use super::super::{Ask, Road, Said, What};
+use super::VENUE;
 use super::{Field, Line, NAMES, Okx, Patch, VALUES};
 use crate::event::{
     Bar, Body, Event, Funding, Gap, HISTORY, Head, Instrument, Ratio, Stream, Tier,
@@ -262,7 +263,10 @@ impl Answer<'_> {
                 let Some(symbol) = symbols.get(name.as_bytes()) else {
                     continue;
                 };
-                let Some(line) = lines.get_mut(symbol) else {
+                let Some(line) = lines
+                    .get_mut(symbol)
+                    .filter(|l| l.name.ends_with(VENUE.quote))
+                else {
                     continue;
                 };
                 let head = Head {
