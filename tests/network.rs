@@ -120,6 +120,7 @@ impl Control {
             }),
             outside: None,
             margin: None,
+            tape: Arc::default(),
             tally: Arc::default(),
         };
         let flag = Arc::clone(&stop);

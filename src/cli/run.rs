@@ -61,18 +61,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let begin = Begin::of(&plan, clock).context("cannot start")?;
     let log = Log::new(plan.engine.log_level, plan.engine.log_form);
     let live = run::start_from(&plan, begin, clock, 1, log).context("cannot start")?;
-    // A tape that could not be begun is in the log already.
-    let (mut told, mut troubled) = (live.tape_failed().is_some(), false);
     while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
         std::thread::sleep(Duration::from_millis(50));
-        if let Some(why) = live.tape_failed().filter(|_| !told) {
-            told = true;
-            eprintln!("isotherm: the tape ends here, the engine goes on without it: {why}");
-        }
-        if let Some(what) = live.tape_troubled().filter(|_| !troubled) {
-            troubled = true;
-            eprintln!("isotherm: the tape goes on, its old segments are not taken care of: {what}");
-        }
     }
     // What the page says last: all there is to tell when the tape fails at the end.
     let last = PageReader::open(&live.page).and_then(|page| page.header());

@@ -134,6 +134,8 @@ pub struct Control {
     pub log: Log,
     /// The page's part that is written here.
     pub margin: Option<Margin>,
+    /// What is known of the recording.
+    pub tape: Arc<crate::tape::Told>,
     /// What it counts.
     pub tally: Arc<Tally<{ count::ALL }>>,
 }
@@ -166,6 +168,7 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
         mut outside,
         mut log,
         margin,
+        tape,
         tally,
     } = control;
     let now = Instant::now();
@@ -190,7 +193,7 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
             trying: None,
         })
         .collect();
-    let (mut steps, mut told) = (Steps::new(), Told::new(seats, margin));
+    let (mut steps, mut told) = (Steps::new(), Told::new(seats, margin, tape));
     for rest in &mut rests {
         rest.give(clock, &mut log);
     }

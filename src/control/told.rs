@@ -2,13 +2,15 @@
 //!
 //! Twice a second the counts of the feeds are summed up by venue and written to the page's margin, with the clocks'
 //! offset and the age of every channel; the distinct error log goes there whenever it changed. A venue's clock that
-//! jumps is noticed here: the least delay of its messages is compared with the last one.
+//! jumps is noticed here: the least delay of its messages is compared with the last one. So is a recording that has
+//! stopped, or whose old segments nobody takes care of.
 
 use crate::feed::count;
 use crate::log::{Level, Log};
 use crate::shm::record::{CHANNELS, VenueRecord};
 use crate::shm::writer::Margin;
 use crate::sync::Tally;
+use crate::tape;
 use crate::venue::Venue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,12 +38,18 @@ pub(super) struct Told {
     /// The least delay at the last look, by seat; `i64::MAX` = not known.
     delays: Vec<i64>,
     margin: Option<Margin>,
+    tape: Arc<tape::Told>,
+    /// What was said of the tape: that it stopped, that something beside it went wrong.
+    said: [bool; 2],
     looked: Instant,
 }
 
 impl Told {
-    pub(super) fn new(seats: Vec<Seat>, margin: Option<Margin>) -> Self {
+    pub(super) fn new(seats: Vec<Seat>, margin: Option<Margin>, tape: Arc<tape::Told>) -> Self {
         Self {
+            // One that could not be begun was said when it was tried.
+            said: [tape.failed().is_some(), false],
+            tape,
             delays: vec![i64::MAX; seats.len()],
             seats,
             margin,
@@ -55,6 +63,7 @@ impl Told {
             return 0;
         }
         self.looked = Instant::now();
+        self.of_the_tape(log);
         let mut steps = 0;
         for (slot, seat) in self.seats.iter().enumerate() {
             let record = seat.record();
@@ -76,6 +85,21 @@ impl Told {
             log.changed(|place, record| margin.error(place, record));
         }
         steps
+    }
+
+    /// Says once why the recording has stopped, and what first went wrong beside it.
+    fn of_the_tape(&mut self, log: &mut Log) {
+        if let (Some(why), false) = (self.tape.failed(), self.said[0]) {
+            self.said[0] = true;
+            let text = format!("the tape ends here, the engine goes on without it: {why}");
+            log.say(Level::Error, "tape", "recording", &text);
+        }
+        // Of a tape that has stopped it is no news.
+        if let (Some(what), [false, false]) = (self.tape.troubled(), self.said) {
+            self.said[1] = true;
+            let text = format!("the tape goes on, its old segments are not taken care of: {what}");
+            log.say(Level::Warn, "tape", "segments", &text);
+        }
     }
 }
 
@@ -155,7 +179,7 @@ mod tests {
         assert_eq!((record.frames, record.feeds_up, record.up), (10, 2, 1));
         assert_eq!(record.offset_ns, -2_000_000);
         assert_eq!(record.heard_mono_ns, [0, 77, 0, 0]);
-        let mut told = Told::new(vec![seat], None);
+        let mut told = Told::new(vec![seat], None, Arc::default());
         let mut log = Log::to(Level::Error, Form::Text, Box::new(std::io::sink()), || {
             Nanos::ZERO
         });

@@ -287,6 +287,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         outside,
         log,
         margin: page.take_margin(),
+        tape: Arc::clone(told),
         tally: Arc::clone(&slow),
     };
     let stop = Arc::clone(&begun.flags.stop_inputs);
@@ -328,12 +329,6 @@ impl Live {
     #[must_use]
     pub fn tape_failed(&self) -> Option<&str> {
         self.told.failed()
-    }
-
-    /// What first went wrong beside the tape (compression, retention), which costs room on the disk only.
-    #[must_use]
-    pub fn tape_troubled(&self) -> Option<&str> {
-        self.told.troubled()
     }
 
     /// Ends the instance: inputs, then the shard once its rings are empty, then the tape.
