@@ -14,18 +14,17 @@
 )]
 
 use isotherm::checkpoint;
-use isotherm::config::{Channel, Feed as FeedPlan, Plan};
+use isotherm::config::Plan;
 use isotherm::cut::{self, Range};
 use isotherm::event::Kind;
 use isotherm::health::flag;
 use isotherm::log::{Form, Level, Log};
-use isotherm::market::VenueId;
 use isotherm::replay::{self, Outcome, Speed};
 use isotherm::run::{self, recording::Begin};
 use isotherm::shm::page::{counter, status};
 use isotherm::shm::reader::PageReader;
 use isotherm::shm::record::Nowhere;
-use isotherm::sim::{Handle, Options, Params, Server, World};
+use isotherm::sim::{Dialect, Handle, Options, Params, Server, World};
 use isotherm::tape::index::Closed;
 use isotherm::tape::survey::{Survey, survey};
 use isotherm::tape::{self, Lock, RunPlan, file, folder};
@@ -38,8 +37,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "ISOTHERM_KILL_CHILD";
-const WS: &str = "ISOTHERM_KILL_WS";
-const REST: &str = "ISOTHERM_KILL_REST";
+const PLAN: &str = "ISOTHERM_KILL_PLAN";
 /// Long enough for a machine that does eight things at once.
 const DEADLINE: Duration = Duration::from_secs(120);
 
@@ -56,35 +54,73 @@ fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn exchange() -> Handle {
-    let mut world = World::new(21, Params::default()).unwrap();
+/// The built-in exchange in one venue's words.
+fn exchange_of(dialect: Dialect, speed: u32) -> Handle {
+    let mut world = World::new(21, Params::default().speaking(dialect)).unwrap();
     let open = world.now().plus(Nanos::MINUTE);
     world.advance(open, &mut |_| {});
     let options = Options {
-        speed: 40,
+        speed,
         ..Options::default()
     };
     Server::start(world, options).unwrap()
 }
 
-fn plan(folder: &Path, ws: &str, rest: &str) -> Plan {
-    let mut plan = Plan::default();
-    plan.engine.symbols = vec!["BTC".to_owned(), "ETH".to_owned()];
+fn exchange() -> Handle {
+    exchange_of(Dialect::Bybit, 40)
+}
+
+/// A plan's feeds of one venue: part of the address, channels, whether two connections carry them.
+const FEEDS: [(Dialect, &str, &str, bool); 6] = [
+    (Dialect::Bybit, "", r#"["book", "trades"]"#, false),
+    (Dialect::Bybit, "", r#"["tickers", "liquidations"]"#, false),
+    (Dialect::Binance, "/public", r#"["book"]"#, true),
+    (
+        Dialect::Binance,
+        "/market",
+        r#"["trades", "tickers", "liquidations"]"#,
+        false,
+    ),
+    (
+        Dialect::Okx,
+        "",
+        r#"["book", "trades", "tickers", "liquidations"]"#,
+        false,
+    ),
+    (
+        Dialect::Hyperliquid,
+        "",
+        r#"["book", "trades", "tickers"]"#,
+        true,
+    ),
+];
+
+fn feeds(dialect: Dialect, server: &Handle) -> String {
+    let urls: Vec<String> = server.ws_urls().collect();
+    let mut text = String::new();
+    for (_, part, channels, pair) in FEEDS.iter().filter(|row| row.0 == dialect) {
+        let url = urls.iter().find(|url| url.contains(part)).unwrap();
+        let (venue, rest) = (dialect.name(), server.rest_url());
+        text.push_str(&format!(
+            "[[feed]]\nvenue = \"{venue}\"\nurl = \"{url}\"\nrest = \"{rest}\"\nchannels = {channels}\n\
+             pair = {pair}\n"
+        ));
+    }
+    text
+}
+
+/// Two coins at these feeds, recorded to `folder` in small segments.
+fn plan_of(folder: &Path, feeds: &str) -> Plan {
+    let text = format!("[engine]\nsymbols = [\"BTC\", \"ETH\"]\nidle = \"park\"\n{feeds}");
+    let mut plan = Plan::parse(&text, "plan").unwrap();
     plan.engine.page = folder.with_extension("page");
     plan.engine.tape = Some(folder.to_path_buf());
     plan.engine.tape_segment = 100_000;
-    let feed = |rest: &str, channels: &[Channel]| FeedPlan {
-        venue: VenueId::BYBIT,
-        url: ws.to_owned(),
-        rest: rest.to_owned(),
-        channels: channels.to_vec(),
-        ..FeedPlan::default()
-    };
-    plan.feeds = vec![
-        feed(rest, &[Channel::Book, Channel::Trades]),
-        feed("", &[Channel::Tickers, Channel::Liquidations]),
-    ];
     plan
+}
+
+fn plan(folder: &Path, server: &Handle) -> Plan {
+    plan_of(folder, &feeds(Dialect::Bybit, server))
 }
 
 fn start(plan: &Plan) -> Result<run::Live, run::RunError> {
@@ -99,8 +135,8 @@ fn child_records() {
     let Ok(path) = std::env::var(CHILD) else {
         return; // Started as a test of its own: there is nothing to record.
     };
-    let var = |name| std::env::var(name).unwrap();
-    let live = start(&plan(Path::new(&path), &var(WS), &var(REST))).unwrap();
+    let feeds = std::env::var(PLAN).unwrap();
+    let live = start(&plan_of(Path::new(&path), &feeds)).unwrap();
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     let ended = live.stop().unwrap();
     assert_eq!(ended.tape_failed, None);
@@ -108,7 +144,7 @@ fn child_records() {
     println!("ENDED {} {:016x}", shard.input_seq(), shard.state_hash());
 }
 
-fn child(folder: &Path, server: &Handle) -> Child {
+fn child(folder: &Path, feeds: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args([
@@ -118,8 +154,7 @@ fn child(folder: &Path, server: &Handle) -> Child {
             "--test-threads=1",
         ])
         .env(CHILD, folder)
-        .env(WS, server.ws_url())
-        .env(REST, server.rest_url())
+        .env(PLAN, feeds)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     command.spawn().unwrap()
@@ -205,11 +240,15 @@ fn a_killed_recorder_loses_no_complete_record_and_its_state_goes_on() {
     let kills = if full { 50 } else { 5 };
     let dir = tempfile::tempdir().unwrap();
     let (folder, out) = (dir.path().join("tape"), dir.path().join("out.checkpoint"));
-    let server = exchange();
+    let servers = Dialect::ALL.map(|dialect| (dialect, exchange_of(dialect, 10)));
+    let feeds: String = servers
+        .iter()
+        .map(|(dialect, server)| feeds(*dialect, server))
+        .collect();
     let (mut taken_up, mut outages, mut lost) = (0, 0, 0);
     for kill in 0..kills {
         let before = folder::segments(&folder).map_or(0, |all| all.len());
-        let mut child = child(&folder, &server);
+        let mut child = child(&folder, &feeds);
         wait("a run begins", || {
             folder::segments(&folder).is_ok_and(|all| all.len() > before)
         });
@@ -252,7 +291,7 @@ fn a_killed_recorder_loses_no_complete_record_and_its_state_goes_on() {
     assert_eq!(taken_up, kills as usize, "each began at a checkpoint");
 
     // And heals.
-    let mut child = child(&folder, &server);
+    let mut child = child(&folder, &feeds);
     let page = folder.with_extension("page");
     wait("the outage heals", || {
         PageReader::open(&page).is_ok_and(|page| {
@@ -286,7 +325,9 @@ fn a_killed_recorder_loses_no_complete_record_and_its_state_goes_on() {
         shard.input_seq(),
         straight.counts.frames
     ));
-    server.stop().unwrap();
+    for (_, server) in servers {
+        server.stop().unwrap();
+    }
 }
 
 #[test]
@@ -294,7 +335,7 @@ fn a_damaged_or_foreign_checkpoint_is_passed_over_and_another_plan_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (folder, out) = (dir.path().join("tape"), dir.path().join("out.checkpoint"));
     let server = exchange();
-    let mut child = child(&folder, &server);
+    let mut child = child(&folder, &feeds(Dialect::Bybit, &server));
     let frames = || survey(&folder).is_ok_and(|all| all.iter().any(|one| one.row.records() > 60));
     wait("something is recorded", frames);
     let first = checkpoint::make(&folder, None).unwrap();
@@ -408,7 +449,7 @@ fn spoiled(bytes: &[u8], word: &str, other: &str) -> Vec<u8> {
 /// Runs an engine on `folder` until its tape has failed, and a while longer; gives why.
 fn runs_without_its_tape(folder: &Path, harm: impl FnOnce()) -> String {
     let server = exchange();
-    let mut plan = plan(folder, &server.ws_url(), &server.rest_url());
+    let mut plan = plan(folder, &server);
     let elsewhere = tempfile::tempdir().unwrap();
     plan.engine.page = elsewhere.path().join("page");
     let live = start(&plan).unwrap();
@@ -500,7 +541,7 @@ fn a_full_disk_ends_the_tape_and_not_the_engine() {
     // With the disk still full, the next start says so and runs.
     fs::write(disk.0.path().join("fill"), vec![0; 600 << 10]).unwrap_err();
     let server = exchange();
-    let mut plan = plan(&folder, &server.ws_url(), &server.rest_url());
+    let mut plan = plan(&folder, &server);
     let elsewhere = tempfile::tempdir().unwrap();
     plan.engine.page = elsewhere.path().join("page");
     let live = start(&plan).unwrap();
@@ -529,7 +570,7 @@ fn a_second_writer_is_told_who_the_first_is() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("tape");
     let server = exchange();
-    let mut plan = plan(&folder, &server.ws_url(), &server.rest_url());
+    let mut plan = plan(&folder, &server);
     let first = start(&plan).unwrap();
     plan.engine.page = dir.path().join("second.page");
     let second = start(&plan).unwrap();
@@ -628,7 +669,7 @@ fn a_part_of_a_recording_begins_with_what_was_up_and_replays_to_its_own_end() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("tape");
     let server = exchange();
-    let plan = plan(&folder, &server.ws_url(), &server.rest_url());
+    let plan = plan(&folder, &server);
     for _ in 0..2 {
         let before = folder::segments(&folder).map_or(0, |all| all.len());
         let live = start(&plan).unwrap();
