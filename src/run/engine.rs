@@ -65,8 +65,6 @@ pub struct Finished {
     pub shard: Shard,
     /// Socket read to page, nanoseconds of real time.
     pub latency: Histogram<u64>,
-    /// False when the tape lost a piece.
-    pub tape_whole: bool,
 }
 
 /// A histogram of nanoseconds up to a minute that never grows.
@@ -83,7 +81,6 @@ struct Pulse {
     /// When the quantiles were last read: a walk over the histogram, so not oftener than a second.
     quantiles: Nanos,
     latency: Histogram<u64>,
-    taped: bool,
     /// The run of turns that still grows.
     runs: Journal,
 }
@@ -98,7 +95,6 @@ impl<C: Clock> Engine<C> {
             count: Nanos::ZERO,
             quantiles: Nanos::ZERO,
             latency: latencies(),
-            taped: self.journal.is_on(),
             runs: Journal::default(),
         };
         let mut idle_turns = 0;
@@ -120,16 +116,9 @@ impl<C: Clock> Engine<C> {
         self.write(open);
         self.page
             .heartbeat(mono_now(), self.shard.input_seq(), self.shard.state_hash());
-        let tape_whole = pulse.taped
-            && self.journal.is_on()
-            && self
-                .tallies
-                .iter()
-                .all(|tally| tally.get(count::TAPE_FULL) == 0);
         Finished {
             shard: self.shard,
             latency: pulse.latency,
-            tape_whole,
         }
     }
 
