@@ -19,6 +19,8 @@ pub enum Unit {
     Frame,
     /// Streams subscribed to.
     Subscription,
+    /// Texts of clients that subscribe, to however many streams.
+    Asking,
     /// Connections taken, of websockets and REST alike.
     Connection,
     /// Websocket handshakes asked for.
@@ -36,7 +38,8 @@ impl Unit {
         match self {
             Self::Sequenced => "sequenced frames",
             Self::Frame => "frames",
-            Self::Subscription => "subscriptions",
+            Self::Subscription => "streams subscribed to",
+            Self::Asking => "requests for streams",
             Self::Connection => "connections",
             Self::Handshake => "handshakes",
             Self::Request => "requests",
@@ -81,7 +84,7 @@ pub enum Fault {
     Silent,
     /// A subscription is acknowledged and sends nothing, its snapshot neither, for a long time.
     Late,
-    /// A subscription is refused.
+    /// A request for streams is refused, with all it asked for.
     Refuse,
     /// The first bytes of a connection are neither TLS nor HTTP; then it ends.
     BadHello,
@@ -203,7 +206,7 @@ pub const FAULTS: [Row; COUNT] = [
         Subscription,
         "a stream is acknowledged and sends much later"
     ),
-    row!(Refuse, "refuse", Subscription, "a subscription is refused"),
+    row!(Refuse, "refuse", Asking, "a request for streams is refused"),
     row!(
         BadHello,
         "bad-hello",
@@ -285,9 +288,10 @@ impl Faults {
     }
 
     /// Everything at once: each fault of a frame once in `every` frames, what ends or stalls a
-    /// connection twenty times as rare, one subscription, connection, handshake or request in ten
-    /// each, and once in a thousand times `every` frames told the whole exchange goes away. Nothing
-    /// is delisted: that is not healed. 0 is [`Faults::NONE`].
+    /// connection twenty times as rare; of connections, handshakes and requests for streams one in
+    /// ten for each fault, of REST requests one in twenty, of streams one in a hundred, and one ban in
+    /// two hundred requests; once in a thousand times `every` frames told the whole exchange goes
+    /// away. Nothing is delisted: that is not healed. 0 is [`Faults::NONE`].
     #[must_use]
     pub fn cruel(every: u32) -> Self {
         let mut all = Self::NONE;
@@ -310,7 +314,10 @@ impl Faults {
                 ) => every.saturating_mul(20),
                 (Unit::Sequenced | Unit::Frame, _) => every,
                 (Unit::Told, _) => every.saturating_mul(1_000),
-                _ => 10,
+                (_, F::Banned) => 200,
+                (Unit::Subscription, _) => 100,
+                (Unit::Request, _) => 20,
+                (Unit::Asking | Unit::Connection | Unit::Handshake, _) => 10,
             };
             all = all.with(row.fault, rate);
         }
@@ -371,6 +378,11 @@ impl Injected {
 
     pub(super) fn add_on(&mut self, fault: Fault, topic: Topic) {
         self.add(fault);
+        self.add_to(fault, topic);
+    }
+
+    /// As `add_on`, for one of several streams that a fault befell at once.
+    pub(super) fn add_to(&mut self, fault: Fault, topic: Topic) {
         *self.on.entry((fault, topic)).or_default() += 1;
     }
 }

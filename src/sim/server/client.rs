@@ -195,20 +195,17 @@ impl Client {
                 _ => None,
             })
             .collect();
-        let mut fates = Vec::new();
-        for _ in &topics {
-            fates.push(around.dial.tick(Unit::Subscription));
-        }
-        // A request is refused as a whole, and only one that was made in words can be.
-        if fates.contains(&Some(Fault::Refuse)) && !text.is_empty() {
+        // Only what was asked for in words can be refused, and it is as a whole.
+        let is_asked = !topics.is_empty() && !text.is_empty();
+        if is_asked && around.dial.tick(Unit::Asking) == Some(Fault::Refuse) {
             for topic in topics {
                 around.world.part(&self.id, topic);
-                around.injected.add_on(Fault::Refuse, topic);
+                around.injected.add_to(Fault::Refuse, topic);
             }
+            around.injected.add(Fault::Refuse);
             let said = refusal(self.dialect, text, &self.id);
             return self.say(&said);
         }
-        let mut fates = fates.into_iter();
         for order in orders {
             match order {
                 Order::Reply(said) => self.say(&said),
@@ -217,15 +214,14 @@ impl Client {
                     self.release();
                     self.topics.remove(&topic);
                 }
-                Order::Subscribe(topic) => {
-                    self.subscribe(topic, fates.next().flatten(), around);
-                }
+                Order::Subscribe(topic) => self.subscribe(topic, around),
                 Order::Close(reason) => self.close(1008, reason),
             }
         }
     }
 
-    fn subscribe(&mut self, topic: Topic, fate: Option<Fault>, around: &mut Around) {
+    fn subscribe(&mut self, topic: Topic, around: &mut Around) {
+        let fate = around.dial.tick(Unit::Subscription);
         let flow = match fate {
             Some(Fault::Silent) => Flow::Silent,
             Some(Fault::Late) => Flow::Later(around.now.plus(around.options.late)),
