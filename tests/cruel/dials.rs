@@ -328,7 +328,7 @@ fn a_hello_is_spoiled_slow_or_a_no() {
         for _ in 0..5 {
             let answer = Peer::open(&tongue.url(&handle)).err().unwrap();
             assert!([403, 429, 503].contains(&answer.status), "{answer:?}");
-            assert_eq!(answer.retry_after().is_some(), answer.status != 403);
+            assert!(answer.retry_after().is_some());
         }
         handle.turn(only(Fault::SlowHello, 1));
         let mut slow = Peer::open(&tongue.url(&handle)).unwrap();

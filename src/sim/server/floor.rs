@@ -226,7 +226,7 @@ impl Floor {
 
     fn retry_after(&self, status: u16, span: Nanos) -> Vec<(String, String)> {
         match status {
-            418 | 429 | 503 => {
+            403 | 418 | 429 | 503 => {
                 let seconds = (span.get() + 999_999_999) / 1_000_000_000;
                 vec![("Retry-After".into(), seconds.to_string())]
             }
