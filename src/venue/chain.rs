@@ -85,7 +85,11 @@ impl Chain {
         let leg = leg & 1;
         let joins = self.top[leg] == 0;
         let behind = link.update <= self.top[leg];
-        self.back[leg] = if behind { self.back[leg] + 1 } else { 0 };
+        self.back[leg] = if behind {
+            self.back[leg].saturating_add(1)
+        } else {
+            0
+        };
         self.top[leg] = self.top[leg].max(link.update).max(1);
         let bit = 1u16 << leg;
         if link.image {
@@ -104,7 +108,15 @@ impl Chain {
             return Step::Old;
         }
         if link.prev == self.last {
+            if link.update < self.last {
+                // Linked, and lower: the numbering went on from elsewhere, for the other leg too.
+                let other = leg ^ 1;
+                self.top[other] = self.top[other].min(link.update.max(1));
+                self.back[other] = 0;
+            }
             self.last = link.update;
+            self.top[leg] = link.update.max(1);
+            self.back[leg] = 0;
             self.ahead &= !bit;
             self.waited = 0;
             return Step::Next;
@@ -288,4 +300,32 @@ mod tests {
                 }
             }
         }
+
+    #[test]
+    fn a_numbering_that_goes_on_lower_is_followed_on_both_legs() {
+        let mut chain = Chain::default();
+        let up = 3;
+        for leg in [0, 1] {
+            chain.follow(leg, up, image(1_000_000));
+        }
+        let lower = Link {
+            image: false,
+            prev: 1_000_000,
+            update: 3,
+        };
+        assert_eq!(chain.follow(0, up, lower), Step::Next);
+        assert_eq!(chain.follow(1, up, lower), Step::Old);
+        // For longer than any counter of what lies behind.
+        for update in 4..70_000 {
+            assert_eq!(chain.follow(0, up, delta(update)), Step::Next);
+            assert_eq!(chain.follow(1, up, delta(update)), Step::Old, "{update}");
+        }
+        // The second leg is believed when the first is gone, and a hole is found.
+        assert!(!chain.leg_down(0, 2));
+        assert_eq!(chain.follow(1, 2, delta(70_000)), Step::Next);
+        assert!(matches!(
+            chain.follow(1, 2, delta(70_002)),
+            Step::Broken { .. }
+        ));
+    }
 }
