@@ -7,8 +7,10 @@
 //!
 //! ```text
 //!   0         8         12         16         24      28   32
-//!   | magic   | version | meta_len | body_len | crc   | 0  | meta: JSON | body: zstd of the shard's bytes, then of
-//!   "ISOCKPT\0"                      u64        crc32 of all but itself   every lane u32 length and its memory
+//!   | magic   | version | meta_len | body_len | crc   | 0  | meta: JSON | body, zstd
+//!   "ISOCKPT\0"                      u64        crc32 of all but itself
+//!
+//!   body   the shard's bytes | of every lane u32 length and its memory | u32 length and what waits, as a tape
 //! ```
 //! Little-endian. The meta names the shard's layout and model, symbols and venues, the input number, the state hash and
 //! the place on the tape. Written as `.part`, synced, renamed. One that does not hold together is passed over, said
@@ -180,7 +182,7 @@ pub struct Resumed {
 pub fn make(folder: &Path, out: Option<&Path>) -> Result<Made, CheckpointError> {
     let mut place = take_up(folder)?;
     place.play()?;
-    let meta = place.meta();
+    let meta = place.meta()?;
     let path = match out {
         Some(path) => path.to_path_buf(),
         None => folder.join(folder::checkpoint_name(
@@ -280,9 +282,9 @@ impl Place {
             .play_all(&mut self.ordered, &mut Pace::none(), &mut Nowhere)?)
     }
 
-    fn meta(&mut self) -> Meta {
+    fn meta(&self) -> Result<Meta, CheckpointError> {
         let (shard, setup) = (&self.cast.shard, self.cast.setup());
-        Meta {
+        Ok(Meta {
             build: concat!("isotherm ", env!("CARGO_PKG_VERSION")).to_owned(),
             layout: hex(layout_hash()),
             model: hex(setup.model_hash()),
@@ -291,10 +293,10 @@ impl Place {
             input_seq: shard.input_seq(),
             state_hash: hex(shard.state_hash()),
             now_ns: shard.now().get(),
-            position: self.ordered.position(),
+            position: self.ordered.position()?,
             state_bytes: shard.bytes().len() as u64,
             lanes: 0,
-        }
+        })
     }
 }
 
@@ -364,7 +366,7 @@ fn at_checkpoint(folder: &Path, path: &Path) -> Result<(Cast, Ordered), Checkpoi
         name: path.display().to_string(),
         reason,
     };
-    let (meta, body) = read(path)?;
+    let (mut meta, body) = read(path)?;
     let layout = hex(layout_hash());
     if meta.layout != layout {
         return Err(unusable(format!(
@@ -372,22 +374,24 @@ fn at_checkpoint(folder: &Path, path: &Path) -> Result<(Cast, Ordered), Checkpoi
             meta.layout, meta.build
         )));
     }
+    let state = usize::try_from(meta.state_bytes).unwrap_or(usize::MAX);
+    let split = body.split_at_checked(state).and_then(|(state, rest)| {
+        let mut parts = parts_of(rest, meta.lanes)?;
+        let pending = parts.pop()?;
+        Some((state, parts, pending))
+    });
+    let Some((state, lanes, pending)) = split else {
+        return Err(unusable(
+            "its body is of another length than it says".to_owned(),
+        ));
+    };
+    meta.position.pending = pending.to_vec();
     let ordered = Ordered::resume(folder, &meta.position)?;
     let Some(header) = ordered.header() else {
         return Err(unusable("its place on the tape has no head".to_owned()));
     };
     let mut cast = Cast::of_run(&path.display().to_string(), header)?;
     refuse_other(&meta, cast.setup()).map_err(unusable)?;
-    let state = usize::try_from(meta.state_bytes).unwrap_or(usize::MAX);
-    let split = body.split_at_checked(state).and_then(|(state, lanes)| {
-        let lanes = lanes_of(lanes, meta.lanes)?;
-        Some((state, lanes))
-    });
-    let Some((state, lanes)) = split else {
-        return Err(unusable(
-            "its body is of another length than it says".to_owned(),
-        ));
-    };
     if cast.recall(state, &lanes)?.is_none() {
         return Err(unusable(
             "its lanes are not of this build's decoders".to_owned(),
@@ -426,16 +430,16 @@ fn refuse_other(meta: &Meta, setup: &Setup) -> Result<(), String> {
     Err(format!("made with {theirs}, the run has {ours}"))
 }
 
-/// The memories of so many lanes; `None` when the bytes are not that.
-fn lanes_of(mut from: &[u8], count: u32) -> Option<Vec<&[u8]>> {
-    let mut lanes = Vec::new();
-    for _ in 0..count {
+/// The memories of so many lanes, and the small tape behind them; `None` when the bytes are not that.
+fn parts_of(mut from: &[u8], lanes: u32) -> Option<Vec<&[u8]>> {
+    let mut parts = Vec::new();
+    for _ in 0..=lanes {
         let (len, rest) = from.split_first_chunk::<4>()?;
-        let (lane, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-        lanes.push(lane);
+        let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        parts.push(part);
         from = rest;
     }
-    from.is_empty().then_some(lanes)
+    from.is_empty().then_some(parts)
 }
 
 /// Writes a checkpoint; gives its bytes and what it says of itself.
@@ -444,7 +448,7 @@ fn write(path: &Path, mut meta: Meta, cast: &Cast) -> Result<(u64, Meta), Checkp
     let mut body = zstd::Encoder::new(Vec::new(), LEVEL).map_err(fail)?;
     body.write_all(cast.shard.bytes()).map_err(fail)?;
     let lanes = cast.remember();
-    for lane in &lanes {
+    for lane in lanes.iter().chain([&meta.position.pending]) {
         let len = u32::try_from(lane.len()).unwrap_or(u32::MAX);
         body.write_all(&len.to_le_bytes()).map_err(fail)?;
         body.write_all(lane).map_err(fail)?;

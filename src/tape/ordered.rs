@@ -45,7 +45,7 @@
 //! Memory grows with the skew between journal and frames, at most [`HELD_MAX`], not with the
 //! recording.
 
-use super::{Error, Grid, Header, Kind, Record, Source, lane_of, open};
+use super::{Error, Grid, Header, Kind, Reader, Record, Source, Writer, lane_of, open};
 use crate::time::Nanos;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -136,88 +136,46 @@ impl Held {
     }
 }
 
-/// How far a recording has been played: where to read on, and what of it was consumed before.
+/// How far a recording has been played: what was read of it, and what of that was not consumed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Position {
     /// The run.
     pub run: u64,
-    /// Number in the folder of the segment to read on from; 0 for one file.
+    /// Number in the folder of the segment to read on in; 0 for one file.
     pub segment: u32,
-    /// Turns of that segment and those behind it that were consumed.
-    pub turns: u64,
-    /// Records of each lane, likewise.
-    pub records: Vec<u64>,
+    /// Records of that segment that were read.
+    pub records: u64,
     /// Ring bytes of the connections that were up.
     pub up: Vec<u8>,
-}
-
-/// What had been read when a segment began.
-#[derive(Debug, Default)]
-struct Mark {
-    segment: u32,
-    turns: u64,
-    records: Vec<u64>,
-}
-
-/// How much of a run was read and how much given out: turns, and records by lane.
-#[derive(Debug, Default)]
-struct Count {
-    turns_read: u64,
-    turns: u64,
-    read: Vec<u64>,
-    given: Vec<u64>,
-    /// Segments whose beginning may still be the place to read on from, oldest first.
-    marks: VecDeque<Mark>,
+    /// Turns and records that were read and wait, as a small tape: a lane that says nothing that
+    /// is an event (pongs, for days) must not hold back the segment its last record is in.
+    #[serde(skip)]
+    pub pending: Vec<u8>,
 }
 
 /// What one record of the source is to the order.
 enum Read {
     Turn(Turn),
     Held(Held),
+    /// It closes a file.
+    Close(Vec<u8>),
 }
 
-/// A place of a list that grows as it is asked for.
-fn place(counts: &mut Vec<u64>, lane: u8) -> &mut u64 {
-    let lane = usize::from(lane);
-    if counts.len() <= lane {
-        counts.resize(lane + 1, 0);
-    }
-    &mut counts[lane]
-}
-
-impl Count {
-    /// Notes that a segment begins, if it is another one.
-    fn begins(&mut self, segment: u32) {
-        if self.marks.back().is_none_or(|mark| mark.segment != segment) {
-            self.marks.push_back(Mark {
-                segment,
-                turns: self.turns_read,
-                records: self.read.clone(),
-            });
-            self.settle();
+impl Read {
+    /// Copies a record; `spare` is memory to use again.
+    fn of(record: &Record<'_>, spare: Vec<u8>) -> Self {
+        match record {
+            Record::Ticks { first, count } => Self::Turn(Turn::Tick {
+                first: *first,
+                count: *count,
+            }),
+            Record::Order { ring, groups } => Self::Turn(Turn::Ring {
+                ring: lane_of(*ring),
+                groups: *groups,
+            }),
+            record if record.kind().closes() => Self::Close(spare),
+            record => Self::Held(Held::copy(record, spare)),
         }
-    }
-
-    /// Forgets segments of which everything was consumed.
-    fn settle(&mut self) {
-        while let Some(second) = self.marks.get(1)
-            && self.is_past(second)
-        {
-            self.marks.pop_front();
-        }
-    }
-
-    /// Everything that was given out before has been read again.
-    fn is_reached(&self) -> bool {
-        let read = |lane| self.read.get(lane).copied().unwrap_or(0);
-        let mut given = self.given.iter().enumerate();
-        self.turns_read >= self.turns && given.all(|(lane, given)| read(lane) >= *given)
-    }
-
-    fn is_past(&self, mark: &Mark) -> bool {
-        let given = |lane| self.given.get(lane).copied().unwrap_or(0);
-        let mut read = mark.records.iter().enumerate();
-        self.turns >= mark.turns && read.all(|(lane, read)| given(lane) >= *read)
     }
 }
 
@@ -231,7 +189,9 @@ pub struct Ordered {
     /// Records read ahead of their turns, one queue a lane.
     rings: Vec<VecDeque<Held>>,
     held: usize,
-    count: Count,
+    /// The segment last read from, and how many of its records were read.
+    segment: u32,
+    records: u64,
     /// A turn could not be satisfied.
     is_over: bool,
     /// Connections that are up, a bit a ring byte.
@@ -254,7 +214,8 @@ impl Ordered {
             journal: VecDeque::new(),
             rings: Vec::new(),
             held: 0,
-            count: Count::default(),
+            segment: 0,
+            records: 0,
             is_over: false,
             up: [0; 4],
             pending: None,
@@ -269,49 +230,60 @@ impl Ordered {
     /// # Errors
     /// As [`Chain::open`](super::Chain::open); [`Error::Header`] when the segment there is of
     /// another run, the run has no journal, which is needed to tell what was consumed, or less was
-    /// recorded than was consumed: a machine that lost power may have kept the position and not the
+    /// recorded than was read: a machine that lost power may have kept the position and not the
     /// tape.
     pub fn resume(folder: &Path, at: &Position) -> Result<Self, Error> {
         let chain = super::Chain::open(folder, at.segment)?;
         let name = chain.name().to_owned();
+        let refuse = |reason: &str| Error::Header {
+            name: name.clone(),
+            reason: reason.to_owned(),
+        };
         if chain.segment() != at.segment || chain.header().run != at.run {
-            let reason = format!("segment {} of run {} is not there", at.segment, at.run);
-            return Err(Error::Header { name, reason });
+            let gone = format!("segment {} of run {} is not there", at.segment, at.run);
+            return Err(refuse(&gone));
         }
         let mut ordered = Self::new(Source::Folder(Box::new(chain)));
         if !ordered.journalled {
-            let reason = "it has no journal to resume in".to_owned();
-            return Err(Error::Header { name, reason });
+            return Err(refuse("it has no journal to resume in"));
         }
-        ordered.count.turns = at.turns;
-        ordered.count.given.clone_from(&at.records);
-        at.up.iter().for_each(|ring| ordered.set_up(*ring, true));
-        while !ordered.count.is_reached() {
-            if !ordered.pump()? {
-                let reason = "it ends before the place to resume at".to_owned();
-                return Err(Error::Header { name, reason });
+        for _ in 0..at.records {
+            let is_there = ordered.source.next_record()?.is_some();
+            if !is_there || ordered.source.segment() != at.segment {
+                return Err(refuse("it ends before the place to resume at"));
             }
+        }
+        (ordered.segment, ordered.records) = (at.segment, at.records);
+        at.up.iter().for_each(|ring| ordered.set_up(*ring, true));
+        let mut pending = Reader::new(&name, at.pending.as_slice())?;
+        while let Some(record) = pending.next_record()? {
+            ordered.keep(Read::of(&record, Vec::new()))?;
         }
         Ok(ordered)
     }
 
     /// Where it stands between two turns, so that [`Ordered::resume`] goes on with the next.
-    #[must_use]
-    pub fn position(&mut self) -> Position {
-        self.count.settle();
-        let first = self.count.marks.front();
-        let before = |lane| {
-            let read = first.and_then(|mark| mark.records.get(lane));
-            read.copied().unwrap_or(0)
-        };
-        let given = self.count.given.iter().enumerate();
-        Position {
-            run: self.source.header().map_or(0, |header| header.run),
-            segment: first.map_or_else(|| self.source.segment(), |mark| mark.segment),
-            turns: self.count.turns - first.map_or(0, |mark| mark.turns),
-            records: given.map(|(lane, given)| given - before(lane)).collect(),
-            up: self.up(),
+    ///
+    /// # Errors
+    /// None that a tape which could be read gives.
+    pub fn position(&self) -> Result<Position, Error> {
+        let mut pending = Writer::new(Vec::new(), &Header::default())?;
+        for turn in &self.journal {
+            pending.append(&Record::from(*turn))?;
         }
+        for held in self.rings.iter().flatten() {
+            pending.append(&held.record())?;
+        }
+        Ok(Position {
+            run: self.source.header().map_or(0, |header| header.run),
+            segment: match self.records {
+                0 => self.source.segment(),
+                _ => self.segment,
+            },
+            records: self.records,
+            up: self.up(),
+            pending: std::mem::take(pending.out()),
+        })
     }
 
     /// Ring bytes of the connections that are up by the records given out, in order.
@@ -339,7 +311,7 @@ impl Ordered {
         self.journal.clear();
         self.rings.clear();
         self.held = 0;
-        self.count = Count::default();
+        self.records = 0;
         self.is_over = false;
         self.up = [0; 4];
         self.pending = None;
@@ -380,9 +352,7 @@ impl Ordered {
     pub fn next_turn(&mut self) -> Result<Option<Turn>, Error> {
         if self.journalled {
             while !self.is_over && self.journal.is_empty() && self.pump()? {}
-            let turn = self.journal.pop_front();
-            self.count.turns += u64::from(turn.is_some());
-            return Ok(turn);
+            return Ok(self.journal.pop_front());
         }
         let next = match self.pending.take() {
             Some(next) => next,
@@ -444,9 +414,6 @@ impl Ordered {
             Some((Kind::Disconnect, ring)) => self.set_up(ring, false),
             _ => {}
         }
-        if found.is_some() {
-            *place(&mut self.count.given, lane_of(ring)) += 1;
-        }
         self.current = found;
         Ok(self.current.as_ref().map(Held::record))
     }
@@ -454,42 +421,25 @@ impl Ordered {
     /// Reads one record of a journalled tape to where it waits; false at the end.
     fn pump(&mut self) -> Result<bool, Error> {
         let spare = self.spare.pop().unwrap_or_default();
-        let (read, spare) = match self.source.next_record()? {
-            None => return Ok(false),
-            Some(record) if record.kind().closes() => {
-                self.spare.push(spare);
-                return Ok(true);
-            }
-            Some(Record::Ticks { first, count }) => {
-                (Read::Turn(Turn::Tick { first, count }), spare)
-            }
-            Some(Record::Order { ring, groups }) => {
-                let ring = lane_of(ring);
-                (Read::Turn(Turn::Ring { ring, groups }), spare)
-            }
-            Some(record) => (Read::Held(Held::copy(&record, spare)), Vec::new()),
+        let Some(record) = self.source.next_record()? else {
+            return Ok(false);
         };
-        self.count.begins(self.source.segment());
+        let read = Read::of(&record, spare);
+        if self.source.segment() != self.segment {
+            self.segment = self.source.segment();
+            self.records = 0;
+        }
+        self.records += 1;
+        self.keep(read)?;
+        Ok(true)
+    }
+
+    /// Puts what was read where it waits.
+    fn keep(&mut self, read: Read) -> Result<(), Error> {
         match read {
-            Read::Turn(turn) => {
-                self.spare.push(spare);
-                self.count.turns_read += 1;
-                // One that an earlier play has taken is passed over.
-                if self.count.turns_read > self.count.turns {
-                    self.journal.push_back(turn);
-                }
-                return Ok(true);
-            }
-            Read::Held(held) => {
-                let lane = lane_of(held.ring);
-                let read = place(&mut self.count.read, lane);
-                *read += 1;
-                if *read > *place(&mut self.count.given, lane) {
-                    self.queue(held);
-                } else {
-                    self.spare.push(held.text);
-                }
-            }
+            Read::Turn(turn) => self.journal.push_back(turn),
+            Read::Close(spare) => self.spare.push(spare),
+            Read::Held(held) => self.queue(held),
         }
         if self.held + self.journal.len() * size_of::<Turn>() > HELD_MAX {
             return Err(Error::Skew {
@@ -498,7 +448,7 @@ impl Ordered {
                 max: HELD_MAX,
             });
         }
-        Ok(true)
+        Ok(())
     }
 
     fn queue(&mut self, held: Held) {
