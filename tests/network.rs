@@ -421,7 +421,7 @@ fn a_silent_connection_is_given_up() {
 fn pings_go_out_however_much_comes_in() {
     let script = Script {
         ping: "ping!".to_string(),
-        ping_every: Nanos::millis(50),
+        ping_every: Nanos::millis(500),
         ..Script::default()
     };
     let mut peer = feed(script, Vec::new());
