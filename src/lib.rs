@@ -9,7 +9,7 @@
 //! and memory and never markets: [`sync`], [`arena`], [`ring`], [`shm`], [`wire`], [`idle`], [`log`], [`measure`]. The
 //! flow: [`venue`] turns bytes into events, [`feed`] is the pinned loop around it, [`book`], [`inventory`],
 //! [`heatmap`] and [`zone`] are the model of the market, [`signal`] and [`bias`] what it means, [`shard`] the one
-//! function that steps them all. Around it: [`tape`] and [`replay`], [`series`], [`control`], [`sim`],
+//! function that steps them all. Around it: [`tape`], [`import`] and [`replay`], [`series`], [`control`], [`sim`],
 //! [`config`], [`viewer`], [`run`], [`cli`].
 //!
 //! What no module may do: read a clock, a socket or a file right of the decoder and left of the page; ask for memory
@@ -34,6 +34,7 @@ pub mod feed;
 pub mod health;
 pub mod heatmap;
 pub mod idle;
+pub mod import;
 pub mod inventory;
 pub mod log;
 pub mod market;

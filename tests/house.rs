@@ -52,6 +52,7 @@ const IMPORTS: &[(&str, &str)] = &[
         "num time market event health idle log venue signal",
     ),
     ("tape", "config"),
+    ("import", "config tape venue"),
     ("feed", "config sync idle ring wire venue"),
     ("series", "config wire venue ring tape feed"),
     (

@@ -24,6 +24,7 @@ mod cat;
 mod checkpoint;
 mod config;
 mod demo;
+mod import;
 mod replay;
 mod run;
 mod sim;
@@ -64,6 +65,8 @@ enum Command {
     Run(run::Args),
     /// Replay tapes and recorded sessions
     Replay(replay::Args),
+    /// Import files of others into a tape
+    Import(import::Args),
     /// Serve the built-in exchange, one world a venue
     Sim(sim::Args),
     /// Print what a running instance publishes
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Tape(args) => tape::run(&args),
