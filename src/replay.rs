@@ -116,7 +116,7 @@ pub struct Outcome {
     pub venues: Vec<Seen>,
     /// Frames, ignored, faults, gaps, tolerant.
     pub counts: Counts,
-    /// From the first to the last received frame.
+    /// From the first to the last received frame or group of decoded events.
     pub span: Nanos,
     /// Wall time it took.
     pub took: Nanos,
@@ -683,6 +683,10 @@ impl Cast {
     ) -> Result<bool, ReplayError> {
         if let Record::Events { recv, bytes, .. } = *record {
             pace.wait(recv);
+            if self.first == Nanos::ZERO {
+                self.first = recv;
+            }
+            self.last = self.last.max(recv);
             for event in bytes.chunks_exact(tape::EVENT_BYTES) {
                 self.shard.step(&bytemuck::pod_read_unaligned(event), out);
             }

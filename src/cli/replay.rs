@@ -109,7 +109,9 @@ fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
 }
 
 fn show(symbol: &str, at: usize, seen: Option<&Seen>) -> Show {
-    let places = seen.and_then(|seen| seen.places.get(at));
+    // The venue's own decimals, which only its frames tell.
+    let framed = seen.filter(|seen| seen.counts.frames > 0);
+    let places = framed.and_then(|seen| seen.places.get(at));
     Show {
         symbol: symbol.to_owned(),
         venue: seen.map_or(String::new(), |seen| seen.name.to_owned()),
