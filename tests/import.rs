@@ -794,7 +794,14 @@ fn an_imported_tape_replays_to_the_same_hash_every_time() {
     for n in 0..400i64 {
         let at = (T * 1_000 + n * 50) * 1_000;
         let (price, side) = (42_000 + n % 37, if n % 3 == 0 { "sell" } else { "buy" });
-        trades += &format!("bybit,BTCUSDT,{at},{at},{n},{side},{price},0.5\n");
+        for source in [
+            "bybit,BTCUSDT",
+            "binance-futures,BTCUSDT",
+            "okex-swap,BTC-USDT-SWAP",
+            "hyperliquid,BTC",
+        ] {
+            trades += &format!("{source},{at},{at},{n},{side},{price},0.5\n");
+        }
         ticker += &format!(
             "bybit,BTCUSDT,{at},{at},,0.0001,{},{price},{price}\n",
             50_000 + n
@@ -808,7 +815,8 @@ fn an_imported_tape_replays_to_the_same_hash_every_time() {
     let play = || replay::run(&got.path, None, Speed::Max, &mut Nowhere).unwrap();
     let (one, two) = (play(), play());
     assert_eq!(one.shard.state_hash(), two.shard.state_hash());
-    assert_eq!(one.shard.count(Kind::Trade), 400);
+    assert_eq!(one.shard.count(Kind::Trade), 1_600);
+    assert_eq!(one.venues.len(), 4);
     assert_eq!(one.shard.count(Kind::Interest), 400);
     assert_eq!(one.span, Nanos::millis(399 * 50));
     assert_eq!(one.symbols, ["BTC"]);
