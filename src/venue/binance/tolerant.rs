@@ -118,14 +118,22 @@ impl Tolerant<'_> {
             (Some(_), Some(inner)) => inner,
             _ => frame,
         };
-        // Lists are the all-market streams that we do not ask for.
-        if inner.as_array().is_some() {
-            return Ok(None);
+        if let Some(stream) = stream
+            && inner.as_object().is_none()
+        {
+            // Lists are the all-market streams that we do not ask for. Of anything else it is not known what it held.
+            let all = stream
+                .into_string()
+                .is_some_and(|name| name.starts_with('!'));
+            return match inner.as_array() {
+                Some(_) if all => Ok(None),
+                _ => Err(json::missing()),
+            };
         }
         let Some(kind) = inner.get("e") else {
             return acknowledged(frame, scratch);
         };
-        let kind = kind.into_string().ok_or(fault(FaultKind::UnknownTopic))?;
+        let kind = kind.into_string().ok_or_else(json::missing)?;
         let (of, row) = match kind {
             "aggTrade" | "trade" => (Stream::Trades, inner),
             "depthUpdate" => (Stream::Book, inner),

@@ -94,7 +94,8 @@ impl Tolerant<'_> {
         let Some(topic) = frame.get("topic") else {
             return acknowledged(frame, scratch);
         };
-        let topic = topic.into_string().ok_or(fault(FaultKind::UnknownTopic))?;
+        // A name that is no text may be that of any stream: what the frame held is lost.
+        let topic = topic.into_string().ok_or_else(json::missing)?;
         let (channel, name) = topic
             .rsplit_once('.')
             .ok_or(fault(FaultKind::UnknownTopic))?;

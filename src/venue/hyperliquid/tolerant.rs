@@ -94,8 +94,9 @@ impl Tolerant<'_> {
             return Err(fault(FaultKind::BadFrame));
         }
         let unknown = || fault(FaultKind::UnknownTopic);
-        let channel = frame.get("channel").and_then(|v| v.into_string());
-        let channel = channel.ok_or_else(unknown)?;
+        let channel = frame.get("channel").ok_or_else(unknown)?;
+        // A name that is no text may be that of any stream: what the frame held is lost.
+        let channel = channel.into_string().ok_or_else(json::missing)?;
         let stream = match channel {
             "l2Book" => Stream::Book,
             "trades" => Stream::Trades,

@@ -111,7 +111,8 @@ impl Tolerant<'_> {
         let unknown = || fault(FaultKind::UnknownTopic);
         let arg = frame.get("arg").ok_or_else(unknown)?;
         let channel = arg.get("channel").and_then(|v| v.into_string());
-        let channel = channel.ok_or_else(unknown)?;
+        // A name that is no text may be that of any stream: what the frame held is lost.
+        let channel = channel.ok_or_else(json::missing)?;
         if channel == "liquidation-orders" {
             return self.liquidations(frame, scratch);
         }
