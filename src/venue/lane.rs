@@ -68,6 +68,9 @@ pub struct Lane {
     up: u8,
     /// When a leg's frame last did not fit.
     spoiled: [Nanos; 2],
+    /// What each leg was heard to carry: what one loses the other brings only if it carries it too, and that it was
+    /// subscribed to proves nothing.
+    carries: [Carries; 2],
     own: Vec<Event>,
 }
 
@@ -81,6 +84,65 @@ const STREAMS: [Stream; 4] = [
     Stream::Ticker,
     Stream::Liquidations,
 ];
+
+/// What one leg was heard to carry since it came up. Zero stamps = never.
+#[derive(Debug)]
+struct Carries {
+    /// When it came up, and when it was last heard.
+    up: Nanos,
+    last: Nanos,
+    /// By symbol and place in [`STREAMS`]: when it was heard first and last.
+    heard: Box<[[[Nanos; 2]; STREAMS.len()]]>,
+}
+
+impl Carries {
+    fn new(symbols: usize) -> Self {
+        Self {
+            up: Nanos::ZERO,
+            last: Nanos::ZERO,
+            heard: vec![[[Nanos::ZERO; 2]; STREAMS.len()]; symbols].into_boxed_slice(),
+        }
+    }
+
+    fn begin(&mut self, recv: Nanos) {
+        (self.up, self.last) = (recv, Nanos::ZERO);
+        self.heard.fill([[Nanos::ZERO; 2]; STREAMS.len()]);
+    }
+
+    #[inline]
+    fn hear(&mut self, recv: Nanos, stream: Stream, symbol: SymbolId) {
+        self.last = recv;
+        let own = self.heard.get_mut(usize::from(symbol.0));
+        if let Some([first, last]) =
+            own.and_then(|own| own.get_mut((stream as usize).wrapping_sub(1)))
+        {
+            *last = recv;
+            if *first == Nanos::ZERO {
+                *first = recv;
+            }
+        }
+    }
+
+    /// True when it was heard with anything by then.
+    fn speaks(&self, until: Nanos) -> bool {
+        let mut first = self.heard.iter().flatten().map(|[first, _]| *first);
+        first.any(|first| first != Nanos::ZERO && first <= until)
+    }
+
+    /// True when `other`, which speaks, may be trusted to bring by `until` what this leg does not: it was heard with
+    /// it, or nothing was to be heard since it came up.
+    fn is_kept(&self, other: &Self, until: Nanos, symbol: usize, at: usize) -> bool {
+        let of = |carries: &Self| {
+            carries
+                .heard
+                .get(symbol)
+                .and_then(|own| own.get(at))
+                .copied()
+        };
+        let ([_, own], [first, _]) = (of(self).unwrap_or_default(), of(other).unwrap_or_default());
+        own < other.up || first != Nanos::ZERO && first <= until
+    }
+}
 
 impl Lane {
     /// A lane for a connection of `venue`; `SymbolId` is the place in `assets`.
@@ -109,6 +171,7 @@ impl Lane {
             carried: 0,
             up: 0,
             spoiled: [Nanos::ZERO; 2],
+            carries: core::array::from_fn(|_| Carries::new(usize::from(symbols))),
             own: Vec::with_capacity(1 + STREAMS.len() * usize::from(symbols)),
         }
     }
@@ -135,6 +198,9 @@ impl Lane {
                 if let Some(wanted) = resync.and_then(|s| self.resync.get_mut(usize::from(s.0))) {
                     *wanted = true;
                 }
+                if let Some((stream, symbol)) = self.decoder.heard() {
+                    self.carries[leg & 1].hear(recv, stream, symbol);
+                }
                 self.decoder.events(events)
             }
             Err(fault) => {
@@ -156,11 +222,13 @@ impl Lane {
                 };
                 let other = (leg ^ 1) & 1;
                 self.spoiled[leg & 1] = recv;
-                if self.up & (1 << other) != 0 && recv.since(self.spoiled[other]) > COVERED {
-                    return &[];
-                }
-                self.counts.gaps += 1;
-                lost(&mut self.own, head, symbols, None, lost_bits);
+                let covered =
+                    self.up & (1 << other) != 0 && recv.since(self.spoiled[other]) > COVERED;
+                let kept = covered.then_some((&self.carries[leg & 1], &self.carries[other], recv));
+                self.own.clear();
+                lost(&mut self.own, head, symbols, lost_bits, kept);
+                close(&mut self.own);
+                self.counts.gaps += u64::from(!self.own.is_empty());
                 &self.own
             }
         }
@@ -221,6 +289,7 @@ impl Lane {
         self.up |= 1 << (leg & 1);
         self.decoder.leg_up(leg, first);
         self.spoiled[leg & 1] = Nanos::ZERO;
+        self.carries[leg & 1].begin(recv);
         self.own.clear();
         if first {
             let mut head = self.head(recv);
@@ -250,8 +319,8 @@ impl Lane {
         self.disconnected_leg(0, recv)
     }
 
-    /// A leg is down. While the other is up only the books that it had run ahead of are lost; else everything the
-    /// connection carried.
+    /// A leg is down. While the other is up only the books that it had run ahead of are lost, and what the other was
+    /// not yet heard to carry when this one last spoke; else everything the connection carried.
     pub fn disconnected_leg(&mut self, leg: usize, recv: Nanos) -> &[Event] {
         let head = self.head(recv);
         self.up &= !(1 << (leg & 1));
@@ -266,18 +335,23 @@ impl Lane {
         if self.up == 0 {
             self.resync.fill(false);
             self.counts.gaps += 1;
-            let first = Body::Disconnect(self.number);
-            lost(
-                &mut self.own,
-                head,
-                0..self.symbols,
-                Some(first),
-                self.carried,
-            );
+            self.own
+                .push(Event::new(head, Body::Disconnect(self.number)));
+            lost(&mut self.own, head, 0..self.symbols, self.carried, None);
         } else {
+            let other = (leg ^ 1) & 1;
+            let unnumbered = self.carried & !(1 << Stream::Book as u8);
+            // What the other could not read this one was to bring, as long as it spoke.
+            let until = self.carries[leg & 1].last;
+            let covered = until.since(self.spoiled[other]) > COVERED;
+            let kept = covered.then_some((&self.carries[leg & 1], &self.carries[other], until));
+            // One that never spoke brought nothing that could be missed now.
+            if until != Nanos::ZERO {
+                lost(&mut self.own, head, 0..self.symbols, unnumbered, kept);
+            }
             self.counts.gaps += self.own.len() as u64;
-            close(&mut self.own);
         }
+        close(&mut self.own);
         &self.own
     }
 
@@ -300,6 +374,14 @@ impl Lane {
             out.extend_from_slice(&stamp.get().to_le_bytes());
         }
         out.extend(self.resync.iter().map(|wanted| u8::from(*wanted)));
+        for carries in &self.carries {
+            for stamp in [carries.up, carries.last]
+                .iter()
+                .chain(carries.heard.iter().flatten().flatten())
+            {
+                out.extend_from_slice(&stamp.get().to_le_bytes());
+            }
+        }
         self.decoder.remember(out);
     }
 
@@ -311,6 +393,12 @@ impl Lane {
         }
         for wanted in &mut self.resync {
             *wanted = take::<1>(from)?[0] != 0;
+        }
+        for carries in &mut self.carries {
+            let own = [&mut carries.up, &mut carries.last].into_iter();
+            for stamp in own.chain(carries.heard.iter_mut().flatten().flatten()) {
+                *stamp = Nanos::new(i64::from_le_bytes(*take::<8>(from)?));
+            }
         }
         self.decoder.recall(from)
     }
@@ -392,21 +480,26 @@ fn close(out: &mut [Event]) {
     }
 }
 
-/// One group: `first`, then a gap of every carried stream for each of the symbols.
-fn lost(out: &mut Vec<Event>, head: Head, symbols: Range<u16>, first: Option<Body>, carried: u8) {
-    out.clear();
-    if let Some(body) = first {
-        out.push(Event::new(head, body));
-    }
+/// A gap of every carried stream for each of the symbols, but for those that another leg brings: `kept` names the leg
+/// that lost something, the other one, and by when that must have been heard.
+fn lost(
+    out: &mut Vec<Event>,
+    head: Head,
+    symbols: Range<u16>,
+    carried: u8,
+    kept: Option<(&Carries, &Carries, Nanos)>,
+) {
+    let kept = kept.filter(|(_, other, until)| other.speaks(*until));
     for symbol in symbols {
-        for stream in STREAMS
-            .into_iter()
-            .filter(|s| carried & (1 << *s as u8) != 0)
-        {
-            out.push(gap(head, symbol, stream));
+        for (at, stream) in STREAMS.into_iter().enumerate() {
+            let is_kept = kept.is_some_and(|(own, other, until)| {
+                own.is_kept(other, until, usize::from(symbol), at)
+            });
+            if carried & (1 << stream as u8) != 0 && !is_kept {
+                out.push(gap(head, symbol, stream));
+            }
         }
     }
-    close(out);
 }
 
 #[cfg(test)]
@@ -442,14 +535,24 @@ mod tests {
         assert_eq!(lane.text_leg(0, now, trade.as_bytes(), &mut room).len(), 0);
         assert_eq!(lane.duplicates(), 1);
         // A bad frame of one leg is the other's to bring; of both it is a loss.
-        assert!(
-            lane.text_leg(0, Nanos::seconds(20), b"{\"topic\":", &mut room)
-                .is_empty()
+        let other = trade.replace("BTCUSDT", "ETHUSDT");
+        // Leg 0 was not heard with trades of ETH, and leg 1 was: what leg 1 cannot read of them is lost.
+        let broken: &[u8] = b"{\"topic\":";
+        lane.text_leg(1, now, other.as_bytes(), &mut room);
+        let told = lane
+            .text_leg(1, Nanos::seconds(20), broken, &mut room)
+            .to_vec();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((told[0].symbol, told[0].bits), (SymbolId(1), FIRST | LAST));
+        assert_eq!(
+            lane.text_leg(0, Nanos::seconds(40), broken, &mut room)
+                .len(),
+            0
         );
-        assert!(
-            !lane
-                .text_leg(1, Nanos::seconds(21), b"{\"topic\":", &mut room)
-                .is_empty()
+        assert_eq!(
+            lane.text_leg(1, Nanos::seconds(41), broken, &mut room)
+                .len(),
+            4
         );
         let mut memory = Vec::new();
         lane.remember(&mut memory);
@@ -457,9 +560,22 @@ mod tests {
         let mut from = memory.as_slice();
         assert!(twin.recall(&mut from).is_some() && from.is_empty());
         assert_eq!(twin.text_leg(0, now, trade.as_bytes(), &mut room).len(), 0);
-        assert!(lane.disconnected_leg(0, now).is_empty());
+        // Leg 0 speaks on for long enough to have brought what leg 1 could not read.
+        let later = Nanos::seconds(60);
+        let again = trade.replace("a9188a0a", "b9188a0a");
+        lane.text_leg(0, later, again.as_bytes(), &mut room);
+        assert!(lane.disconnected_leg(0, later).is_empty());
+        // One that comes after the other has fallen silent does not make up for the time between.
+        lane.connected_leg(0, Nanos::seconds(70));
+        let last = trade.replace("a9188a0a", "c9188a0a");
+        lane.text_leg(0, Nanos::seconds(71), last.as_bytes(), &mut room);
+        let told = lane.disconnected_leg(1, Nanos::seconds(80)).to_vec();
+        assert_eq!(told.len(), 4, "{told:?}");
+        // One that came up and said nothing kept nothing; what it would have brought the other brings.
+        lane.connected_leg(1, Nanos::seconds(81));
+        assert!(lane.disconnected_leg(1, Nanos::seconds(82)).is_empty());
         // A disconnect, and a gap of trades, ticker and book for both symbols.
-        assert_eq!(lane.disconnected_leg(1, now).len(), 7);
+        assert_eq!(lane.disconnected_leg(0, Nanos::seconds(90)).len(), 7);
     }
 
     #[test]
