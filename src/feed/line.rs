@@ -25,6 +25,11 @@ const ALL: [Stream; STREAMS] = [
 const TRIES: u8 = 2;
 /// One that stayed silent over a new connection as well is renewed this seldom.
 const SELDOM: Nanos = Nanos::MINUTE;
+/// Trades may rest for as long as they like, but a subscription that has not brought one on this connection by then may
+/// have been refused or forgotten: it is renewed, each time after twice as long, and nothing else is made of it.
+const FIRST_TRADE: Nanos = Nanos::seconds(20);
+/// Doublings of that.
+const DOUBLINGS: u8 = 6;
 
 /// One stream of one symbol on one leg.
 #[derive(Debug, Clone, Copy, Default)]
@@ -214,15 +219,22 @@ impl Line {
         })
     }
 
-    /// The first stream that has been silent for too long, noted as asked for.
+    /// The first stream that has been silent for too long, noted as asked for. Streams are judged once all of them were
+    /// subscribed to, which takes minutes where a venue admits few texts.
     pub(super) fn silent(&mut self, now: Nanos, script: &Script) -> Option<Silence> {
-        let most = script.silence.iter().map(|(_, most)| *most).max()?;
-        if now.since(self.data_at) > most && now.since(self.since) > most {
+        let most = script.silence.iter().map(|(_, most)| *most).max();
+        if most.is_some_and(|most| now.since(self.data_at.max(self.since)) > most) {
             return Some(Silence::Connection);
         }
+        if self.text < script.subscribe.len() {
+            return None;
+        }
+        let since = self.since.max(self.text_at);
         for symbol in 0..self.cells.len() / STREAMS {
+            if self.lacks_trades(now, symbol, script) {
+                return Some(Silence::Renew(Stream::Trades, symbol));
+            }
             for (stream, most) in &script.silence {
-                let since = self.since;
                 let Some(cell) = self.cell(*stream, symbol) else {
                     continue;
                 };
@@ -241,6 +253,27 @@ impl Line {
             }
         }
         None
+    }
+
+    /// True when a symbol's trades are due to be subscribed to anew, noted as asked for.
+    fn lacks_trades(&mut self, now: Nanos, symbol: usize, script: &Script) -> bool {
+        let at = Stream::Trades as usize - 1;
+        let wanted = script
+            .renew
+            .get(symbol)
+            .is_some_and(|texts| !texts[at].is_empty());
+        let subscribed = self.text_at;
+        let Some(cell) = self.cell(Stream::Trades, symbol) else {
+            return false;
+        };
+        let wait = FIRST_TRADE.get() << cell.tries.min(DOUBLINGS);
+        let asked = cell.asked.max(subscribed);
+        if !wanted || cell.heard != Nanos::ZERO || now.since(asked).get() <= wait {
+            return false;
+        }
+        cell.asked = now;
+        cell.tries = cell.tries.saturating_add(1);
+        true
     }
 }
 
@@ -287,6 +320,34 @@ mod tests {
                 .all(|(_, what)| *what == Silence::Renew(Stream::Ticker, 1))
         );
         assert!(found.len() < 9, "{found:?}");
+    }
+
+    #[test]
+    fn trades_that_never_came_are_asked_for_ever_more_seldom_and_nothing_else_is_done() {
+        let script = Script {
+            renew: vec![
+                [const { Vec::new() }; 4],
+                std::array::from_fn(|_| vec![String::new()]),
+            ],
+            ..script()
+        };
+        let mut line = Line::new(0, 2);
+        line.begin(Nanos::seconds(100));
+        let mut found = Vec::new();
+        for second in 100..700 {
+            let now = Nanos::seconds(second);
+            for symbol in [SymbolId(0), SymbolId(1)] {
+                line.hear(now, Stream::Book, symbol);
+                line.hear(now, Stream::Ticker, symbol);
+            }
+            if second == 550 {
+                line.hear(now, Stream::Trades, SymbolId(1));
+            }
+            found.extend(line.silent(now, &script).map(|what| (second, what)));
+        }
+        // Symbol 0 was not subscribed to; a stream that has spoken may rest.
+        let trades = Silence::Renew(Stream::Trades, 1);
+        assert_eq!(found, [121, 162, 243, 404].map(|second| (second, trades)));
     }
 
     #[test]
