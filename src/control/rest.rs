@@ -384,15 +384,6 @@ impl Rest {
         let body = self.fetch(&poll.request, poll.weight, log)?;
         let recv: Nanos = clock.now();
         let request = poll.request.as_str();
-        if self.ring.venue.primers.contains(&request) {
-            for feed in &self.feeds {
-                // A feed that is gone needs it no longer.
-                let _ = feed.send_timeout(answer(request, &body), Duration::from_millis(100));
-            }
-            if !self.primed.iter().any(|known| known == request) {
-                self.primed.push(request.to_owned());
-            }
-        }
         let ring = &mut self.ring;
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let whole = [request.as_bytes(), &body].concat();
@@ -428,7 +419,22 @@ impl Rest {
             let text = format!("{request}: {spoiled} row(s) do not fit");
             log.say(Level::Warn, "rows", ring.venue.name, &text);
         }
-        Ok((ring.venue.next_page)(request, &body))
+        // Only an answer that is one: a page of HTML would let connections begin that can read nothing.
+        if self.ring.venue.primers.contains(&request) {
+            self.prime(request, &body);
+        }
+        Ok((self.ring.venue.next_page)(request, &body))
+    }
+
+    /// Hands an answer to every feed whose decoder needs it before frames mean anything.
+    fn prime(&mut self, request: &str, body: &[u8]) {
+        for feed in &self.feeds {
+            // A feed that is gone needs it no longer.
+            let _ = feed.send_timeout(answer(request, body), Duration::from_millis(100));
+        }
+        if !self.primed.iter().any(|known| known == request) {
+            self.primed.push(request.to_owned());
+        }
     }
 
     /// The body of an answer that is one; budget and refusals are kept.
