@@ -70,8 +70,10 @@ pub mod count {
     pub const IMAGES: usize = 15;
     /// CLOCK_MONOTONIC nanoseconds when a stream was last heard; the place of `Stream` n is this plus n - 1.
     pub const HEARD: usize = 16;
+    /// Books that wait for an image.
+    pub const WAITING: usize = 20;
     /// How many there are.
-    pub const ALL: usize = 20;
+    pub const ALL: usize = 21;
 }
 
 /// What a feed says to the control thread.
@@ -160,6 +162,8 @@ pub struct Script {
     pub pace: Nanos,
     /// Per symbol: sent when its book must come anew; empty where images come by REST.
     pub resync: Vec<Vec<String>>,
+    /// It subscribes to books.
+    pub books: bool,
     /// Images of books come by REST.
     pub images: bool,
     /// Per symbol and stream (`Stream` number less one): sent when it stays silent.
@@ -752,6 +756,9 @@ impl<C: Clock> Feed<C> {
         let lines = &memory.lines;
         let legs = lines.iter().filter(|line| line.is_up()).count() as u64;
         let again = |line: &Line| line.ups.saturating_sub(1);
+        // Without a connection every book is missing; the feed that carries none has none to miss.
+        let carried = (0..self.lane.symbols()).filter(|_| self.script.books);
+        let waiting = carried.filter(|symbol| self.lane.waits(*symbol)).count();
         for (place, value) in [
             (count::FRAMES, counts.frames),
             (count::IGNORED, counts.ignored),
@@ -764,6 +771,7 @@ impl<C: Clock> Feed<C> {
             (count::DUPLICATES, self.lane.duplicates()),
             (count::LEGS, legs),
             (count::DELAY, memory.delay.least() as u64),
+            (count::WAITING, waiting as u64),
         ] {
             self.tally.set(place, value);
         }

@@ -238,6 +238,7 @@ impl<C: Clock> Engine<C> {
             (counter::DUPLICATES, count::DUPLICATES),
             (counter::IMAGE_REQUESTS, count::IMAGES),
             (counter::LEG_SWITCHES, count::SWITCHES),
+            (counter::BOOKS_WAITING, count::WAITING),
         ] {
             let value = sum(place);
             self.page.counter(id, value);

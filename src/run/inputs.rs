@@ -68,6 +68,7 @@ pub(super) fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script
         subscribe: texts::subscribe(row, symbols, &streams),
         pace: row.pace,
         resync: symbols.iter().map(resync).collect(),
+        books: has_book,
         images: has_book && row.image.is_some(),
         renew: symbols.iter().map(renew).collect(),
         silence: silence.filter(|(stream, _)| wanted(*stream)).collect(),

@@ -150,10 +150,11 @@ pub mod counter {
     pub const SERIES_DROPPED: usize = 26;
     pub const IMAGE_REQUESTS: usize = 27;
     pub const LEG_SWITCHES: usize = 28;
+    pub const BOOKS_WAITING: usize = 29;
 }
 
 /// Name and meaning of every counter, by id. Append only.
-pub const COUNTERS: [(&str, &str); 29] = [
+pub const COUNTERS: [(&str, &str); 30] = [
     ("frames", "frames received"),
     ("events", "events stepped"),
     ("faults", "frames that did not fit"),
@@ -203,6 +204,10 @@ pub const COUNTERS: [(&str, &str); 29] = [
     (
         "leg_switches",
         "times the other connection of a pair took the lead",
+    ),
+    (
+        "books_waiting",
+        "books, over all venues, that wait for an image now",
     ),
 ];
 
