@@ -1,0 +1,423 @@
+//! Witness: the tape of the siege read a second time. The engine's own decoder gives the events, plain JSON says what
+//! the frames hold, and the two are held against each other frame by frame.
+
+use crate::host::{Host, world};
+use isotherm::config::{Channel, Plan};
+use isotherm::event::{Body, Event, Kind, Stream};
+use isotherm::health::FaultKind;
+use isotherm::market::VenueId;
+use isotherm::shard::Shard;
+use isotherm::sim::{Dialect, Fault, TopicKind};
+use isotherm::tape::{self, Record};
+use isotherm::time::Nanos;
+use isotherm::venue::lane::{Counts, Lane};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+
+/// A trade by its id, whatever the venue's ids are.
+type Id = u64;
+
+/// One stream of one contract.
+#[derive(Debug, Default)]
+struct Thread {
+    /// When each trade was first received, in records of the tape.
+    received: HashMap<Id, usize>,
+    /// Trades applied.
+    applied: u64,
+    /// Records at which trades were told to be lost.
+    lost: Vec<usize>,
+    /// Times a book was told to be broken.
+    broken: u64,
+    prints: u64,
+}
+
+/// What the tape says.
+pub(crate) struct Witness {
+    threads: BTreeMap<(VenueId, u16), Thread>,
+    counts: Counts,
+    duplicates: u64,
+    kinds: BTreeMap<Kind, u64>,
+    /// Frames that are no JSON.
+    garbage: u64,
+    /// Faults of frames that are JSON.
+    misfits: u64,
+    /// Connections that ended in broken framing.
+    framing: u64,
+    /// Frame by frame, what did not agree.
+    wrong: Vec<String>,
+}
+
+fn id_of(value: &Value) -> Option<Id> {
+    if let Some(number) = value.as_u64() {
+        return Some(number);
+    }
+    let mut hasher = DefaultHasher::new();
+    value.as_str()?.hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// A row of Hyperliquid that is older than this on receipt is history there.
+const OLD: i64 = 60_000_000_000;
+
+/// The trades of a frame received at `recv` that are no history: contract and id; `None` for a frame of something else,
+/// or one that does not hold together.
+fn trades(dialect: Dialect, recv: Nanos, frame: &Value) -> Option<Vec<(&str, Id)>> {
+    let (data, name, id) = match dialect {
+        Dialect::Bybit => {
+            frame["topic"].as_str()?.strip_prefix("publicTrade.")?;
+            (frame["data"].as_array()?.as_slice(), "s", "i")
+        }
+        Dialect::Binance => {
+            (frame["data"]["e"].as_str()? == "aggTrade").then_some(())?;
+            (core::slice::from_ref(&frame["data"]), "s", "a")
+        }
+        Dialect::Okx => {
+            (frame["arg"]["channel"].as_str()? == "trades").then_some(())?;
+            (frame["data"].as_array()?.as_slice(), "instId", "tradeId")
+        }
+        Dialect::Hyperliquid => {
+            (frame["channel"].as_str()? == "trades").then_some(())?;
+            (frame["data"].as_array()?.as_slice(), "coin", "tid")
+        }
+    };
+    let is_news = |row: &&Value| {
+        let is_old = |ms: i64| recv.get() - ms * 1_000_000 > OLD;
+        dialect != Dialect::Hyperliquid || !row["time"].as_i64().is_some_and(is_old)
+    };
+    data.iter()
+        .filter(is_news)
+        .map(|row| Some((row[name].as_str()?, id_of(&row[id])?)))
+        .collect()
+}
+
+impl Witness {
+    /// Reads a tape.
+    pub(crate) fn of(path: &Path, hosts: &[Host], plan: &Plan) -> Self {
+        let mut source = tape::open(path).unwrap();
+        let rings = source.header().unwrap().plan.rings.clone();
+        let mut lanes: Vec<(Lane, usize)> = Vec::new();
+        for (number, ring) in rings.iter().enumerate() {
+            let host = hosts
+                .iter()
+                .position(|host| host.planned.dialect.name() == ring.venue)
+                .unwrap();
+            let venue = hosts[host].planned.venue;
+            lanes.push((
+                Lane::new(venue, &plan.engine.symbols, number as u16).unwrap(),
+                host,
+            ));
+        }
+        let mut witness = Self {
+            threads: BTreeMap::new(),
+            counts: Counts::default(),
+            duplicates: 0,
+            kinds: BTreeMap::new(),
+            garbage: 0,
+            misfits: 0,
+            framing: 0,
+            wrong: Vec::new(),
+        };
+        let (mut at, mut buffer) = (0, Vec::new());
+        while let Some(record) = source.next_record().unwrap() {
+            at += 1;
+            let ring = usize::from(record.ring() & 0x7f);
+            let leg = usize::from(record.ring() >> 7);
+            let Some((lane, host)) = lanes.get_mut(ring) else {
+                continue;
+            };
+            let faults = lane.counts.faults;
+            let events = match record {
+                Record::Frame { recv, bytes, .. } => {
+                    let events = lane.text_leg(leg, recv, bytes, &mut buffer).to_vec();
+                    let spoiled = lane.counts.faults - faults;
+                    witness.frame((at, recv), &hosts[*host], bytes, &events, spoiled);
+                    events
+                }
+                Record::Rest {
+                    recv,
+                    request,
+                    body,
+                    ..
+                } => lane.rest(recv, request, body).to_vec(),
+                Record::Connect { recv, url, .. } => {
+                    lane.sent(url.as_bytes());
+                    lane.connected_leg(leg, recv).to_vec()
+                }
+                Record::Disconnect { recv, reason, .. } => {
+                    witness.framing += u64::from(reason == "broken framing");
+                    lane.disconnected_leg(leg, recv).to_vec()
+                }
+                Record::Sent { bytes, .. } => {
+                    lane.sent(bytes);
+                    continue;
+                }
+                _ => continue,
+            };
+            witness.note(at, &events);
+        }
+        for (lane, _) in &lanes {
+            witness.counts.add(&lane.counts);
+            witness.duplicates += lane.duplicates();
+        }
+        witness
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn thread(&mut self, venue: VenueId, symbol: u16) -> &mut Thread {
+        self.threads.entry((venue, symbol)).or_default()
+    }
+
+    fn note(&mut self, at: usize, events: &[Event]) {
+        for event in events {
+            *self.kinds.entry(event.kind()).or_default() += 1;
+            let thread = self.thread(event.venue, event.symbol.0);
+            match event.body() {
+                Body::Trade(_) => thread.applied += 1,
+                Body::Liquidation(_) => thread.prints += 1,
+                Body::Gap(gap) if gap.stream == Stream::Book => thread.broken += 1,
+                Body::Gap(gap) if gap.stream == Stream::Trades => thread.lost.push(at),
+                _ => {}
+            }
+        }
+    }
+
+    /// One frame by plain JSON, against what the engine made of it.
+    fn frame(
+        &mut self,
+        (at, recv): (usize, Nanos),
+        host: &Host,
+        bytes: &[u8],
+        events: &[Event],
+        spoiled: u64,
+    ) {
+        // A number may have any length, but it stays JSON.
+        let Ok(frame) = serde_json::from_slice::<Value>(bytes) else {
+            let text = String::from_utf8_lossy(bytes);
+            // The client's own words come back where that is the venue's way.
+            if text != "pong" {
+                self.garbage += 1;
+                if spoiled != 1 {
+                    self.wrong
+                        .push(format!("{host:?}: {text:?} was not counted"));
+                }
+            }
+            return;
+        };
+        self.misfits += spoiled;
+        let Some(rows) = trades(host.planned.dialect, recv, &frame) else {
+            return;
+        };
+        let mut fresh = 0;
+        for (name, id) in &rows {
+            let Some(symbol) = host.contracts.iter().position(|c| c.symbol == *name) else {
+                continue;
+            };
+            let thread = self.thread(host.planned.venue, symbol as u16);
+            let known = thread.received.contains_key(id);
+            thread.received.entry(*id).or_insert(at);
+            fresh += u64::from(!known);
+        }
+        let applied = events
+            .iter()
+            .filter(|event| event.kind() == Kind::Trade)
+            .count() as u64;
+        if applied != fresh && self.wrong.len() < 100 {
+            let text = String::from_utf8_lossy(bytes);
+            let end = text
+                .char_indices()
+                .nth(300)
+                .map_or(text.len(), |(at, _)| at);
+            let head = &text[..end];
+            self.wrong.push(format!(
+                "{host:?}: record {at}: {fresh} new trades, {applied} applied: {head}"
+            ));
+        }
+    }
+
+    /// Holds a venue's threads against what its exchange told.
+    pub(crate) fn compare(&mut self, host: &Host, wrong: &mut Vec<String>) {
+        wrong.append(&mut self.wrong);
+        let told = told(host);
+        let (mut lost, mut rows) = (0, 0);
+        for (symbol, contract) in host.contracts.iter().enumerate() {
+            let name = format!("{host:?} {}", contract.symbol);
+            let thread = self.thread(host.planned.venue, symbol as u16);
+            if thread.applied != thread.received.len() as u64 {
+                wrong.push(format!(
+                    "{name}: {} received, {} applied",
+                    thread.received.len(),
+                    thread.applied
+                ));
+            }
+            rows += thread.applied;
+            lost += thread.compare(&name, &told[symbol], wrong);
+            let holes = host.holes(symbol);
+            if host.is_numbered() && !host.is_paired(Channel::Book) && thread.broken < holes {
+                wrong.push(format!(
+                    "{name}: {holes} holes cut into the book, {} noticed",
+                    thread.broken
+                ));
+            }
+        }
+        let total = |pick: fn(&Thread) -> u64| -> u64 {
+            let own = self
+                .threads
+                .iter()
+                .filter(|((venue, _), _)| *venue == host.planned.venue);
+            own.map(|(_, thread)| pick(thread)).sum()
+        };
+        eprintln!(
+            "siege: {host:?}: {rows} trades applied, {lost} lost behind gaps, {} prints, {} books broken and healed",
+            total(|thread| thread.prints),
+            total(|thread| thread.broken)
+        );
+    }
+
+    /// Holds counts against counts.
+    pub(crate) fn compare_counts(
+        &self,
+        faults: u64,
+        duplicates: u64,
+        shard: &Shard,
+        hosts: &[Host],
+        wrong: &mut Vec<String>,
+    ) {
+        let mut check = |fine: bool, text: String| {
+            if !fine {
+                wrong.push(text);
+            }
+        };
+        for kind in [
+            Kind::Trade,
+            Kind::Level,
+            Kind::Liquidation,
+            Kind::Gap,
+            Kind::Mark,
+            Kind::Bbo,
+        ] {
+            let mine = self.kinds.get(&kind).copied().unwrap_or(0);
+            let stepped = shard.count(kind);
+            check(
+                mine == stepped,
+                format!("{kind:?}: {stepped} stepped, {mine} on the tape"),
+            );
+        }
+        let done = |fault| {
+            hosts
+                .iter()
+                .map(|host| host.handle.injected().count(fault))
+                .sum::<u64>()
+        };
+        let refused = self.counts.by_fault[FaultKind::Refused as usize];
+        let rest = self.counts.faults;
+        check(
+            self.garbage > 0 && self.garbage <= done(Fault::Garbage),
+            format!(
+                "{} frames of garbage, {} sent",
+                self.garbage,
+                done(Fault::Garbage)
+            ),
+        );
+        check(
+            self.misfits - refused <= done(Fault::WrongType),
+            format!(
+                "{} misfits, {refused} refused, {} of a wrong type",
+                self.misfits,
+                done(Fault::WrongType)
+            ),
+        );
+        check(
+            self.framing <= done(Fault::Oversize)
+                && (self.framing > 0 || done(Fault::Oversize) == 0),
+            format!(
+                "{} broken framings, {} sent",
+                self.framing,
+                done(Fault::Oversize)
+            ),
+        );
+        check(
+            duplicates <= self.duplicates && duplicates > 0,
+            format!("{duplicates} duplicates shown, {} found", self.duplicates),
+        );
+        check(
+            faults <= rest + self.framing && faults > 0,
+            format!("{faults} faults shown, {rest} found"),
+        );
+    }
+}
+
+impl Thread {
+    /// Every told trade behind the first received one was received, or lies behind a gap; answers how many do.
+    fn compare(&self, name: &str, told: &[Id], wrong: &mut Vec<String>) -> u64 {
+        let Some(first) = told.iter().position(|id| self.received.contains_key(id)) else {
+            if !told.is_empty() {
+                wrong.push(format!("{name}: {} trades told, none received", told.len()));
+            }
+            return 0;
+        };
+        let (mut lost, mut before, mut hole) = (0, self.received[&told[first]], 0u64);
+        let covered = |from: usize, to: usize| {
+            let at = self.lost.partition_point(|at| *at < from.min(to));
+            self.lost.get(at).is_some_and(|at| *at <= to.max(from))
+        };
+        for id in &told[first..] {
+            let Some(now) = self.received.get(id).copied() else {
+                hole += 1;
+                continue;
+            };
+            if hole > 0 {
+                if !covered(before, now) {
+                    wrong.push(format!(
+                        "{name}: {hole} trades lost before {id} without a gap (records {before} to {now})"
+                    ));
+                }
+                lost += hole;
+                hole = 0;
+            }
+            before = now;
+        }
+        if hole > 0 {
+            wrong.push(format!("{name}: the last {hole} trades did not arrive"));
+        }
+        lost
+    }
+}
+
+/// Every trade an exchange has told since it opened, by contract, in order.
+fn told(host: &Host) -> Vec<Vec<Id>> {
+    if host.planned.dialect == Dialect::Binance {
+        // Ids rise by one: the last one says them all.
+        let each = host.contracts.iter().map(|contract| {
+            let last = host
+                .handle
+                .check(&contract.symbol)
+                .unwrap()
+                .trades
+                .last_aggregate;
+            (last.saturating_sub(200_000)..=last).collect()
+        });
+        return each.collect();
+    }
+    let mut twin = world(host.planned, host.contracts.len());
+    let mut told = vec![Vec::new(); host.contracts.len()];
+    twin.advance(host.handle.now(), &mut |frame| {
+        if frame.topic.kind != TopicKind::Trades {
+            return;
+        }
+        let frame: Value = serde_json::from_str(frame.text).unwrap();
+        for (name, id) in trades(host.planned.dialect, Nanos::ZERO, &frame).unwrap() {
+            let symbol = host
+                .contracts
+                .iter()
+                .position(|c| c.symbol == name)
+                .unwrap();
+            told[symbol].push(id);
+        }
+    });
+    told
+}
