@@ -193,9 +193,6 @@ pub(super) fn decode(
         let query = request.split(['?', '&']);
         let name = query.filter_map(|part| part.strip_prefix("instId=")).next();
         let symbol = name.and_then(|name| answer.okx.symbols.get(name.as_bytes()));
-        let Some(symbol) = symbol else {
-            return Ok(Said::IGNORED);
-        };
         let ratio = [ACCOUNTS, TOP_ACCOUNTS, TOP_POSITIONS, TAKERS];
         let read: ReadRow = match ratio.into_iter().position(of) {
             Some(3) => takers,
@@ -206,6 +203,9 @@ pub(super) fn decode(
             None if of(INTEREST_PAST) => interest,
             None if of(FUNDING_PAST) => funding,
             None => return Err(fault(FaultKind::UnknownTopic)),
+        };
+        let Some(symbol) = symbol else {
+            return Ok(Said::IGNORED);
         };
         let bits = if ratio.into_iter().any(of) {
             0
