@@ -408,6 +408,8 @@ impl Binance {
         let symbol = usize::from(head.symbol.0);
         let touch = self.ledger.scratch.events().first().map(Event::body);
         let mut said = self.ledger.values(leg, road)?;
+        // It speaks neither for the book's chain nor for the mark, which may be dead while it goes on.
+        self.ledger.heard = None;
         if let Some(Body::Bbo(bbo)) = touch
             && self.depth.is_near(symbol, &bbo)
             && let Some(last) = self.ledger.chain(symbol).and_then(|chain| chain.last())
