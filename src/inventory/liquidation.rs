@@ -522,6 +522,19 @@ mod tests {
         );
     }
 
+    /// V8: the margin ratio that OKX showed is equity over the requirement that the liquidation price is made of.
+    #[test]
+    fn the_margin_ratio_of_okx_is_over_the_same_requirement() {
+        let (profit, mark): (f64, f64) = (0.051_15, 60_349.6);
+        let required = 0.0165 * mark * (0.004 + 0.0005);
+        let ratio = (995.568_096_012_410_026_4 + profit) / required;
+        assert!((ratio - 222.188_936).abs() < 1e-5, "{ratio}");
+        // With just as much margin as is required there, the mark is where it ends.
+        let margin = format!("{:.10}", required - profit);
+        let position = linear(Long, "0.0165", "60346.5", &margin);
+        close(position.at_rate(&OKX, 4_000, Usd::ZERO), mark, 1e-9);
+    }
+
     fn whole(text: &str) -> String {
         if text.starts_with('.') {
             format!("0{text}")
