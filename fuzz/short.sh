@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A short fuzz of every target, the same inputs every time; with a number, a campaign of so many seconds each. It
 # needs the sanitizer's flags, which a stable compiler takes too when told so; a machine where they do not build says
-# so, and the corpus of truncations and flipped bits in tests/frames.rs has run anyway.
+# so, and the corpus of truncations and flipped bits in tests/conformance has run anyway.
 set -euo pipefail
 cd "$(dirname "$0")"
 export RUSTC_BOOTSTRAP=1

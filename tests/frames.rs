@@ -3,9 +3,13 @@
 //! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or
 //! `../shared`, and a test that cannot find them says so loudly and passes.
 
+#[path = "fixtures/bybit.rs"]
+mod fixtures;
+
+use fixtures::*;
 use isotherm::event::{Body, Event, FIRST, LAST, SNAPSHOT, Stream};
 use isotherm::health::FaultKind;
-use isotherm::market::{Holder, Side, SymbolId, VenueId};
+use isotherm::market::{Side, SymbolId, VenueId};
 use isotherm::num::{Px, Qty};
 use isotherm::time::Nanos;
 use isotherm::venue::{Decoder, Road};
@@ -192,18 +196,6 @@ fn every_recorded_frame_means_the_same_on_both_roads() {
     }
 }
 
-// Synthetic frames, in the documented form, with numbers of our own.
-
-const TRADE: &str = r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000101,"data":[{"T":1790000000100,"s":"BTCUSDT","S":"Sell","v":"0.012","p":"80000.10","L":"MinusTick","i":"00000000-1111-5222-8333-444444444444","BT":false,"RPI":false,"seq":900000001}]}"#;
-const TRADES: &str = r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000201,"data":[{"T":1790000000199,"s":"BTCUSDT","S":"Buy","v":"1.500","p":"80000.20","L":"PlusTick","i":"00000000-1111-5222-8333-444444444445","BT":false,"RPI":true,"seq":900000002},{"T":1790000000200,"s":"BTCUSDT","S":"Sell","v":"0.001","p":"80000.10","L":"ZeroMinusTick","i":"00000000-1111-5222-8333-444444444446","BT":true,"RPI":false,"seq":900000003}]}"#;
-const SNAP: &str = r#"{"topic":"orderbook.200.BTCUSDT","type":"snapshot","ts":1790000000000,"data":{"s":"BTCUSDT","b":[["80000.10","1.5"],["80000.00","0.250"],["79999.90","12.000"]],"a":[["80000.20","3.001"],["80000.50","2.100"]],"u":11,"seq":899},"cts":1789999999998}"#;
-const DELTA: &str = r#"{"topic":"orderbook.200.BTCUSDT","type":"delta","ts":1790000000100,"data":{"s":"BTCUSDT","b":[["80000.00","0"]],"a":[["80000.50","2.100"],["80000.60","0.500"]],"u":12,"seq":900},"cts":1790000000098}"#;
-const TICKER: &str = r#"{"topic":"tickers.BTCUSDT","type":"snapshot","data":{"symbol":"BTCUSDT","tickDirection":"PlusTick","price24hPcnt":"-0.012345","lastPrice":"80000.10","markPrice":"80001.00","indexPrice":"80010.25","openInterest":"100000.300","openInterestValue":"8000100030.30","turnover24h":"1.5","volume24h":"2.5","fundingIntervalHour":"8","fundingCap":"0.005","singleOpenInterest":"50000.150","singleOpenInterestValue":"4000050015.15","nextFundingTime":"1790006400000","fundingRate":"-0.0001","bid1Price":"80000.10","bid1Size":"1.500","ask1Price":"80000.20","ask1Size":"3.001","preOpenPrice":"","preQty":""},"cs":1,"ts":1790000000000}"#;
-const TICK: &str = r#"{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","markPrice":"80002.00","singleOpenInterest":"50000.1"},"cs":2,"ts":1790000000100}"#;
-const PRINT: &str = r#"{"topic":"allLiquidation.BTCUSDT","type":"snapshot","ts":1790000000500,"data":[{"T":1790000000100,"s":"BTCUSDT","S":"Buy","v":"0.050","p":"79600.00"},{"T":1790000000200,"s":"BTCUSDT","S":"Sell","v":"1.234","p":"81234.50"}]}"#;
-
-const CHANNELS: [&str; 7] = [TRADE, TRADES, SNAP, DELTA, TICKER, TICK, PRINT];
-
 fn px(text: &str) -> Px {
     Px::parse(text).unwrap()
 }
@@ -222,18 +214,6 @@ fn with(frame: &str, changes: &[(&str, &str)]) -> String {
         assert!(text.contains(from), "{from} is not in {text}");
         text.replace(from, to)
     })
-}
-
-#[test]
-fn synthetic_frames_take_the_fast_road() {
-    let mut three = three();
-    for frame in CHANNELS {
-        assert_eq!(
-            three.decode(frame.as_bytes()).unwrap().road,
-            Road::Fast,
-            "{frame}"
-        );
-    }
 }
 
 #[test]
@@ -261,42 +241,6 @@ fn a_trade_carries_the_taker_and_a_hash_of_its_uuid() {
     assert_eq!(two.events[0].bits, FIRST);
     assert_eq!(two.events[1].bits, LAST);
     assert_eq!(one.events[0].bits, FIRST | LAST);
-}
-
-#[test]
-fn a_liquidation_s_side_is_the_position_that_died() {
-    let got = three().decode(PRINT.as_bytes()).unwrap();
-    let holders: Vec<_> = got
-        .bodies()
-        .iter()
-        .map(|b| match b {
-            Body::Liquidation(l) => (l.holder, l.price, l.qty),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(holders[0], (Holder::Long, px("79600"), qty("0.05")));
-    assert_eq!(holders[1], (Holder::Short, px("81234.5"), qty("1.234")));
-}
-
-#[test]
-fn a_book_is_absolute_levels_under_one_update() {
-    let mut three = three();
-    let snap = three.decode(SNAP.as_bytes()).unwrap();
-    assert_eq!(snap.events.len(), 5);
-    assert!(snap.events.iter().all(|e| e.bits & SNAPSHOT != 0));
-    assert_eq!(snap.events[0].exch, Nanos::millis(1_789_999_999_998));
-    let delta = three.decode(DELTA.as_bytes()).unwrap();
-    assert!(delta.events.iter().all(|e| e.bits & SNAPSHOT == 0));
-    let levels: Vec<_> = delta
-        .bodies()
-        .iter()
-        .map(|b| match b {
-            Body::Level(l) => (l.side, l.price, l.qty, l.update),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(levels[0], (Side::Buy, px("80000"), Qty::ZERO, 12));
-    assert_eq!(levels[2], (Side::Sell, px("80000.6"), qty("0.5"), 12));
 }
 
 #[test]
@@ -642,112 +586,6 @@ fn a_message_of_a_thousand_trades_and_a_book_of_a_thousand_levels_fit() {
 }
 
 #[test]
-fn every_truncation_faults() {
-    let mut three = three();
-    for frame in CHANNELS {
-        three.decode(frame.as_bytes()).unwrap();
-        for len in 0..frame.len() {
-            let got = three.decode(&frame.as_bytes()[..len]);
-            assert_eq!(got, Err(FaultKind::NotJson), "{}", &frame[..len]);
-        }
-    }
-}
-
-#[test]
-fn a_flipped_bit_means_the_same_on_every_road() {
-    for frame in CHANNELS {
-        let mut three = three();
-        three.decode(SNAP.as_bytes()).unwrap();
-        let want = three.decode(frame.as_bytes()).unwrap();
-        let shape = |got: &Got| -> Vec<_> {
-            got.events
-                .iter()
-                .map(|e| (e.kind(), e.symbol, e.venue, e.recv))
-                .collect()
-        };
-        for at in 0..frame.len() {
-            for bit in 0..8 {
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes[at] ^= 1 << bit;
-                // `decode` compares both instruction sets and both roads.
-                let Ok(got) = three.decode(&bytes) else {
-                    continue;
-                };
-                // A flipped digit may be another number, but never another kind of thing; a flipped
-                // key or update id may leave something out or break the chain.
-                let got = shape(&got);
-                let known = got.iter().all(|e| shape(&want).contains(e));
-                let gap = got.len() == 1 && frame.contains("orderbook");
-                assert!(known || gap, "{}", String::from_utf8_lossy(&bytes));
-            }
-        }
-    }
-}
-
-/// A name with zeros behind it is another name, and no JSON: found by fuzzing.
-#[test]
-fn a_name_with_zeros_behind_is_not_the_name() {
-    for frame in CHANNELS {
-        for name in [
-            "BTCUSDT",
-            "markPrice",
-            "singleOpenInterest",
-            "nextFundingTime",
-            "symbol",
-        ] {
-            for (zeros, places) in [("\0", 1), ("\0\0\0", 2), ("\0\0\0\0\0\0\0\0\0", 9)] {
-                let mut three = three();
-                three.decode(SNAP.as_bytes()).unwrap();
-                let bytes = frame.replacen(name, &format!("{name}{zeros}"), places);
-                if bytes != frame {
-                    // `decode` compares both instruction sets and both roads.
-                    assert!(three.decode(bytes.as_bytes()).is_err(), "{bytes:?}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn what_lies_in_the_slack_does_not_matter() {
-    use isotherm::wire::{Frame, SLACK};
-    let fills: [&[u8]; 5] = [
-        b"\0",
-        b"\"",
-        b"0123456789",
-        b"],[\"1.0\",\"",
-        br#","seq":1}]}},"cts":1790000000098}"#,
-    ];
-    for frame in CHANNELS {
-        let mut want = None;
-        for fill in fills {
-            let mut decoder = decoder(&["BTC"]);
-            let mut room = FrameBuffer::default();
-            decoder.decode(RECV, room.put(SNAP.as_bytes())).unwrap();
-            let mut bytes = frame.as_bytes().to_vec();
-            bytes.extend(fill.iter().cycle().take(SLACK));
-            let got = decoder
-                .decode(RECV, Frame::new(&mut bytes, frame.len()).unwrap())
-                .unwrap();
-            assert_eq!(got.road, if frame == SNAP { Road::Fast } else { got.road });
-            let got = got.events.to_vec();
-            assert_eq!(*want.get_or_insert(got.clone()), got, "{frame}");
-            // One byte short, with the missing byte in the slack.
-            for cut in 1..4 {
-                let short = frame.len() - cut;
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes.extend([b' '; SLACK]);
-                assert!(
-                    decoder
-                        .decode(RECV, Frame::new(&mut bytes, short).unwrap())
-                        .is_err()
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn contract_terms_and_margin_tables_are_read() {
     let mut decoder = decoder(&["BTC", "LADYS"]);
     let terms = br#"{"retCode":0,"retMsg":"OK","result":{"category":"linear","list":[
@@ -852,137 +690,4 @@ fn recorded_single_frames_are_read() {
             );
         }
     }
-}
-
-#[test]
-fn subscriptions_stay_within_the_venue_s_limits() {
-    let venue = &isotherm::venue::VENUES[0];
-    let topics: Vec<String> = (0..300)
-        .flat_map(|i| {
-            [
-                Stream::Book,
-                Stream::Trades,
-                Stream::Ticker,
-                Stream::Liquidations,
-            ]
-            .map(|stream| (venue.topics)(&format!("COIN{i}USDT"), stream))
-            .concat()
-        })
-        .collect();
-    let texts = (venue.subscribe)(&topics);
-    let mut all = Vec::new();
-    for text in &texts {
-        let value: serde_json::Value = serde_json::from_str(text).unwrap();
-        let args = value["args"].as_array().unwrap();
-        assert!(!args.is_empty() && args.len() <= 200 && text.len() < 21_000);
-        all.extend(args.iter().map(|a| a.as_str().unwrap().to_owned()));
-    }
-    assert_eq!(all, topics);
-    let again = (venue.resubscribe)(&(venue.topics)("BTCUSDT", Stream::Book));
-    assert_eq!(
-        again[0],
-        r#"{"op":"unsubscribe","args":["orderbook.200.BTCUSDT"]}"#
-    );
-    assert_eq!(
-        again[1],
-        r#"{"op":"subscribe","args":["orderbook.200.BTCUSDT"]}"#
-    );
-}
-
-#[test]
-fn the_past_is_told_oldest_first_and_as_the_past() {
-    let mut decoder = decoder(&["BTC"]);
-    let mut read = |request: &str, list: &str, named: &str| {
-        let body = format!(
-            r#"{{"retCode":0,"retMsg":"OK","result":{{{named}"list":{list}}},"time":1790000000000}}"#
-        );
-        let recv = Nanos::millis(1_790_000_000_500);
-        let said = decoder.rest(recv, request, body.as_bytes()).unwrap();
-        assert!(said.faults.is_empty());
-        let told: Vec<_> = said
-            .events
-            .iter()
-            .map(|e| (e.exch, e.bits, e.body()))
-            .collect();
-        told
-    };
-    let named = r#""symbol":"BTCUSDT","#;
-    let bars = read(
-        "/v5/market/kline?category=linear&symbol=BTCUSDT&interval=5&limit=512",
-        r#"[["1789999800000","80010","80030","80000.5","80020","12.5","1000000"],["1789999500000","80000","80020","79990","80010","10","800000"]]"#,
-        named,
-    );
-    assert_eq!(bars.len(), 2);
-    assert_eq!(bars[0].0, Nanos::millis(1_789_999_500_000));
-    assert!(
-        bars.iter()
-            .all(|(_, bits, _)| bits & isotherm::event::HISTORY != 0)
-    );
-    match bars[1].2 {
-        Body::Bar(bar) => assert_eq!((bar.low, bar.volume), (px("80000.5"), qty("12.5"))),
-        other => panic!("{other:?}"),
-    }
-    let interest = read(
-        "/v5/market/open-interest?category=linear&symbol=BTCUSDT&intervalTime=5min&limit=200",
-        r#"[{"openInterest":"100.5","timestamp":"1789999800000"},{"openInterest":"99","timestamp":"1789999500000"}]"#,
-        named,
-    );
-    assert!(
-        matches!(interest[1].2, Body::Interest(q) if q == qty("50.25")),
-        "{interest:?}"
-    );
-    let fundings = read(
-        "/v5/market/funding/history?category=linear&symbol=BTCUSDT&limit=90",
-        r#"[{"symbol":"BTCUSDT","fundingRate":"0.0001","fundingRateTimestamp":"1789999200000"}]"#,
-        "",
-    );
-    assert!(matches!(fundings[0].2, Body::Funding(f) if f.rate_e12 == 100_000_000));
-    let ratios = read(
-        "/v5/market/account-ratio?category=linear&symbol=BTCUSDT&period=5min&limit=1",
-        r#"[{"symbol":"BTCUSDT","buyRatio":"0.5412","sellRatio":"0.4588","timestamp":"1789999800000"}]"#,
-        "",
-    );
-    assert!(matches!(ratios[0].2, Body::Ratio(r) if r.long_e6 == 541_200 && r.which == 0));
-    assert_eq!(ratios[0].1 & isotherm::event::HISTORY, 0);
-}
-
-/// Counts what this thread asks of the allocator.
-struct Counting;
-
-thread_local! {
-    static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's with the same arguments.
-unsafe impl std::alloc::GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-        let _ = ASKED.try_with(|n| n.set(n.get() + 1));
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: std::alloc::Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-#[test]
-fn neither_road_allocates() {
-    let mut decoder = decoder(&["BTC"]);
-    let mut room = FrameBuffer::with_capacity(1 << 16);
-    let before = ASKED.get();
-    for _ in 0..3 {
-        for frame in CHANNELS {
-            let fast = decoder.decode(RECV, room.put(frame.as_bytes())).unwrap();
-            assert!(matches!(fast.road, Road::Fast | Road::Ignored));
-            let other = decoder.decode_tolerant(RECV, room.put(frame.as_bytes()));
-            assert!(other.is_ok());
-        }
-    }
-    assert_eq!(ASKED.get(), before);
-    drop(vec![0u8; 9]);
-    assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }

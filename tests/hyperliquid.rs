@@ -3,6 +3,10 @@
 //! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or `../shared`, and a test
 //! that cannot find them says so loudly and passes.
 
+#[path = "fixtures/hyperliquid.rs"]
+mod fixtures;
+
+use fixtures::*;
 use isotherm::event::{Body, Event, FIRST, HISTORY, LAST, SNAPSHOT, Stream};
 use isotherm::health::FaultKind;
 use isotherm::market::{Side, SymbolId, VenueId};
@@ -124,16 +128,6 @@ impl Three {
     }
 }
 
-// Synthetic frames, in the form of 2026-09, with numbers of our own.
-
-const TRADE: &str = r#"{"channel":"trades","data":[{"coin":"BTC","side":"A","px":"80000.0","sz":"0.00036","time":1790000000100,"hash":"0x7ab608dad75f7ce37c2f044516391f02023a00c072529bb51e7eb42d96535600","tid":1045359869404765,"users":["0x1111111111111111111111111111111111111111","0x2222222222222222222222222222222222222222"]}]}"#;
-const TRADES: &str = r#"{"channel":"trades","data":[{"coin":"BTC","side":"B","px":"80001.5","sz":"1.0","time":1790000000200,"hash":"0x7ab608dad75f7ce37c2f044516391f02023a00c072529bb51e7eb42d96535601","tid":42,"users":["0x3333333333333333333333333333333333333333","0x1111111111111111111111111111111111111111"]},{"coin":"BTC","side":"B","px":"80002.0","sz":"0.25","time":1790000000200,"hash":"0x0000000000000000000000000000000000000000000000000000000000000000","tid":43,"users":["0x3333333333333333333333333333333333333333","0x2222222222222222222222222222222222222222"]}]}"#;
-const BOOK: &str = r#"{"channel":"l2Book","data":{"coin":"BTC","time":1790000000546,"levels":[[{"px":"80000.0","sz":"10.25923","n":36},{"px":"79999.5","sz":"1.65875","n":7}],[{"px":"80001.0","sz":"50.66449","n":18},{"px":"80002.0","sz":"0.00711","n":2},{"px":"80010.0","sz":"0.01782","n":1}]]}}"#;
-const BBO: &str = r#"{"channel":"bbo","data":{"coin":"BTC","time":1790000000145,"bbo":[{"px":"80000.0","sz":"10.25923","n":36},{"px":"80001.0","sz":"50.66422","n":18}]}}"#;
-const CONTEXT: &str = r#"{"channel":"activeAssetCtx","data":{"coin":"BTC","ctx":{"funding":"-0.0000018952","openInterest":"36585.31848","prevDayPx":"81000.0","dayNtlVlm":"4161029539.6949653625","premium":"-0.0006413454","oraclePx":"80010.5","markPx":"80000.5","midPx":"80000.75","impactPxs":["80000.0","80001.0"],"dayBaseVlm":"49116.08533"}}}"#;
-
-const CHANNELS: [&str; 5] = [TRADE, TRADES, BOOK, BBO, CONTEXT];
-
 fn px(text: &str) -> Px {
     Px::parse(text).unwrap()
 }
@@ -148,14 +142,6 @@ fn with(frame: &str, changes: &[(&str, &str)]) -> String {
         assert!(text.contains(from), "{from} is not in {text}");
         text.replace(from, to)
     })
-}
-
-#[test]
-fn todays_frames_take_the_fast_road() {
-    let mut three = Three::new();
-    for frame in CHANNELS {
-        assert_eq!(three.decode(frame).unwrap().road, Road::Fast, "{frame}");
-    }
 }
 
 #[test]
@@ -574,110 +560,6 @@ fn a_message_of_a_thousand_trades_fits_and_one_of_three_thousand_does_not() {
 }
 
 #[test]
-fn every_truncation_faults() {
-    let mut three = Three::new();
-    for frame in CHANNELS {
-        three.decode(frame).unwrap();
-        for len in 0..frame.len() {
-            let got = three.decode(&frame.as_bytes()[..len]);
-            assert_eq!(got, Err(FaultKind::NotJson), "{}", &frame[..len]);
-        }
-    }
-}
-
-#[test]
-fn a_flipped_bit_means_the_same_on_every_road() {
-    for frame in CHANNELS {
-        let mut three = Three::new();
-        let want = three.decode(frame).unwrap();
-        let kinds = |got: &Got| -> Vec<_> {
-            let of = |e: &Event| (e.kind(), e.symbol, e.venue, e.recv);
-            got.events.iter().map(of).collect()
-        };
-        for at in 0..frame.len() {
-            for bit in 0..8 {
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes[at] ^= 1 << bit;
-                // `decode` compares both instruction sets and both roads.
-                let Ok(got) = three.decode(&bytes) else {
-                    continue;
-                };
-                // A flipped digit may be another number or another owner, but never another kind of thing.
-                let known = kinds(&got).iter().all(|e| kinds(&want).contains(e));
-                let owner = frame.contains("users") && got.events.len() <= want.events.len() + 1;
-                assert!(known || owner, "{}", String::from_utf8_lossy(&bytes));
-            }
-        }
-    }
-}
-
-#[test]
-fn a_name_with_zeros_behind_is_not_the_name() {
-    let mut three = Three::new();
-    for frame in CHANNELS {
-        for name in ["BTC", "markPx", "funding", "coin", "hash"] {
-            for zeros in ["\0", "\0\0\0", "\0\0\0\0\0\0\0\0\0"] {
-                let bytes = frame.replacen(name, &format!("{name}{zeros}"), 2);
-                if bytes != frame {
-                    assert!(three.decode(&bytes).is_err(), "{bytes:?}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn what_lies_in_the_slack_does_not_matter() {
-    use isotherm::wire::{Frame, SLACK};
-    let fills: [&[u8]; 4] = [b"\0", b"\"", b"0123456789", br#"]}]}}},"n":1}"#];
-    for frame in CHANNELS {
-        let mut want = None;
-        for fill in fills {
-            let mut decoder = decoder();
-            let mut bytes = frame.as_bytes().to_vec();
-            bytes.extend(fill.iter().cycle().take(SLACK));
-            let frame_of = Frame::new(&mut bytes, frame.len()).unwrap();
-            let got = decoder.decode(RECV, frame_of).unwrap();
-            assert_eq!(got.road, Road::Fast);
-            let got = got.events.to_vec();
-            assert_eq!(*want.get_or_insert(got.clone()), got, "{frame}");
-            for cut in 1..4 {
-                let short = frame.len() - cut;
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes.extend([b' '; SLACK]);
-                let frame_of = Frame::new(&mut bytes, short).unwrap();
-                assert!(decoder.decode(RECV, frame_of).is_err());
-            }
-        }
-    }
-}
-
-#[test]
-fn a_decoder_that_recalls_goes_on_as_the_other() {
-    let mut first = decoder();
-    let mut room = FrameBuffer::default();
-    for frame in [BOOK, TRADE, CONTEXT] {
-        first.decode(RECV, room.put(frame.as_bytes())).unwrap();
-    }
-    let mut memory = Vec::new();
-    first.remember(&mut memory);
-    let mut second = decoder();
-    let mut from = memory.as_slice();
-    assert!(second.recall(&mut from).is_some() && from.is_empty());
-    let next = with(BOOK, &[("1790000000546", "1790000001046")]);
-    let late = with(TRADES, &[("1790000000200", "1789999900200")]);
-    for frame in [BOOK, &next, TRADE, &late, TRADES, BBO, CONTEXT] {
-        let one = first.decode(RECV, room.put(frame.as_bytes())).unwrap();
-        let one = (one.events.to_vec(), one.road);
-        let two = second.decode(RECV, room.put(frame.as_bytes())).unwrap();
-        assert_eq!(one, (two.events.to_vec(), two.road), "{frame}");
-    }
-    for len in [0, 1, 100, memory.len() / 2, memory.len() - 1] {
-        assert!(decoder().recall(&mut &memory[..len]).is_none());
-    }
-}
-
-#[test]
 fn rest_answers_say_terms_tables_contexts_and_the_past() {
     let mut decoder = decoder();
     let mut say = |request: &str, body: &str| {
@@ -842,46 +724,6 @@ fn recorded_rest_answers_are_read() {
             r#"{"type":"fundingHistory"}"#
         ) > 100
     );
-}
-
-/// Counts what this thread asks of the allocator.
-struct Counting;
-
-thread_local! {
-    static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's with the same arguments.
-unsafe impl std::alloc::GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-        let _ = ASKED.try_with(|n| n.set(n.get() + 1));
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: std::alloc::Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-#[test]
-fn neither_road_allocates() {
-    let mut decoder = decoder();
-    let mut room = FrameBuffer::with_capacity(1 << 16);
-    let before = ASKED.get();
-    for _ in 0..3 {
-        for frame in CHANNELS {
-            assert!(decoder.decode(RECV, room.put(frame.as_bytes())).is_ok());
-            let other = decoder.decode_tolerant(RECV, room.put(frame.as_bytes()));
-            assert!(other.is_ok());
-        }
-    }
-    assert_eq!(ASKED.get(), before);
-    drop(vec![0u8; 9]);
-    assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }
 
 /// The built-in exchange speaks Hyperliquid from the same documents by another hand: every frame of five stormy minutes

@@ -3,6 +3,10 @@
 //! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or `../shared`, and a test
 //! that cannot find them says so loudly and passes.
 
+#[path = "fixtures/okx.rs"]
+mod fixtures;
+
+use fixtures::*;
 use isotherm::event::{Body, Event, FIRST, HISTORY, LAST, SNAPSHOT, Stream};
 use isotherm::health::FaultKind;
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
@@ -30,7 +34,6 @@ fn captures(part: &str) -> Option<PathBuf> {
 }
 
 const RECV: Nanos = Nanos::new(1_790_000_000_123_456_789);
-const INSTRUMENTS: &str = "/api/v5/public/instruments?instType=SWAP";
 
 fn row() -> &'static Venue {
     venue(VenueId::OKX).unwrap()
@@ -144,24 +147,6 @@ impl Three {
     }
 }
 
-// Synthetic frames, in the form of 2026-09, with numbers of our own.
-
-const TRADE: &str = r#"{"arg":{"channel":"trades","instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","tradeId":"7000001","px":"80000.1","sz":"8.55","side":"sell","ts":"1790000000100","count":"1","source":"0","seqId":900000001}]}"#;
-const TRADES: &str = r#"{"arg":{"channel":"trades","instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","tradeId":"7000002","px":"80000","sz":"300","side":"buy","ts":"1790000000199","count":"1","source":"1","seqId":900000002},{"instId":"BTC-USDT-SWAP","tradeId":"7000014","px":"80000.1","sz":"0.01","side":"sell","ts":"1790000000200","count":"12","source":"0","seqId":900000003}]}"#;
-const SNAP: &str = r#"{"arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"action":"snapshot","data":[{"asks":[["80000.5","10","0","3"],["80001","2.5","0","12"],["80003.25","1000","0","1"]],"bids":[["80000.4","8","0","2"],["79999","0.01","0","1"]],"instId":"BTC-USDT-SWAP","ts":"1790000000100","seqId":500}]}"#;
-const DELTA: &str = r#"{"arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"action":"update","data":[{"asks":[["80001","0","0","0"],["80002.5","3","0","2"]],"bids":[["80000.4","9.5","0","3"]],"instId":"BTC-USDT-SWAP","ts":"1790000000200","seqId":507,"prevSeqId":500}]}"#;
-const BEAT: &str = r#"{"arg":{"channel":"books","instId":"BTC-USDT-SWAP"},"action":"update","data":[{"asks":[],"bids":[],"instId":"BTC-USDT-SWAP","ts":"1790000060100","seqId":507,"prevSeqId":507,"checksum":0}]}"#;
-const BBO: &str = r#"{"arg":{"channel":"bbo-tbt","instId":"BTC-USDT-SWAP"},"data":[{"asks":[["80000.5","820.89","0","36"]],"bids":[["80000","262.68","0","30"]],"ts":"1790000000105","seqId":501}]}"#;
-const MARK: &str = r#"{"arg":{"channel":"mark-price","instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","instType":"SWAP","markPx":"80001.7","ts":"1790000000110"}]}"#;
-const INDEX: &str = r#"{"arg":{"channel":"index-tickers","instId":"BTC-USDT"},"data":[{"instId":"BTC-USDT","idxPx":"80010.25","high24h":"81000.1","low24h":"79000","open24h":"80500","sodUtc0":"80100.5","sodUtc8":"80200","ts":"1790000000120"}]}"#;
-const FUNDING: &str = r#"{"arg":{"channel":"funding-rate","instId":"BTC-USDT-SWAP"},"data":[{"formulaType":"withRate","fundingRate":"-0.0000263463215391","fundingTime":"1790006400000","impactValue":"20000.0000000000000000","instId":"BTC-USDT-SWAP","instType":"SWAP","interestRate":"0.0001000000000000","maxFundingRate":"0.00375","method":"current_period","minFundingRate":"-0.00375","nextFundingRate":"","nextFundingTime":"1790035200000","premium":"-0.0004010920207754","prevFundingTime":"1789977600000","settFundingRate":"0.0000341625964238","settState":"settled","ts":"1790000000130"}]}"#;
-const INTEREST: &str = r#"{"arg":{"channel":"open-interest","instId":"BTC-USDT-SWAP"},"data":[{"instId":"BTC-USDT-SWAP","instType":"SWAP","oi":"3185878.69","oiCcy":"31858.79","oiUsd":"2548703200.1","ts":"1790000000140"}]}"#;
-const PRINT: &str = r#"{"arg":{"channel":"liquidation-orders","instType":"SWAP"},"data":[{"details":[{"bkLoss":"0","bkPx":"79990.1","ccy":"","posSide":"long","side":"sell","sz":"12","ts":"1790000000100"}],"instFamily":"BTC-USDT","instId":"BTC-USDT-SWAP","instType":"SWAP","uly":"BTC-USDT"}]}"#;
-
-const CHANNELS: [&str; 11] = [
-    TRADE, TRADES, SNAP, DELTA, BEAT, BBO, MARK, INDEX, FUNDING, INTEREST, PRINT,
-];
-
 fn px(text: &str) -> Px {
     Px::parse(text).unwrap()
 }
@@ -176,20 +161,6 @@ fn with(frame: &str, changes: &[(&str, &str)]) -> String {
         assert!(text.contains(from), "{from} is not in {text}");
         text.replace(from, to)
     })
-}
-
-#[test]
-fn todays_frames_take_the_fast_road() {
-    let mut three = Three::new();
-    for frame in CHANNELS {
-        // Liquidations of every swap come in one topic, four a minute: they have one road.
-        let road = if frame == PRINT {
-            Road::Tolerant
-        } else {
-            Road::Fast
-        };
-        assert_eq!(three.decode(frame).unwrap().road, road, "{frame}");
-    }
 }
 
 #[test]
@@ -382,55 +353,6 @@ fn values_say_what_the_venue_said() {
     // Interest in coins that does not fit the contract: the contract is not what we think.
     let other = with(INTEREST, &[("31858.79", "318587.87")]);
     assert_eq!(three.decode(other), Err(FaultKind::OutOfRange));
-}
-
-/// The same second of one down-move, as three venues told it (venues.md 1.3).
-#[test]
-fn the_same_second_is_a_long_that_died_at_the_market() {
-    let mut three = Three::new();
-    three.recv = Nanos::millis(1_791_565_601_000);
-    let print = with(
-        PRINT,
-        &[
-            ("79990.1", "82655.7"),
-            ("\"12\"", "\"8.55\""),
-            ("1790000000100", "1791565600771"),
-        ],
-    );
-    match three.decode(&print).unwrap().bodies()[..] {
-        [Body::Liquidation(l)] => {
-            assert_eq!(
-                (l.holder, l.price, l.qty),
-                (Holder::Long, px("82655.7"), qty("0.0855"))
-            );
-        }
-        ref other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn who_died_is_told_or_follows_from_the_order() {
-    let mut three = Three::new();
-    let mut died = |position: &str, side: &str, sz: &str| {
-        let frame = with(
-            PRINT,
-            &[
-                ("\"long\"", &format!("\"{position}\"")),
-                ("\"sell\"", &format!("\"{side}\"")),
-                ("\"12\"", &format!("\"{sz}\"")),
-            ],
-        );
-        three.decode(frame).map(|got| match got.bodies()[..] {
-            [Body::Liquidation(l)] => (l.holder, l.qty),
-            ref other => panic!("{other:?}"),
-        })
-    };
-    assert_eq!(died("long", "sell", "12"), Ok((Holder::Long, qty("0.12"))));
-    assert_eq!(died("short", "buy", "13"), Ok((Holder::Short, qty("0.13"))));
-    assert_eq!(died("net", "sell", "14"), Ok((Holder::Long, qty("0.14"))));
-    assert_eq!(died("net", "buy", "15"), Ok((Holder::Short, qty("0.15"))));
-    assert_eq!(died("both", "buy", "16"), Err(FaultKind::BadSide));
-    assert_eq!(died("net", "hold", "17"), Err(FaultKind::BadSide));
 }
 
 #[test]
@@ -683,138 +605,6 @@ fn a_book_of_four_hundred_levels_a_side_fits() {
     let frame =
         format!(r#"{{"arg":{{"channel":"trades","instId":"BTC-USDT-SWAP"}},"data":[{rows}]}}"#);
     assert_eq!(three.decode(frame), Err(FaultKind::TooLong));
-}
-
-#[test]
-fn every_truncation_faults() {
-    let mut three = Three::new();
-    for frame in CHANNELS {
-        three.decode(frame).unwrap();
-        for len in 0..frame.len() {
-            let got = three.decode(&frame.as_bytes()[..len]);
-            assert_eq!(got, Err(FaultKind::NotJson), "{}", &frame[..len]);
-        }
-    }
-}
-
-#[test]
-fn a_flipped_bit_means_the_same_on_every_road() {
-    for frame in CHANNELS {
-        let mut three = Three::new();
-        three.decode(SNAP).unwrap();
-        if frame == BEAT {
-            three.decode(DELTA).unwrap();
-        }
-        let want = three.decode(frame).unwrap();
-        let shape = |got: &Got| -> Vec<_> {
-            let of = |e: &Event| (e.kind(), e.symbol, e.venue, e.recv);
-            got.events.iter().map(of).collect()
-        };
-        for at in 0..frame.len() {
-            for bit in 0..8 {
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes[at] ^= 1 << bit;
-                // `decode` compares both instruction sets and both roads.
-                let Ok(got) = three.decode(&bytes) else {
-                    continue;
-                };
-                // A flipped digit may be another number, but never another kind of thing; a flipped
-                // id may break the chain.
-                let got = shape(&got);
-                let known = got.iter().all(|e| shape(&want).contains(e));
-                let gap = got.len() == 1 && frame.contains("\"books\"");
-                assert!(known || gap, "{}", String::from_utf8_lossy(&bytes));
-            }
-        }
-    }
-}
-
-#[test]
-fn a_name_with_zeros_behind_is_not_the_name() {
-    let mut three = Three::new();
-    three.decode(SNAP).unwrap();
-    for frame in CHANNELS {
-        for name in [
-            "BTC-USDT-SWAP",
-            "BTC-USDT",
-            "markPx",
-            "oi",
-            "fundingRate",
-            "instId",
-        ] {
-            for zeros in ["\0", "\0\0\0", "\0\0\0\0\0\0\0\0\0"] {
-                let bytes = frame.replacen(name, &format!("{name}{zeros}"), 2);
-                if bytes != frame {
-                    assert!(three.decode(&bytes).is_err(), "{bytes:?}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn what_lies_in_the_slack_does_not_matter() {
-    use isotherm::wire::{Frame, SLACK};
-    let fills: [&[u8]; 4] = [b"\0", b"\"", b"0123456789", br#"]}]}"ts":"1790000000100"}"#];
-    for frame in CHANNELS {
-        let mut want = None;
-        for fill in fills {
-            let mut decoder = decoder();
-            let mut room = FrameBuffer::default();
-            decoder.decode(RECV, room.put(SNAP.as_bytes())).unwrap();
-            let mut bytes = frame.as_bytes().to_vec();
-            bytes.extend(fill.iter().cycle().take(SLACK));
-            let frame_of = Frame::new(&mut bytes, frame.len()).unwrap();
-            let got = decoder.decode(RECV, frame_of).unwrap().events.to_vec();
-            assert_eq!(*want.get_or_insert(got.clone()), got, "{frame}");
-            for cut in 1..4 {
-                let short = frame.len() - cut;
-                let mut bytes = frame.as_bytes().to_vec();
-                bytes.extend([b' '; SLACK]);
-                let frame_of = Frame::new(&mut bytes, short).unwrap();
-                assert!(decoder.decode(RECV, frame_of).is_err());
-            }
-        }
-    }
-}
-
-#[test]
-fn a_decoder_that_recalls_goes_on_as_the_other() {
-    let mut first = decoder();
-    let mut room = FrameBuffer::default();
-    for frame in [SNAP, DELTA, TRADE, PRINT] {
-        first.decode(RECV, room.put(frame.as_bytes())).unwrap();
-    }
-    let tiers = br#"{"code":"0","data":[{"instFamily":"BTC-USDT","maxSz":"1000","maxLever":"100","mmr":"0.004"}]}"#;
-    first.rest(RECV, TIERS, tiers).unwrap();
-    let mut memory = Vec::new();
-    first.remember(&mut memory);
-    let mut second = silent(&CONTRACTS.map(|(name, _)| name));
-    let mut from = memory.as_slice();
-    assert!(second.recall(&mut from).is_some() && from.is_empty());
-    let mut again = Vec::new();
-    second.remember(&mut again);
-    assert_eq!(memory, again);
-    let next = with(
-        DELTA,
-        &[
-            ("\"seqId\":507", "\"seqId\":510"),
-            ("SeqId\":500", "SeqId\":507"),
-        ],
-    );
-    for frame in [BEAT, &next, TRADE, TRADES, PRINT, MARK, DELTA] {
-        let one = first.decode(RECV, room.put(frame.as_bytes())).unwrap();
-        let one = (one.events.to_vec(), one.road);
-        let two = second.decode(RECV, room.put(frame.as_bytes())).unwrap();
-        assert_eq!(one, (two.events.to_vec(), two.road), "{frame}");
-    }
-    for len in [0, 1, 100, memory.len() / 2, memory.len() - 1] {
-        assert!(
-            silent(&["BTC", "PEPE", "ETH"])
-                .recall(&mut &memory[..len])
-                .is_none()
-        );
-    }
 }
 
 const TIERS: &str =
@@ -1167,51 +957,6 @@ fn the_recorded_books_of_2022_meet_the_venues_checksums() {
     }
     // Acknowledgements and tickers are none of ours.
     assert_eq!((frames, told, trades, ignored), (212, 192, 5, 15));
-}
-
-/// Counts what this thread asks of the allocator.
-struct Counting;
-
-thread_local! {
-    static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
-}
-
-// SAFETY: every call is the system allocator's with the same arguments.
-unsafe impl std::alloc::GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
-        let _ = ASKED.try_with(|n| n.set(n.get() + 1));
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: std::alloc::Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { std::alloc::System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-#[test]
-fn neither_road_nor_the_primer_allocates() {
-    let mut decoder = decoder();
-    let mut room = FrameBuffer::with_capacity(1 << 16);
-    let many: Vec<String> = (0..300).map(|i| format!("COIN{i}")).collect();
-    let contracts: Vec<_> = many.iter().map(|name| (name.as_str(), "10")).collect();
-    let primer = terms(&[contracts.as_slice(), &CONTRACTS].concat());
-    let before = ASKED.get();
-    for _ in 0..3 {
-        for frame in CHANNELS {
-            assert!(decoder.decode(RECV, room.put(frame.as_bytes())).is_ok());
-            let other = decoder.decode_tolerant(RECV, room.put(frame.as_bytes()));
-            assert!(other.is_ok());
-        }
-        let said = decoder.rest(RECV, INSTRUMENTS, primer.as_bytes()).unwrap();
-        assert_eq!(said.events.len(), CONTRACTS.len());
-    }
-    assert_eq!(ASKED.get(), before);
-    drop(vec![0u8; 9]);
-    assert_eq!(ASKED.get(), before + 1, "the counter counts");
 }
 
 /// The built-in exchange speaks OKX from the same documents by another hand: every frame of five stormy minutes is

@@ -79,37 +79,6 @@ fn single_fills_count_where_no_aggregates_are_heard() {
     assert!(got.events.is_empty(), "it is part of an aggregate");
 }
 
-/// The recorded second of 2026-10-09, with the raw values of each venue.
-#[test]
-fn in_the_same_second_a_long_dies_at_both_venues() {
-    let force = with(
-        FORCE,
-        &[
-            ("79700.00", "82338.30"),
-            ("80010.10", "82651.90"),
-            ("0.200", "0.190"),
-        ],
-    );
-    match three().decode(force.as_bytes()).unwrap().bodies()[..] {
-        [Body::Liquidation(print)] => assert_eq!(
-            (print.holder, print.price, print.qty),
-            (Holder::Long, px("82651.9"), qty("0.19"))
-        ),
-        ref other => panic!("{other:?}"),
-    }
-    let other = br#"{"topic":"allLiquidation.BTCUSDT","type":"snapshot","ts":1790000000500,"data":[{"T":1790000000100,"s":"BTCUSDT","S":"Buy","v":"0.006","p":"82396.90"}]}"#;
-    let mut bybit = Decoder::new(VenueId::BYBIT, &assets(&["BTC"])).unwrap();
-    let mut room = FrameBuffer::default();
-    let got = bybit.decode(RECV, room.put(other)).unwrap();
-    match got.events[0].body() {
-        Body::Liquidation(print) => assert_eq!(
-            (print.holder, print.price, print.qty),
-            (Holder::Long, px("82396.9"), qty("0.006"))
-        ),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn a_print_is_what_was_filled_at_the_average() {
     let mut three = three();

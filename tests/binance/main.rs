@@ -11,6 +11,10 @@ mod legs;
 mod recorded;
 mod rest;
 
+#[path = "../fixtures/binance.rs"]
+mod fixtures;
+
+use fixtures::*;
 use isotherm::event::{Body, Event, FIRST, HISTORY, LAST, SNAPSHOT, Stream};
 use isotherm::health::FaultKind;
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
@@ -192,23 +196,9 @@ fn qty(text: &str) -> Qty {
     Qty::parse(text).unwrap()
 }
 
-// Synthetic frames, in the documented form, with numbers of our own.
-
-const AGG: &str = r#"{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1790000000012,"s":"BTCUSDT","a":9,"p":"80000.1","q":"0.010","nq":"0.010","f":1,"l":2,"T":1790000000011,"m":true,"st":1}}"#;
-const AGG_LIVE: &str = r#"{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1790000000022,"a":10,"s":"BTCUSDT","p":"80000.20","q":"1.500","nq":"1.400","f":3,"l":7,"T":1790000000021,"m":false}}"#;
-const DEPTH: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1790000000010,"T":1790000000008,"s":"BTCUSDT","U":101,"u":105,"pu":100,"b":[["80000.0","1.5"],["79999.9","0"]],"a":[],"ps":"BTCUSDT","st":1}}"#;
-const DEPTH_NEXT: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1790000000110,"T":1790000000108,"s":"BTCUSDT","U":108,"u":110,"pu":105,"b":[["79999.5","2.5"]],"a":[["80000.5","0.3"],["80001.0","0"]],"ps":"BTCUSDT","st":1}}"#;
-const TOUCH: &str = r#"{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":105,"s":"BTCUSDT","ps":"BTCUSDT","b":"80000.0","B":"1.5","a":"80000.5","A":"0.300","T":1790000000008,"E":1790000000009,"st":1}}"#;
-const MARK: &str = r#"{"stream":"btcusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":1790000000000,"s":"BTCUSDT","p":"80000.10","ap":"80000.05","i":"80010.00","P":"80005.00","r":"0.00010000","T":1790006400000,"st":1}}"#;
-const MARK_LIVE: &str = r#"{"stream":"btcusdt@markPrice@1s","data":{"e":"markPriceUpdate","E":1790000001000,"s":"BTCUSDT","p":"80000.12345678","P":"80005.00","i":"80010.87654321","r":"-0.00004435","T":1790006400000}}"#;
-const FORCE: &str = r#"{"stream":"!forceOrder@arr","data":{"e":"forceOrder","E":1790000000500,"o":{"s":"BTCUSDT","S":"SELL","o":"LIMIT","f":"IOC","q":"0.200","p":"79700.00","ap":"80010.10","X":"FILLED","l":"0.050","z":"0.200","T":1790000000400,"ps":"BTCUSDT","st":1}}}"#;
-
 const CHANNELS: [&str; 8] = [
     AGG, AGG_LIVE, DEPTH, DEPTH_NEXT, TOUCH, MARK, MARK_LIVE, FORCE,
 ];
-
-const REQUEST: &str = "/fapi/v1/depth?symbol=BTCUSDT&limit=1000";
-const IMAGE: &str = r#"{"lastUpdateId":103,"E":1790000000007,"T":1790000000006,"bids":[["79999.9","2.0"],["79999.0","1.25"]],"asks":[["80000.5","0.300"],["80001.0","4.0"]]}"#;
 
 fn three() -> Three {
     Three::new(&["BTC", "PEPE", "TURBO"])
