@@ -20,7 +20,7 @@ use isotherm::shm::page::{counter, status};
 use isotherm::shm::reader::PageReader;
 use isotherm::shm::record::{Nowhere, Publish};
 use isotherm::shm::writer::PageWriter;
-use isotherm::sim::{Fault, Faults, Options, Params, Server, TopicKind, World};
+use isotherm::sim::{Dialect, Fault, Faults, Options, Params, Server, TopicKind, World};
 use isotherm::tape::Grid;
 use isotherm::time::{Clock, Nanos, ScaledClock, TICK, mono_now};
 use isotherm::venue::lane::Lane;
@@ -209,6 +209,100 @@ fn a_lane_takes_every_kind_of_frame_without_memory() {
     assert!(counts.faults > 100, "{counts:?}");
     assert!(counts.gaps > counts.faults + 1 && resyncs > 1, "{counts:?}");
     assert_eq!(touched, 0, "allocator calls over {} frames", counts.frames);
+}
+
+/// A frame every way a leg may bring it, counted.
+fn bring(lane: &mut Lane, room: &mut FrameBuffer, leg: usize, at: Nanos, text: &[u8]) -> u64 {
+    let frame = room.put(text);
+    let ((), calls) = counted(|| {
+        let _ = lane.frame_leg(leg, at, frame);
+        lane.resync().fill(false);
+    });
+    calls
+}
+
+#[test]
+fn a_lane_of_every_venue_takes_two_legs_and_its_images_without_memory() {
+    for dialect in [
+        Dialect::Bybit,
+        Dialect::Binance,
+        Dialect::Okx,
+        Dialect::Hyperliquid,
+    ] {
+        let mut world = World::new(11, Params::default().stormy().speaking(dialect)).unwrap();
+        let row = venue::by_name(dialect.name()).unwrap();
+        let mut lane = Lane::new(row.id, &symbols(), 0).unwrap();
+        for text in texts::subscribe(row, &symbols(), &all_streams()) {
+            lane.sent(text.as_bytes());
+        }
+        let mut touched = 0;
+        let mut answer = |lane: &mut Lane, world: &World, request: &str| {
+            let (_, _, body) = world.rest("GET", request, "");
+            let (_, calls) = counted(|| lane.rest(world.now(), request, body.as_bytes()).len());
+            touched += calls;
+        };
+        for leg in 0..2 {
+            let _ = lane.connected_leg(leg, world.now());
+        }
+        for primer in row.primers {
+            answer(&mut lane, &world, primer);
+        }
+        let mut room = FrameBuffer::with_capacity(1 << 20);
+        let mut frames = Vec::new();
+        let topics: Vec<_> = world.topics().collect();
+        for topic in topics {
+            world.snapshot_frames(topic, &mut |frame| {
+                frames.push((frame.at, frame.text.to_string()))
+            });
+        }
+        // Images come among the first updates.
+        let mut until = world.now().plus(Nanos::SECOND);
+        world.advance(until, &mut |frame| {
+            frames.push((frame.at, frame.text.to_string()))
+        });
+        for (at, text) in frames.drain(..) {
+            for leg in 0..2 {
+                bring(&mut lane, &mut room, leg, at, text.as_bytes());
+            }
+        }
+        for asset in symbols() {
+            if let (Some(image), Some(name)) = (row.image, venue::instrument_name(row.id, &asset)) {
+                answer(&mut lane, &world, &image(&name));
+            }
+        }
+        until = until.plus(Nanos::new(4 * Nanos::MINUTE.get()));
+        world.advance(until, &mut |frame| {
+            frames.push((frame.at, frame.text.to_string()))
+        });
+        let before = lane.counts;
+        for (number, (at, text)) in frames.iter().enumerate() {
+            for leg in 0..2 {
+                let whole = text.as_bytes();
+                touched += match (number + leg * 31) % 400 {
+                    // Lost on one, cut off, in another form.
+                    n if n % 50 == 49 => 0,
+                    n if n % 100 == 98 => {
+                        bring(&mut lane, &mut room, leg, *at, &whole[..whole.len() / 2])
+                    }
+                    n if n % 7 == 3 => {
+                        bring(&mut lane, &mut room, leg, *at, loosened(text).as_bytes())
+                    }
+                    _ => bring(&mut lane, &mut room, leg, *at, whole),
+                };
+            }
+        }
+        let ((), calls) = counted(|| {
+            for leg in 0..2 {
+                let _ = lane.disconnected_leg(leg, until);
+            }
+        });
+        let counts = lane.counts;
+        let what = format!("{} {counts:?}", row.name);
+        assert_eq!(touched + calls, 0, "{what}");
+        assert!(counts.frames - before.frames > 1_000, "{what}");
+        assert!(counts.tolerant > 100 && counts.faults > 10, "{what}");
+        assert!(lane.duplicates() > 300, "{what}");
+    }
 }
 
 // ---- shard and page ----
@@ -416,7 +510,11 @@ fn start_live(dir: &std::path::Path, ws: &str, rest: &str, clock: Arming, speed:
         ..FeedPlan::default()
     };
     plan.feeds = vec![
-        feed(rest, &[Channel::Book, Channel::Trades]),
+        // Two connections, one thread.
+        FeedPlan {
+            pair: true,
+            ..feed(rest, &[Channel::Book, Channel::Trades])
+        },
         feed("", &[Channel::Tickers, Channel::Liquidations]),
     ];
     let shard = Shard::new(&run::setup(&plan).unwrap()).unwrap();
