@@ -19,8 +19,9 @@ use isotherm::market::VenueId;
 use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
 use isotherm::shm::record::Nowhere;
-use isotherm::sim::{Params, TopicKind, World};
+use isotherm::sim::{Dialect, Params, TopicKind, World};
 use isotherm::time::{Nanos, TICK};
+use isotherm::venue::by_name;
 use isotherm::venue::lane::Lane;
 use isotherm::wire::{FrameBuffer, scan::Isa};
 use std::hint::black_box;
@@ -33,15 +34,33 @@ const WARM_MINUTES: i64 = 5;
 /// What is fed: frames to a lane, or events to a shard.
 #[derive(Clone, Copy)]
 enum Case {
-    Decode(TopicKind),
+    Decode(Dialect, TopicKind),
     Step(Kind),
 }
 
-const CASES: [(&str, Case); 11] = [
-    ("decode-trades", Case::Decode(TopicKind::Trades)),
-    ("decode-book", Case::Decode(TopicKind::Book)),
-    ("decode-ticker", Case::Decode(TopicKind::Ticker)),
-    ("decode-liquidation", Case::Decode(TopicKind::Liquidation)),
+const CASES: [(&str, Case); 14] = [
+    (
+        "decode-trades",
+        Case::Decode(Dialect::Bybit, TopicKind::Trades),
+    ),
+    ("decode-book", Case::Decode(Dialect::Bybit, TopicKind::Book)),
+    (
+        "decode-ticker",
+        Case::Decode(Dialect::Bybit, TopicKind::Ticker),
+    ),
+    (
+        "decode-liquidation",
+        Case::Decode(Dialect::Bybit, TopicKind::Liquidation),
+    ),
+    (
+        "decode-binance",
+        Case::Decode(Dialect::Binance, TopicKind::Bbo),
+    ),
+    ("decode-okx", Case::Decode(Dialect::Okx, TopicKind::Book)),
+    (
+        "decode-hyperliquid",
+        Case::Decode(Dialect::Hyperliquid, TopicKind::Book),
+    ),
     ("step-trade", Case::Step(Kind::Trade)),
     ("step-level", Case::Step(Kind::Level)),
     ("step-bbo", Case::Step(Kind::Bbo)),
@@ -78,8 +97,9 @@ fn symbols() -> Vec<String> {
     vec!["BTC".to_string()]
 }
 
-fn world() -> World {
-    World::new(17, Params::only(&["BTCUSDT"]).stormy()).unwrap()
+fn world(dialect: Dialect) -> World {
+    let params = Params::only(&["BTCUSDT"]).stormy();
+    World::new(17, params.speaking(dialect)).unwrap()
 }
 
 /// Frames of three minutes, of one kind or of all, a snapshot before them where there is one.
@@ -120,14 +140,21 @@ fn liquidations() -> Vec<String> {
     (0..INPUTS).map(frame).collect()
 }
 
-fn decode(kind: TopicKind) -> u64 {
+fn decode(dialect: Dialect, kind: TopicKind) -> u64 {
+    let row = by_name(dialect.name()).unwrap();
+    let mut lane = Lane::new(row.id, &symbols(), 0).unwrap();
+    let mut world = world(dialect);
+    let at = Nanos::seconds(1_000);
+    for primer in row.primers {
+        let (_, _, body) = world.rest("GET", primer, "");
+        lane.rest(at, primer, body.as_bytes());
+    }
     let mut frames = match kind {
         TopicKind::Liquidation => liquidations(),
-        _ => frames(&mut world(), Some(kind)),
+        _ => frames(&mut world, Some(kind)),
     };
     frames.truncate(INPUTS);
     assert!(frames.len() > 20, "{} frames", frames.len());
-    let mut lane = Lane::new(VenueId::BYBIT, &symbols(), 0).unwrap();
     let mut room = FrameBuffer::with_capacity(64 << 10);
     let events = guard_counted_decode(&mut lane, &mut room, &frames);
     assert!(events as usize >= frames.len() / 2, "{events} events");
@@ -136,7 +163,7 @@ fn decode(kind: TopicKind) -> u64 {
 }
 
 fn step(kind: Kind) -> u64 {
-    let mut world = world();
+    let mut world = world(Dialect::Bybit);
     let mut shard = Shard::new(&Setup::new(symbols(), &[VenueId::BYBIT])).unwrap();
     let mut warm = Warm::connect(&mut world, &mut shard, &symbols()).unwrap();
     let until = world
@@ -178,7 +205,7 @@ fn step(kind: Kind) -> u64 {
 
 fn run(case: Case) -> u64 {
     match case {
-        Case::Decode(kind) => decode(kind),
+        Case::Decode(dialect, kind) => decode(dialect, kind),
         Case::Step(kind) => step(kind),
     }
 }
