@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 const REFUSED: Duration = Duration::from_secs(60);
 /// The wait after a ban (HTTP 418, 403) that does not say how long.
 const BANNED: Duration = Duration::from_secs(600);
+/// No refusal is believed to pass sooner or to last longer, whatever it says: a venue that says 0 means soon, and the
+/// longest bans are of days.
+const WAIT_LEAST: Duration = Duration::from_secs(1);
+const WAIT_MOST: Duration = Duration::from_secs(4 * 24 * 3600);
 /// The venue's own count of the running period may not pass this share of its limit, percent.
 const FULL: u64 = 80;
 
@@ -72,7 +76,7 @@ impl Budget {
     pub(super) fn spend(&mut self, weight: u32, used: Option<u64>, now: Instant) {
         self.roll(now);
         self.spent += u64::from(weight);
-        if used.is_some_and(|used| used * 100 > self.whole * FULL) {
+        if used.is_some_and(|used| used.saturating_mul(100) > self.whole * FULL) {
             // Others behind this address, or we, are close to the limit: wait for the next period.
             self.until = Some(self.began + self.period);
         }
@@ -86,7 +90,7 @@ impl Budget {
         now: Instant,
     ) -> Duration {
         let least = if status == 429 { REFUSED } else { BANNED };
-        let wait = retry_after.unwrap_or(least);
+        let wait = retry_after.unwrap_or(least).clamp(WAIT_LEAST, WAIT_MOST);
         self.until = Some(self.until.map_or(now + wait, |until| until.max(now + wait)));
         wait
     }
@@ -148,6 +152,18 @@ mod tests {
         assert!(!budget.admits(1, now + Duration::from_secs(6)));
         assert!(budget.admits(1, now + Duration::from_secs(7)));
         assert_eq!(budget.refused(418, None, now), BANNED);
+    }
+
+    #[test]
+    fn a_refusal_that_says_a_senseless_wait_is_kept_within_bounds() {
+        let now = Instant::now();
+        let mut budget = budget(100, now);
+        let most = budget.refused(418, Some(Duration::from_secs(u64::MAX)), now);
+        assert_eq!(most, WAIT_MOST);
+        let least = budget.refused(429, Some(Duration::ZERO), now);
+        assert_eq!(least, WAIT_LEAST);
+        budget.spend(1, Some(u64::MAX), now);
+        assert!(!budget.admits(1, now));
     }
 
     #[test]
