@@ -35,6 +35,8 @@ pub(super) struct Budget {
     connected: VecDeque<Instant>,
     /// Nothing is asked before.
     until: Option<Instant>,
+    /// No connection is made before.
+    barred: Option<Instant>,
 }
 
 impl Budget {
@@ -52,6 +54,7 @@ impl Budget {
             connects: connects.max(1) as usize,
             connected: VecDeque::new(),
             until: None,
+            barred: None,
         }
     }
 
@@ -95,8 +98,24 @@ impl Budget {
         wait
     }
 
+    /// The venue refused a connection because of who asks: none is made, and nothing asked, until it has passed.
+    /// Answers how long that is.
+    pub(super) fn turned_away(
+        &mut self,
+        status: u16,
+        retry_after: Option<Duration>,
+        now: Instant,
+    ) -> Duration {
+        let wait = self.refused(status, retry_after, now);
+        self.barred = Some(self.barred.map_or(now + wait, |until| until.max(now + wait)));
+        wait
+    }
+
     /// Whether a connection may be made now; notes it.
     pub(super) fn connect(&mut self, now: Instant) -> bool {
+        if self.barred.is_some_and(|until| now < until) {
+            return false;
+        }
         while self
             .connected
             .front()
@@ -152,6 +171,18 @@ mod tests {
         assert!(!budget.admits(1, now + Duration::from_secs(6)));
         assert!(budget.admits(1, now + Duration::from_secs(7)));
         assert_eq!(budget.refused(418, None, now), BANNED);
+    }
+
+    #[test]
+    fn a_connection_that_was_turned_away_stops_the_others_of_its_address() {
+        let now = Instant::now();
+        let mut budget = budget(100, now);
+        budget.refused(429, Some(Duration::from_secs(7)), now);
+        assert!(budget.connect(now), "REST's weight is another budget");
+        let wait = budget.turned_away(429, Some(Duration::from_secs(9)), now);
+        assert!(!budget.connect(now + wait / 2));
+        assert!(!budget.admits(1, now + wait / 2));
+        assert!(budget.connect(now + wait));
     }
 
     #[test]

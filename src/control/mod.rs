@@ -346,7 +346,7 @@ impl Way {
                     // The whole address is meant: nothing else is tried there meanwhile.
                     wait = rest
                         .budget
-                        .refused(status, retry_after, Instant::now())
+                        .turned_away(status, retry_after, Instant::now())
                         .max(wait);
                     self.due = Some(Instant::now() + wait);
                 }
