@@ -24,7 +24,7 @@ use crate::sync::Tally;
 use crate::time::{Clock, Nanos, WallClock, mono_now};
 use crate::wire::socket::{Attempt, SocketFault, Target};
 use crate::wire::tls::Trust;
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, Sender, TrySendError};
 use rest::Rest;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -328,12 +328,21 @@ impl Way {
         let (feed, leg) = (self.line.feed, self.line.leg);
         match outcome {
             Ok((stream, early)) => {
-                self.since = Some(Instant::now());
-                // A feed that is gone no longer wants its socket.
-                let _ = self
-                    .line
-                    .handed
-                    .try_send(Handed::Ready(Ready { leg, stream, early }));
+                let ready = Handed::Ready(Ready { leg, stream, early });
+                match self.line.handed.try_send(ready) {
+                    Ok(()) => self.since = Some(Instant::now()),
+                    // The feed has asked once and waits: without this its leg would stay down for ever.
+                    Err(TrySendError::Full(_)) => {
+                        let wait = self.later();
+                        let leg = leg_name(leg);
+                        let text = format!(
+                            "leg {leg}: takes nothing; its connection is dropped and made again in {wait:?}"
+                        );
+                        log.say(Level::Warn, "full", &format!("feed {feed}"), &text);
+                    }
+                    // A feed that is gone no longer wants its socket.
+                    Err(TrySendError::Disconnected(_)) => {}
+                }
             }
             Err(fault) => {
                 let mut wait = self.later();
@@ -365,6 +374,40 @@ impl Way {
 mod tests {
     use super::*;
 
+    fn line(handed: Sender<Handed>) -> Line {
+        Line {
+            feed: 3,
+            leg: 1,
+            venue: 0,
+            target: Target::new("ws://localhost/"),
+            trust: Trust::new(&[]).unwrap(),
+            handed,
+        }
+    }
+
+    #[test]
+    fn a_connection_that_its_feed_cannot_take_is_made_again() {
+        let (handed, _keep) = crossbeam::channel::bounded(1);
+        let mut way = Way {
+            line: line(handed),
+            attempts: 0,
+            since: None,
+            due: None,
+            trying: None,
+        };
+        let (mut rest, mut log) = (rest::tests::rest("http://127.0.0.1:1"), told::tests::log());
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut settle = |way: &mut Way| {
+            let socket = std::net::TcpStream::connect(server.local_addr().unwrap()).unwrap();
+            let stream = crate::wire::socket::Stream::Plain(socket);
+            way.settle(Ok((stream, Vec::new())), &mut rest, &mut log);
+        };
+        settle(&mut way);
+        assert_eq!(way.due, None);
+        settle(&mut way);
+        assert!(way.due.is_some(), "nobody asks for it again");
+    }
+
     #[test]
     fn backoff_doubles_to_a_limit() {
         assert_eq!(backoff(0), Duration::ZERO);
@@ -376,14 +419,7 @@ mod tests {
     #[test]
     fn jitter_stays_between_half_and_all() {
         let (handed, _keep) = crossbeam::channel::bounded(1);
-        let line = Line {
-            feed: 3,
-            leg: 1,
-            venue: 0,
-            target: Target::new("ws://localhost/"),
-            trust: Trust::new(&[]).unwrap(),
-            handed,
-        };
+        let line = line(handed);
         for _ in 0..1_000 {
             let wait = jittered(Duration::from_secs(10), &line);
             assert!((Duration::from_secs(5)..=Duration::from_secs(10)).contains(&wait));

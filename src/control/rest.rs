@@ -529,8 +529,35 @@ fn answer(request: &str, body: &[u8]) -> Handed {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Bybit's, at an address.
+    pub(in crate::control) fn rest(base: &str) -> Rest {
+        let venue = crate::venue::by_name("bybit").unwrap();
+        let assets = vec!["BTC".to_owned()];
+        let (events, _) = crate::ring::channel(16);
+        let poll = |request: &str| Poll {
+            what: What::Ratios,
+            request: request.to_owned(),
+            every: Duration::from_secs(60),
+            weight: 1,
+        };
+        let ring = RestRing {
+            base: base.to_owned(),
+            venue,
+            lane: Lane::new(venue.id, &assets, 0).unwrap(),
+            assets,
+            events,
+            taped: Taped::new(0, None),
+            polls: vec![poll("/a"), poll("/b")],
+            share: 100,
+            agent: String::new(),
+            given: Vec::new(),
+            trust: Trust::new(&[]).unwrap(),
+        };
+        Rest::new(ring, Vec::new(), Instant::now(), Arc::default())
+    }
 
     #[test]
     fn a_failed_request_waits_longer_each_time() {

@@ -155,10 +155,16 @@ impl Seat {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::log::Form;
     use crate::time::Nanos;
+
+    pub(in crate::control) fn log() -> Log {
+        Log::to(Level::Error, Form::Text, Box::new(std::io::sink()), || {
+            Nanos::ZERO
+        })
+    }
 
     #[test]
     fn a_venue_s_record_sums_its_feeds_and_a_step_is_said() {
@@ -180,9 +186,7 @@ mod tests {
         assert_eq!(record.offset_ns, -2_000_000);
         assert_eq!(record.heard_mono_ns, [0, 77, 0, 0]);
         let mut told = Told::new(vec![seat], None, Arc::default());
-        let mut log = Log::to(Level::Error, Form::Text, Box::new(std::io::sink()), || {
-            Nanos::ZERO
-        });
+        let mut log = log();
         let past = || Instant::now().checked_sub(EVERY * 2).unwrap();
         told.looked = past();
         assert_eq!(told.turn(&mut log), 0);
