@@ -28,6 +28,9 @@ const RETRY_MAX: Duration = Duration::from_secs(600);
 const PRIMER_RETRY: Duration = Duration::from_secs(2);
 /// Everything of a request, its connection included.
 const REST_TIMEOUT: Duration = Duration::from_secs(2);
+/// A host that does not answer is left alone for this long, doubling: every vain request holds up all the other venues.
+const QUIET_FIRST: Duration = Duration::from_secs(1);
+const QUIET_MAX: Duration = Duration::from_secs(10);
 /// Largest answer: the contracts of a large venue are a few MiB.
 const BODY_MAX: u64 = 64 << 20;
 // LIMIT: pages of one table; a venue that goes on naming next pages is not followed for ever.
@@ -43,6 +46,11 @@ pub fn retry(fails: u32) -> Duration {
     RETRY_FIRST
         .saturating_mul(1 << fails.saturating_sub(1).min(10))
         .min(RETRY_MAX)
+}
+
+/// How long a host is left alone that did not answer after `vain` that were not answered either.
+fn quiet(vain: u32) -> Duration {
+    QUIET_FIRST.saturating_mul(1 << vain.min(10)).min(QUIET_MAX)
 }
 
 /// The ring that a venue's REST answers take.
@@ -136,6 +144,9 @@ pub(super) struct Rest {
     queue: Vec<Asked>,
     images: Vec<Image>,
     pub(super) budget: Budget,
+    /// Requests in a row that the host did not answer, and until when it is left alone.
+    vain: u32,
+    quiet: Option<Instant>,
     /// Where primers go.
     feeds: Vec<Sender<Handed>>,
     /// Primers that were answered; connections wait for all of them.
@@ -186,6 +197,8 @@ impl Rest {
             listed: vec![false; ring.assets.len()],
             told: false,
             tally,
+            vain: 0,
+            quiet: None,
             http: https::agent(config.build(), &ring.trust),
             queue,
             images: Vec::new(),
@@ -270,7 +283,7 @@ impl Rest {
     /// Asks one request, if one is due and admitted.
     pub(super) fn turn(&mut self, clock: &impl Clock, log: &mut Log) {
         let now = Instant::now();
-        if self.ring.base.is_empty() {
+        if self.ring.base.is_empty() || self.quiet.is_some_and(|until| now < until) {
             return;
         }
         if !self.images.is_empty() {
@@ -447,6 +460,12 @@ impl Rest {
             .as_ref()
             .is_ok_and(|got| matches!(got.status, 200..=299));
         self.tally.add(count::REST_REFUSED, u64::from(!fine));
+        if got.is_ok() {
+            (self.vain, self.quiet) = (0, None);
+        } else {
+            self.quiet = Some(now + quiet(self.vain));
+            self.vain = self.vain.saturating_add(1);
+        }
         let got = got?;
         match got.status {
             200..=299 => Ok(got.body),
@@ -530,7 +549,9 @@ fn answer(request: &str, body: &[u8]) -> Handed {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::told::tests::log;
     use super::*;
+    use crate::time::WallClock;
 
     /// Bybit's, at an address.
     pub(in crate::control) fn rest(base: &str) -> Rest {
@@ -557,6 +578,25 @@ pub(super) mod tests {
             trust: Trust::new(&[]).unwrap(),
         };
         Rest::new(ring, Vec::new(), Instant::now(), Arc::default())
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_is_left_alone_for_a_while() {
+        // Nobody listens there.
+        let mut rest = rest("http://127.0.0.1:1");
+        let failed = |rest: &Rest| rest.tally.get(count::REST_REFUSED);
+        let begun = Instant::now();
+        rest.turn(&WallClock, &mut log());
+        rest.turn(&WallClock, &mut log());
+        let until = rest.quiet.unwrap();
+        if begun.elapsed() < QUIET_FIRST {
+            assert_eq!(failed(&rest), 1, "the second request waits");
+        }
+        assert!(until >= begun + QUIET_FIRST);
+        rest.quiet = None;
+        rest.turn(&WallClock, &mut log());
+        assert!(failed(&rest) >= 2);
+        assert_eq!(quiet(30), QUIET_MAX);
     }
 
     #[test]
