@@ -31,6 +31,8 @@ const REST_TIMEOUT: Duration = Duration::from_secs(2);
 /// A host that does not answer is left alone for this long, doubling: every vain request holds up all the other venues.
 const QUIET_FIRST: Duration = Duration::from_secs(1);
 const QUIET_MAX: Duration = Duration::from_secs(10);
+/// A later page that failed this often is given up where its first page is asked again anyway.
+const PAGE_FAILS: u32 = 4;
 /// Largest answer: the contracts of a large venue are a few MiB.
 const BODY_MAX: u64 = 64 << 20;
 // LIMIT: pages of one table; a venue that goes on naming next pages is not followed for ever.
@@ -346,6 +348,10 @@ impl Rest {
                 let (venue, request) = (self.ring.venue.name, &asked.poll.request);
                 let text = format!("{request}: {fault}; trying again in {wait:?}");
                 log.say(Level::Warn, "rest", venue, &text);
+                // What a first page says of the next may hold for a while only.
+                if asked.page > 0 && asked.fails >= PAGE_FAILS && !asked.poll.every.is_zero() {
+                    return;
+                }
             }
         }
         self.queue.push(asked);
@@ -597,6 +603,20 @@ pub(super) mod tests {
         rest.turn(&WallClock, &mut log());
         assert!(failed(&rest) >= 2);
         assert_eq!(quiet(30), QUIET_MAX);
+    }
+
+    #[test]
+    fn a_later_page_that_goes_on_failing_is_given_up_where_its_table_begins_anew() {
+        let mut rest = rest("http://127.0.0.1:1");
+        rest.queue.truncate(1);
+        rest.queue[0].page = 1;
+        for _ in 0..PAGE_FAILS {
+            assert_eq!(rest.queue.len(), 1);
+            rest.queue[0].due = Instant::now();
+            rest.quiet = None;
+            rest.turn(&WallClock, &mut log());
+        }
+        assert!(rest.queue.is_empty());
     }
 
     #[test]
