@@ -152,8 +152,8 @@ impl Chain {
         self.waited = 0;
     }
 
-    /// A leg went down; `up` has the legs that are left. True when they all had run ahead: what
-    /// the lost leg would have brought is lost, and the chain waits.
+    /// A leg went down; `up` has the legs that are left. True when they all had run ahead, or have
+    /// told nothing yet: what the lost leg would have brought is lost, and the chain waits.
     pub(crate) fn leg_down(&mut self, leg: usize, up: u8) -> bool {
         self.top[leg & 1] = 0;
         self.back[leg & 1] = 0;
@@ -162,7 +162,10 @@ impl Chain {
             self.wait();
             return false;
         }
-        let lost = self.whole != 0 && u16::from(up) & !self.ahead == 0;
+        // A leg that has just come up may begin anywhere behind.
+        let mute = [0, 1].map(|leg| u16::from(self.top[leg] == 0) << leg);
+        let carries = u16::from(up) & !self.ahead & !(mute[0] | mute[1]);
+        let lost = self.whole != 0 && carries == 0;
         if lost {
             self.wait();
         }
@@ -245,6 +248,21 @@ mod tests {
         chain.follow(0, 3, delta(12));
         assert!(chain.leg_down(1, 1), "the leg that was waited for is gone");
         assert!(chain.waits());
+    }
+
+    #[test]
+    fn a_leg_that_has_told_nothing_yet_does_not_stand_in_for_the_one_that_dies() {
+        let mut chain = Chain::default();
+        chain.follow(0, 1, image(10));
+        assert!(chain.leg_down(0, 2), "the second leg has just come up");
+        assert!(chain.waits());
+        assert_eq!(chain.follow(1, 2, image(15)), Step::Next);
+        // One that has told the image does.
+        let mut chain = Chain::default();
+        chain.follow(0, 3, image(10));
+        chain.follow(1, 3, image(10));
+        assert!(!chain.leg_down(0, 2));
+        assert_eq!(chain.follow(1, 2, delta(11)), Step::Next);
     }
 
     proptest! {
