@@ -265,6 +265,27 @@ mod tests {
         assert_eq!(chain.follow(1, 2, delta(11)), Step::Next);
     }
 
+    #[test]
+    fn a_quiet_book_that_repeats_its_id_does_not_wear_its_chain_out() {
+        // OKX sends an update that follows itself when nothing changes for a minute.
+        let mut chain = Chain::default();
+        chain.follow(0, 1, image(10));
+        let still = Link {
+            image: false,
+            prev: 10,
+            update: 10,
+        };
+        for _ in 0..70_000 {
+            assert_eq!(chain.follow(0, 1, still), Step::Next);
+        }
+        assert_eq!(
+            chain.follow(0, 1, delta(9)),
+            Step::Old,
+            "one repetition says nothing"
+        );
+        assert_eq!(chain.follow(0, 1, delta(11)), Step::Next);
+    }
+
     proptest! {
             /// Two legs that lose updates of their own: every update is applied at most once and in order, and a break
             /// is told only where both legs lost something close to each other.
