@@ -219,6 +219,17 @@ impl Line {
         })
     }
 
+    /// One connection is given up for everything that is silent on it: what a new one does not bring either is not
+    /// there, and many of those must not cost one connection each.
+    fn blame(&mut self, now: Nanos, script: &Script) {
+        for (stream, most) in &script.silence {
+            let cells = self.cells.iter_mut().skip(*stream as usize - 1);
+            for cell in cells.step_by(STREAMS) {
+                cell.blamed |= now.since(cell.heard.max(self.since)) > *most;
+            }
+        }
+    }
+
     /// The first stream that has been silent for too long, noted as asked for. Streams are judged once all of them were
     /// subscribed to, which takes minutes where a venue admits few texts.
     pub(super) fn silent(&mut self, now: Nanos, script: &Script) -> Option<Silence> {
@@ -245,7 +256,7 @@ impl Line {
                 }
                 cell.asked = now;
                 if cell.tries >= TRIES && !cell.blamed {
-                    cell.blamed = true;
+                    self.blame(now, script);
                     return Some(Silence::GiveUp(*stream, symbol));
                 }
                 cell.tries = cell.tries.saturating_add(1);
@@ -348,6 +359,25 @@ mod tests {
         // Symbol 0 was not subscribed to; a stream that has spoken may rest.
         let trades = Silence::Renew(Stream::Trades, 1);
         assert_eq!(found, [121, 162, 243, 404].map(|second| (second, trades)));
+    }
+
+    #[test]
+    fn many_subscriptions_that_stay_silent_cost_one_connection() {
+        let (script, mut line) = (script(), Line::new(0, 4));
+        let mut given_up = Vec::new();
+        line.begin(Nanos::seconds(100));
+        for second in 100..700 {
+            let now = Nanos::seconds(second);
+            // Symbols 1 to 3 are not listed there.
+            line.hear(now, Stream::Book, SymbolId(0));
+            line.hear(now, Stream::Ticker, SymbolId(0));
+            if let Some(Silence::GiveUp(stream, symbol)) = line.silent(now, &script) {
+                line.begin(now);
+                given_up.push((second, stream, symbol));
+            }
+        }
+        assert_eq!(given_up.len(), 1, "{given_up:?}");
+        assert!(line.is_complete(&script), "nothing else is waited for");
     }
 
     #[test]
