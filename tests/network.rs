@@ -704,3 +704,20 @@ fn a_connection_is_replaced_before_its_lifetime_ends_and_nothing_is_lost() {
     );
     feed.end();
 }
+
+#[test]
+fn what_an_earlier_connection_was_refused_is_not_mended_on_the_next() {
+    let feed = Legs::start(Script {
+        renew: vec![["book", "trades", "ticker", "prints"].map(|text| vec![text.to_string()])],
+        ..Script::default()
+    });
+    let (mut old, _) = feed.connect();
+    let refused = r#"{"success":false,"ret_msg":"error:handler not found","op":"subscribe"}"#;
+    old.write_all(&framed(refused)).unwrap();
+    wait("the refusal", || feed.tally.get(count::REFUSED) == 1);
+    drop(old);
+    let (mut new, _) = feed.connect();
+    new.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(new.read(&mut [0; 6]).is_err(), "nothing was refused here");
+    feed.end();
+}

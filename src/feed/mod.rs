@@ -451,8 +451,9 @@ impl<C: Clock> Feed<C> {
             wake.watch(&ready.stream, leg);
         }
         line.stream = Some(ready.stream);
-        line.begin(now);
+        // First: what this connection is refused is counted from here.
         line.refused = self.refusals();
+        line.begin(now);
         let alone = !memory.lines[1 - leg].is_up();
         if alone {
             // Subscribing asks for every book; one that does not come is asked for again.
