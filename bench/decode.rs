@@ -1,10 +1,10 @@
-//! Decode: per venue and channel our fast road beside our tolerant one and typed simd-json, sonic-rs and serde_json, from
-//! the same bytes to the same events.
+//! Decode: per venue and channel our fast road beside our tolerant one and typed simd-json, sonic-rs and serde_json,
+//! from the same bytes to the same events.
 //!
 //!     cargo bench --bench decode            ISOTHERM_BENCH=tiny: a look whether it runs; --ratios: without criterion
 //!
-//! A pass runs over many different frames; what a pass changes (in-place parsers, chains, known ids) is restored outside
-//! the timing. Bybit's frames are the recorded ones when they are there, else synthetic; the other venues' are the
+//! A pass runs over many different frames; what a pass changes (in-place parsers, chains, known ids) is restored
+//! outside the timing. Bybit's frames are the recorded ones when they are there, else synthetic; the other venues' are the
 //! built-in exchange's: the first line says which. Liquidations are always synthetic.
 //!
 //! After criterion's figures the contenders run interleaved and the *ratios of minima* are printed:

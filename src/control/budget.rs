@@ -107,7 +107,10 @@ impl Budget {
         now: Instant,
     ) -> Duration {
         let wait = self.refused(status, retry_after, now);
-        self.barred = Some(self.barred.map_or(now + wait, |until| until.max(now + wait)));
+        self.barred = Some(
+            self.barred
+                .map_or(now + wait, |until| until.max(now + wait)),
+        );
         wait
     }
 

@@ -213,8 +213,11 @@ pub struct Feed<C: Clock> {
 const SILENT: i64 = 3;
 /// A book that broke again is asked for at most this often.
 const ASK: Nanos = Nanos::SECOND;
-/// A book that has not come is asked for again after this long.
+/// A book that has not come is asked for again after this long, each time after twice as long: one that is not listed
+/// never comes.
 const ASK_AGAIN: Nanos = Nanos::seconds(10);
+/// Doublings of that: to more than five minutes.
+const ASK_DOUBLINGS: u8 = 5;
 /// What is slow (legs, silence, books that wait) is looked at this often.
 const LOOK: Nanos = Nanos::new(50_000_000);
 /// A new connection that is not heard on every stream after this long is taken all the same when it speaks at all.
@@ -259,8 +262,9 @@ struct Memory {
     current: usize,
     looked: Nanos,
     asked: Nanos,
-    /// When each symbol's book was last asked for.
+    /// When each symbol's book was last asked for, and how often in vain.
     resynced: Vec<Nanos>,
+    vain: Vec<u8>,
     delay: Delay,
     /// What a parked feed sleeps on.
     wake: Option<Wake>,
@@ -280,6 +284,7 @@ impl<C: Clock> Feed<C> {
             looked: Nanos::ZERO,
             asked: Nanos::ZERO,
             resynced: vec![Nanos::ZERO; symbols],
+            vain: vec![0; symbols],
             delay: Delay {
                 began: Nanos::ZERO,
                 least: i64::MAX,
@@ -458,6 +463,7 @@ impl<C: Clock> Feed<C> {
         if alone {
             // Subscribing asks for every book; one that does not come is asked for again.
             memory.resynced.fill(now);
+            memory.vain.fill(0);
             memory.current = leg;
         }
         self.tape(leg, Piece::Connect, recv, None);
@@ -615,8 +621,8 @@ impl<C: Clock> Feed<C> {
     }
 
     /// Asks anew for the books that broke, each at most once a second: a venue that keeps sending what does not fit
-    /// must not be flooded with our subscriptions. A book that still waits for its image is asked for every ten:
-    /// the venue may have refused, or what it sent may not have fitted.
+    /// must not be flooded with our subscriptions. A book that still waits for its image is asked for after ten, then
+    /// ever less often: the venue may have refused, or what it sent may not have fitted.
     fn resync(&mut self, memory: &mut Memory, now: Nanos) -> bool {
         let leg = match (memory.lines[0].is_up(), memory.lines[1].is_up()) {
             (true, true) => memory.current,
@@ -633,11 +639,20 @@ impl<C: Clock> Feed<C> {
             let since = now.since(memory.resynced[symbol]);
             let broke = self.lane.resync().get(symbol).is_some_and(|wanted| *wanted);
             let due = if broke {
+                memory.vain[symbol] = 0;
                 since >= ASK
+            } else if look && self.lane.waits(symbol) {
+                since.get() >= ASK_AGAIN.get() << memory.vain[symbol]
             } else {
-                look && since >= ASK_AGAIN && self.lane.waits(symbol)
+                false
             };
             if due && self.renew_book(&mut memory.lines[leg], leg, symbol) {
+                let vain = &mut memory.vain[symbol];
+                *vain = if broke {
+                    0
+                } else {
+                    (*vain + 1).min(ASK_DOUBLINGS)
+                };
                 memory.resynced[symbol] = now;
                 asked = true;
             }
