@@ -268,6 +268,21 @@ fn a_book_is_an_image_each_time_and_never_an_older_one() {
 }
 
 #[test]
+fn a_leg_that_always_comes_second_stands_in_for_the_one_that_dies() {
+    let mut decoder = decoder();
+    decoder.leg_up(0, true);
+    decoder.leg_up(1, false);
+    let mut room = FrameBuffer::default();
+    for leg in [0, 1] {
+        decoder
+            .decode_leg(leg, RECV, room.put(BOOK.as_bytes()))
+            .unwrap();
+    }
+    decoder.leg_down(0, |symbol| panic!("the book of {symbol} is not lost"));
+    assert!(!decoder.waits(SymbolId(0)));
+}
+
+#[test]
 fn two_legs_are_one_market() {
     let mut decoder = decoder();
     decoder.leg_up(0, true);

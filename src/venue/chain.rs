@@ -61,7 +61,8 @@ pub(crate) struct Chain {
     waited: u16,
     /// Updates of each leg in a row that lay behind its top.
     back: [u16; 2],
-    room: u32,
+    /// Bit per leg that has told anything since it came up.
+    told: u32,
 }
 
 impl Chain {
@@ -83,6 +84,7 @@ impl Chain {
     #[inline]
     pub(crate) fn follow(&mut self, leg: usize, up: u8, link: Link) -> Step {
         let leg = leg & 1;
+        self.hear(leg);
         let joins = self.top[leg] == 0;
         let behind = link.update <= self.top[leg];
         self.back[leg] = if behind {
@@ -145,6 +147,12 @@ impl Chain {
         self.waited = 0;
     }
 
+    /// A leg told something of this stream, be it followed or not: it carries it.
+    #[inline]
+    pub(crate) fn hear(&mut self, leg: usize) {
+        self.told |= 1 << (leg & 1);
+    }
+
     /// Waits for an image.
     pub(crate) fn wait(&mut self) {
         self.whole = 0;
@@ -158,14 +166,14 @@ impl Chain {
         self.top[leg & 1] = 0;
         self.back[leg & 1] = 0;
         self.ahead &= !(1 << (leg & 1));
+        self.told &= !(1 << (leg & 1));
         if up == 0 {
             self.wait();
             return false;
         }
         // A leg that has just come up may begin anywhere behind.
-        let mute = [0, 1].map(|leg| u16::from(self.top[leg] == 0) << leg);
-        let carries = u16::from(up) & !self.ahead & !(mute[0] | mute[1]);
-        let lost = self.whole != 0 && carries == 0;
+        let carry = u32::from(up) & !u32::from(self.ahead) & self.told;
+        let lost = self.whole != 0 && carry == 0;
         if lost {
             self.wait();
         }

@@ -412,9 +412,12 @@ impl Hyperliquid {
 
     /// Closes an image that is newer than the last.
     fn image(&mut self, leg: usize, head: Head, time: u64, road: Road) -> Result<Said, Fault> {
-        let chain = self.ledger.chain(usize::from(head.symbol.0));
-        let last = chain.and_then(|chain| chain.last());
+        let mut chain = self.ledger.chain(usize::from(head.symbol.0));
+        let last = chain.as_ref().and_then(|chain| chain.last());
         if last.is_some_and(|last| time <= last && last - time < RESTARTED) {
+            if let Some(chain) = &mut chain {
+                chain.hear(leg);
+            }
             self.ledger.duplicates += 1;
             self.ledger.heard = Some((Stream::Book, head.symbol));
             self.ledger.scratch.clear();
