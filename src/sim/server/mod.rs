@@ -31,6 +31,7 @@ use super::told::{BookTold, LiquidationsTold, TradesTold};
 use super::world::World;
 use crate::time::{Nanos, mono_now};
 use floor::{Ask, Floor};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -122,7 +123,10 @@ impl Server {
     /// When a port cannot be had.
     pub fn start(world: World, options: Options) -> Result<Handle, SimError> {
         let door = |port| -> Result<(TcpListener, SocketAddr), SimError> {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+            let listener = bound.map_err(|fault| {
+                io::Error::new(fault.kind(), format!("port {port} of 127.0.0.1: {fault}"))
+            })?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
             Ok((listener, address))
