@@ -56,7 +56,7 @@ fn what_does_not_fit_is_a_fault_with_its_reason() {
         ),
         (
             with(AGG, &[("\"e\":\"aggTrade\"", "\"e\":1")]),
-            FaultKind::UnknownTopic,
+            FaultKind::MissingField,
         ),
         (with(AGG, &[("80000.1", "80000,1")]), FaultKind::BadNumber),
         (with(AGG, &[("80000.1", "")]), FaultKind::MissingField),
