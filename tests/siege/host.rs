@@ -167,8 +167,7 @@ impl Host {
         let contracts = world.params().contracts.clone();
         let options = Options {
             faults: planned.dial(scale, true),
-            speed: scale.speed.max(1),
-            is_flat_out: scale.speed == 0,
+            speed: scale.speed,
             drip: Nanos::millis(800),
             late: Nanos::seconds(4),
             away: Nanos::seconds(2),

@@ -10,9 +10,8 @@
 //! - memory did not grow, nothing panicked, the log said each thing once a second at most;
 //! - the tape replays to the same state.
 //!
-//! `ISOTHERM_PROOF=full` runs ten million frames (a number: so many), as fast as the machine goes, and prints the rate.
-//! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world
-//! of the same seed.
+//! `ISOTHERM_PROOF=full` runs ten million frames (a number: so many), at twenty times real time, and prints the rate.
+//! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world from the same seed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -48,7 +47,7 @@ use witness::Witness;
 pub(crate) struct Scale {
     /// Coins.
     pub(crate) coins: usize,
-    /// Virtual seconds a second; 0 = flat out.
+    /// Virtual seconds a second. Not flat out: nobody waits for the tape, and one that cannot follow ends.
     pub(crate) speed: u32,
     /// Frames of one connection over the siege, roughly.
     pub(crate) frames: u32,
@@ -78,8 +77,8 @@ const BRIEF: Scale = Scale {
 
 const FULL: Scale = Scale {
     coins: 21,
-    speed: 0,
-    frames: 400_000,
+    speed: 20,
+    frames: 160_000,
     least: Duration::from_secs(60),
     enough: 10_000_000,
     slow: Duration::from_secs(20),
@@ -223,7 +222,7 @@ fn an_engine_under_siege_loses_nothing_unnoticed_and_ends_in_the_exchanges_books
         .iter()
         .map(|planned| Host::start(planned, &scale))
         .collect();
-    let speed = scale.speed.max(1);
+    let speed = scale.speed;
     let clock = ScaledClock::start(hosts[0].open, speed);
     let plan = plan(&hosts, folder.path());
     let shard = Shard::new(&run::setup(&plan).unwrap()).unwrap();
