@@ -251,8 +251,13 @@ fn hear(ways: &mut [Way], rests: &mut [Rest], wish: Wish, log: &mut Log) {
         Wish::Image { feed, symbol } => {
             if let Some(way) = find(ways, feed, 0)
                 && let Some(rest) = rests.get_mut(way.line.venue)
+                && !rest.image(symbol, &way.line.handed)
             {
-                rest.image(symbol, &way.line.handed);
+                let text = format!(
+                    "the plan has rest = \"\": the image of {} cannot be asked for, its book stays untrusted",
+                    rest.asset(symbol)
+                );
+                log.say(Level::Warn, "no_rest", rest.venue().name, &text);
             }
         }
         Wish::Refused { feed, said } => {

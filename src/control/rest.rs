@@ -225,14 +225,17 @@ impl Rest {
         self.ring.base.is_empty() || self.primed.len() >= self.ring.venue.primers.len()
     }
 
-    /// Asks for a book's image on behalf of a feed.
-    pub(super) fn image(&mut self, symbol: usize, to: &Sender<Handed>) {
+    /// Asks for a book's image on behalf of a feed; false when the plan names no address to ask.
+    pub(super) fn image(&mut self, symbol: usize, to: &Sender<Handed>) -> bool {
+        if self.ring.base.is_empty() {
+            return false;
+        }
         let (Some(image), Some(asset)) = (self.ring.venue.image, self.ring.assets.get(symbol))
         else {
-            return;
+            return true;
         };
         let Some(instrument) = instrument_name(self.ring.venue.id, asset) else {
-            return;
+            return true;
         };
         let request = image(&instrument);
         let waits = self
@@ -240,16 +243,22 @@ impl Rest {
             .iter()
             .any(|known| known.request == request && known.to.same_channel(to));
         // LIMIT: a feed that is not answered asks again.
-        if !waits && self.images.len() < IMAGES_MAX && !self.ring.base.is_empty() {
+        if !waits && self.images.len() < IMAGES_MAX {
             self.images.push(Image {
                 to: to.clone(),
                 request,
             });
         }
+        true
     }
 
     /// Hands over what the plan itself says of contracts.
     pub(super) fn give(&mut self, clock: &impl Clock, log: &mut Log) {
+        let venue = self.ring.venue;
+        if self.ring.base.is_empty() && !venue.primers.is_empty() {
+            let text = "the plan has rest = \"\": contracts' values are never heard, its frames cannot be read";
+            log.say(Level::Warn, "no_rest", venue.name, text);
+        }
         let mut given = std::mem::take(&mut self.ring.given);
         let recv = clock.now();
         for event in &mut given {
@@ -603,6 +612,13 @@ pub(super) mod tests {
         rest.turn(&WallClock, &mut log());
         assert!(failed(&rest) >= 2);
         assert_eq!(quiet(30), QUIET_MAX);
+    }
+
+    #[test]
+    fn an_image_without_an_address_to_ask_is_refused() {
+        let (to, _keep) = crossbeam::channel::bounded(1);
+        assert!(!rest("").image(0, &to));
+        assert!(rest("http://127.0.0.1:1").image(0, &to));
     }
 
     #[test]
