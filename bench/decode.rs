@@ -4,8 +4,8 @@
 //!     cargo bench --bench decode            ISOTHERM_BENCH=tiny: a look whether it runs; --ratios: without criterion
 //!
 //! A pass runs over many different frames; what a pass changes (in-place parsers, chains, known ids) is restored
-//! outside the timing. Bybit's frames are the recorded ones when they are there, else synthetic; the other venues' are the
-//! built-in exchange's: the first line says which. Liquidations are always synthetic.
+//! outside the timing. Bybit's frames are the recorded ones when they are there, else synthetic; the other venues' are
+//! the built-in exchange's: the first line says which. Liquidations are always synthetic.
 //!
 //! After criterion's figures the contenders run interleaved and the *ratios of minima* are printed:
 //! those are what may be compared between machines and gated on.

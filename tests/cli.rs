@@ -227,7 +227,7 @@ fn wrong_words_are_answered_with_right_ones() {
     );
 
     for (url, words_of) in [
-        ("wss://ws.okx.com:8443/ws/v5/public", "recorded at okx"),
+        ("wss://fx-ws.gateio.ws/v4/ws/usdt", "recorded at gate"),
         ("wss://example.org/feed", "found wss://example.org/feed"),
         ("wss://stream.bybit.com/v5/public/linear", "--symbols"),
     ] {

@@ -11,7 +11,8 @@
 //! - the tape replays to the same state.
 //!
 //! `ISOTHERM_PROOF=full` runs ten million frames (a number: so many), at twenty times real time, and prints the rate.
-//! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world from the same seed.
+//! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world
+//! of the same seed.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
