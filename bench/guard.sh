@@ -40,7 +40,7 @@ count() {
   echo "$1 $((all * 100 / inputs))"
 }
 
-cases=$(sed -n 's/^ *("\([a-z-]*\)", Case::.*/\1/p' bench/guard.rs)
+cases=$(sed -n '/^const CASES/,/^];/s/^.*"\([a-z-]*\)",.*/\1/p' bench/guard.rs)
 [ -n "$cases" ] || { echo "guard: no case in bench/guard.rs" >&2; exit 1; }
 # Two at a time: counts do not care for company.
 export -f count
