@@ -9,6 +9,11 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Zsanitizer=address --cfg fuzzing"
 target=x86_64-unknown-linux-gnu
+# A lock that is behind the crate's is a defect of the tree, not of the machine.
+cargo metadata --locked --format-version 1 >/dev/null || {
+  echo "fuzz: Cargo.lock is not up to date: run cargo update -w in fuzz/" >&2
+  exit 1
+}
 if ! cargo build --release --locked --target "$target" 2>fuzz-build.log; then
   tail -n 5 fuzz-build.log
   echo "FUZZING SKIPPED: the sanitizer build is not to be had here"
