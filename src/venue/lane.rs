@@ -343,7 +343,12 @@ impl Lane {
             let unnumbered = self.carried & !(1 << Stream::Book as u8);
             // What the other could not read this one was to bring, as long as it spoke.
             let until = self.carries[leg & 1].last;
-            let covered = until.since(self.spoiled[other]) > COVERED;
+            // One that had fallen silent while this one spoke brought nothing, and neither did one that came up only
+            // after this one's last word: nobody spoke in between.
+            let there = &self.carries[other];
+            let covered = until.since(self.spoiled[other]) > COVERED
+                && until.since(there.last) <= COVERED
+                && there.up <= until;
             let kept = covered.then_some((&self.carries[leg & 1], &self.carries[other], until));
             // One that never spoke brought nothing that could be missed now.
             if until != Nanos::ZERO {
@@ -564,6 +569,7 @@ mod tests {
         let later = Nanos::seconds(60);
         let again = trade.replace("a9188a0a", "b9188a0a");
         lane.text_leg(0, later, again.as_bytes(), &mut room);
+        lane.text_leg(1, later, again.as_bytes(), &mut room);
         assert!(lane.disconnected_leg(0, later).is_empty());
         // One that comes after the other has fallen silent does not make up for the time between.
         lane.connected_leg(0, Nanos::seconds(70));
@@ -576,6 +582,49 @@ mod tests {
         assert!(lane.disconnected_leg(1, Nanos::seconds(82)).is_empty());
         // A disconnect, and a gap of trades, ticker and book for both symbols.
         assert_eq!(lane.disconnected_leg(0, Nanos::seconds(90)).len(), 7);
+    }
+
+    /// Symbols whose trades a group says are lost.
+    fn lost_trades(group: &[Event]) -> Vec<u16> {
+        let lost = group
+            .iter()
+            .filter(|event| matches!(event.body(), Body::Gap(gap) if gap.stream == Stream::Trades));
+        lost.map(|event| event.symbol.0).collect()
+    }
+
+    #[test]
+    fn a_leg_that_has_fallen_silent_covers_nothing() {
+        let at = Nanos::seconds;
+        let trade = |id: u32| {
+            format!(
+                r#"{{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":[{{"T":1790000000000,"s":"BTCUSDT","S":"Buy","v":"1","p":"2.5","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-{id:012}","BT":false,"RPI":false,"seq":1}}]}}"#
+            )
+        };
+        let mut room = Vec::new();
+        let mut both = |silent: i64| {
+            let mut lane = lane();
+            lane.connected_leg(0, at(100));
+            lane.connected_leg(1, at(100));
+            for second in 101..=130 {
+                let text = trade(second as u32);
+                lane.text_leg(0, at(second), text.as_bytes(), &mut room);
+                if second < silent {
+                    lane.text_leg(1, at(second), text.as_bytes(), &mut room);
+                }
+            }
+            lane
+        };
+        // Both speak to the end: nothing is lost with either.
+        let mut lane = both(131);
+        assert_eq!(lost_trades(lane.disconnected_leg(0, at(131))), [0u16; 0]);
+        // The other was frozen for twenty seconds when this one went.
+        let mut lane = both(110);
+        assert_eq!(lost_trades(lane.disconnected_leg(0, at(131))), [0, 1]);
+        // It froze just before; the first comes back, and only then is it given up.
+        let mut lane = both(129);
+        assert_eq!(lost_trades(lane.disconnected_leg(0, at(131))), [0u16; 0]);
+        lane.connected_leg(0, at(140));
+        assert_eq!(lost_trades(lane.disconnected_leg(1, at(170))), [0, 1]);
     }
 
     #[test]
