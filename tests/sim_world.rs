@@ -68,6 +68,51 @@ fn the_same_seed_gives_the_same_bytes_however_time_is_cut() {
 }
 
 #[test]
+fn three_crowds_hold_different_things() {
+    // Share of open interest that can be forced at all; median distance to it; opened; forced.
+    let look = |params: Params| {
+        let mut world = World::new(31, params).unwrap();
+        let before = world.stats("BTCUSDT").unwrap();
+        on(&mut world, hours(6), |_, _, _, _| ());
+        let truth = world.truth("BTCUSDT").unwrap();
+        let [long, short] = world.interest_lots("BTCUSDT").unwrap();
+        assert_eq!(long, short);
+        let mut all: Vec<(f64, f64)> = truth
+            .positions
+            .iter()
+            .flatten()
+            .map(|&(price, size)| ((price / truth.mark).ln().abs(), size))
+            .collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let sum: f64 = all.iter().map(|p| p.1).sum();
+        let mut half = sum / 2.0;
+        let median = all.iter().find(|p| {
+            half -= p.1;
+            half <= 0.0
+        });
+        let stats = world.stats("BTCUSDT").unwrap();
+        let opened = (stats.opened - before.opened) as f64;
+        let closed = stats.closed as f64;
+        let forced = stats.forced.iter().sum::<u64>() as f64;
+        let share = sum / truth.interest / 2.0;
+        let distance = median.unwrap().0;
+        eprintln!(
+            "interest {:.1} forceable {share:.3} median distance {distance:.4} opened {opened} closed {closed} \
+             forced {forced}",
+            truth.interest
+        );
+        (share, distance, opened, forced)
+    };
+    let btc = || Params::only(&["BTCUSDT"]);
+    let [patient, mixed, hasty] = [btc().patient(), btc(), btc().hasty()].map(look);
+    // Hidden inert mass, distance, churn: each in its own order; few of the patient are forced.
+    assert!(patient.0 > mixed.0 && mixed.0 > hasty.0);
+    assert!(patient.1 > mixed.1 && mixed.1 > hasty.1);
+    assert!(patient.2 < mixed.2 && mixed.2 < hasty.2);
+    assert!(10.0 * patient.3 < mixed.3.min(hasty.3) && patient.3 > 0.0);
+}
+
+#[test]
 fn longs_and_shorts_are_one_number_and_truth_adds_up_to_it() {
     let mut world = world(2);
     for _ in 0..36 {

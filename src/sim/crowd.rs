@@ -46,6 +46,8 @@ pub(crate) struct Position {
     pub(crate) margin: f64,
     /// Key at which the mark forces it out; `None` is never.
     pub(crate) forced_at: Option<i64>,
+    /// A whole wallet stands behind it.
+    cross: bool,
     plans: [Option<(i64, Why)>; 2],
     due: u64,
     stamp: u32,
@@ -60,6 +62,8 @@ pub(crate) struct Wish {
     pub(crate) value: f64,
     leverage: f64,
     hedged: bool,
+    /// What a wallet adds, in margins.
+    cross: Option<f64>,
     /// Seconds it will be kept at most.
     pub(crate) hold: f64,
     stop: Option<f64>,
@@ -201,11 +205,14 @@ impl Crowd {
         };
         let stop = rng.chance(p.stop_share).then(|| rng.between(p.stop_range));
         let take = rng.chance(p.take_share).then(|| rng.between(p.take_range));
+        let cross =
+            (p.cross_share > 0.0 && rng.chance(p.cross_share)).then(|| rng.between(p.cross_range));
         Wish {
             holder,
             value,
             leverage,
             hedged,
+            cross,
             hold: rng.wait(mean),
             stop,
             take,
@@ -226,8 +233,9 @@ impl Crowd {
             holder: wish.holder,
             lots,
             entry,
-            margin: size * entry / wish.leverage,
+            margin: size * entry / wish.leverage * (1.0 + wish.cross.unwrap_or(0.0)),
             forced_at: None,
+            cross: wish.cross.is_some() && !wish.hedged,
             plans: [None; 2],
             due,
             stamp: 0,
@@ -342,6 +350,22 @@ impl Crowd {
     /// Adds margin and moves the liquidation price.
     pub(crate) fn top_up(&mut self, id: u32, share: f64) {
         self.rearm(id, |position| position.margin *= 1.0 + share);
+    }
+
+    /// Some wallets are worth something else now, because of what their owners hold elsewhere: the
+    /// margin of a share of the positions behind which one stands moves, and with it the price.
+    pub(crate) fn revalue(&mut self, chance: f64, spread: f64, rng: &mut Rng) {
+        for id in 0..self.slab.len() {
+            let position = &self.slab[id];
+            let moves = position.cross && position.stamp != 0 && !position.doomed;
+            if moves && rng.chance(chance) {
+                let mut position = position.clone();
+                position.margin *= (spread * rng.normal()).exp();
+                position.forced_at = self.forced_at(&position);
+                self.slab[id] = position;
+                self.arm(id as u32);
+            }
+        }
     }
 
     /// Arms a position again after `change`; its plans against it are done with.

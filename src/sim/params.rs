@@ -186,6 +186,16 @@ pub struct Crowd {
     pub top_up_range: [f64; 2],
     /// And this share halves the position.
     pub halve_share: f64,
+    /// Share whose whole wallet stands behind the position (cross margin). 0: nobody, and no chance
+    /// is asked about it.
+    pub cross_share: f64,
+    /// What the wallet adds to the margin, in margins, least and most.
+    pub cross_range: [f64; 2],
+    /// How often such a wallet is worth something else, because of what its owner holds elsewhere;
+    /// times per day and position.
+    pub cross_moves: f64,
+    /// Spread of the logarithm of the margin in such a move.
+    pub cross_spread: f64,
     /// Share of openings and closings done by a resting order (the print has the other side).
     pub passive_share: f64,
     /// How strongly new positions follow the last half hour (share of probability).
@@ -441,6 +451,10 @@ impl Default for Params {
                 top_up_share: 0.22,
                 top_up_range: [0.3, 1.5],
                 halve_share: 0.12,
+                cross_share: 0.0,
+                cross_range: [0.0, 0.0],
+                cross_moves: 0.0,
+                cross_spread: 0.0,
                 passive_share: 0.3,
                 chase: 0.14,
                 balance: 0.9,
@@ -481,6 +495,87 @@ impl Params {
     #[must_use]
     pub fn without_impact(mut self) -> Self {
         self.depth.impact = 0.0;
+        self
+    }
+
+    /// A second crowd: low leverage, wallets behind the positions, margin added when it gets
+    /// close, and patience; few hedges, quiet makers. (The first crowd is the default.)
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        let crowd = &mut self.crowd;
+        crowd.open_rate = 0.30;
+        crowd.leverages = vec![
+            (2.0, 0.12),
+            (3.0, 0.20),
+            (5.0, 0.27),
+            (10.0, 0.23),
+            (20.0, 0.12),
+            (25.0, 0.04),
+            (50.0, 0.02),
+        ];
+        crowd.size_spread = 1.9;
+        crowd.size_cap = 900.0;
+        crowd.whale = 15.0;
+        crowd.hedged_share = 0.02;
+        crowd.hedged_size = 2.0;
+        crowd.hedged_seconds = 172_800.0;
+        crowd.hold_seconds = 86_400.0;
+        crowd.hold_power = 0.4;
+        crowd.stop_share = 0.20;
+        crowd.stop_range = [0.4, 0.95];
+        crowd.take_share = 0.45;
+        crowd.take_range = [0.3, 2.5];
+        crowd.warn = 0.5;
+        crowd.top_up_share = 0.55;
+        crowd.top_up_range = [0.2, 1.2];
+        crowd.halve_share = 0.08;
+        crowd.cross_share = 0.55;
+        crowd.cross_range = [0.3, 3.0];
+        crowd.cross_moves = 6.0;
+        crowd.cross_spread = 0.12;
+        crowd.passive_share = 0.45;
+        crowd.past_seconds = 432_000.0;
+        self.depth.noise_rate = 0.7;
+        self
+    }
+
+    /// A third crowd: high leverage, gone within the hour, stops close by, hardly any margin added;
+    /// and most of open interest held by hedges nobody sees, among makers that trade a lot.
+    #[must_use]
+    pub fn hasty(mut self) -> Self {
+        let crowd = &mut self.crowd;
+        crowd.open_rate = 1.6;
+        crowd.leverages = vec![
+            (5.0, 0.03),
+            (10.0, 0.10),
+            (20.0, 0.20),
+            (25.0, 0.15),
+            (50.0, 0.25),
+            (75.0, 0.09),
+            (100.0, 0.18),
+        ];
+        crowd.size_spread = 1.5;
+        crowd.size_cap = 400.0;
+        crowd.whale = 30.0;
+        crowd.hedged_share = 0.08;
+        crowd.hedged_size = 4.0;
+        crowd.hedged_seconds = 43_200.0;
+        crowd.hold_seconds = 7_200.0;
+        crowd.hold_power = 0.7;
+        crowd.stop_share = 0.50;
+        crowd.stop_range = [0.15, 0.85];
+        crowd.take_share = 0.70;
+        crowd.take_range = [0.2, 1.4];
+        crowd.warn = 0.75;
+        crowd.top_up_share = 0.05;
+        crowd.top_up_range = [0.2, 0.6];
+        crowd.halve_share = 0.05;
+        crowd.cross_share = 0.08;
+        crowd.cross_range = [0.2, 1.0];
+        crowd.cross_moves = 6.0;
+        crowd.cross_spread = 0.15;
+        crowd.passive_share = 0.2;
+        self.depth.noise_rate = 4.0;
         self
     }
 

@@ -418,6 +418,11 @@ impl Pit {
             let damped = (e.funding_interest - premium).clamp(-e.funding_damper, e.funding_damper);
             let rate = (premium + damped).clamp(-e.funding_cap, e.funding_cap);
             self.funding = (rate * 1e8).round() as i64;
+            let (moves, spread) = (self.people.cross_moves, self.people.cross_spread);
+            if moves > 0.0 {
+                // Once a minute.
+                self.crowd.revalue(moves / 1_440.0, spread, &mut self.rng);
+            }
             self.crowd.sweep();
         }
         self.history.roll(self.ms, self.last_units);
