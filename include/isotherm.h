@@ -39,11 +39,11 @@
 
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
-#define ISOTHERM_ABI_MINOR   2
-#define ISOTHERM_LAYOUT_HASH 0xfd4ccdb8e293f81dull
+#define ISOTHERM_ABI_MINOR   3
+#define ISOTHERM_LAYOUT_HASH 0x63981ddfd3e4fb6dull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
-#define ISOTHERM_LISTED_MAX  1024       /* venues, and errors */
+#define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
 #define ISOTHERM_CHANNELS    4 /* book, trades, tickers, liquidations */
 #define ISOTHERM_PAGE_MAX    (1ul << 28)
 #define ISOTHERM_RETRIES     64         /* tries before ISOTHERM_STALLED: microseconds */
@@ -130,7 +130,9 @@ struct isotherm_header {
     uint64_t spare_usable[6];
     struct isotherm_region venues;     /* reference venue first; from minor 2, as all that follows */
     struct isotherm_region errors;     /* the distinct error log; the last place counts what did not fit */
-    uint64_t spare_where[4];
+    struct isotherm_region events;     /* the event ring; from minor 3, as all that follows */
+    uint64_t newest_event;             /* its newest number; 0 = none yet */
+    uint64_t spare_where[1];
 };
 
 /* One symbol of the directory. */
@@ -215,6 +217,49 @@ struct isotherm_ages {
     uint32_t funding_ms;
 };
 
+/* What is thought of a hot zone. An unused place is all zeros. */
+struct isotherm_odds {
+    /* reached within the day horizon, 1e-4; UINT16_MAX = not judged, as the next two */
+    uint16_t p_touch_e4;
+    uint16_t p_run_e4;                 /* touched, runs through rather than holds, 1e-4 */
+    uint16_t kappa_e4;                 /* confluence of structure, 1e-4 */
+    uint8_t label;                     /* 0 none, 1 undecided, 2 hold, 3 run */
+    uint8_t relative;                  /* 1 = heat is relative to the present map, 0 = to 30-day bands */
+    uint32_t rank_e4;                  /* rank among the symbol's zones, 1e-4 */
+    uint32_t heat_e4;                  /* density of the peak over what counts as hot, 1e-4 */
+};
+
+/* What would happen if the nearest hot zone of a side went. */
+struct isotherm_cascade {
+    /* where the forced flow is eaten up; 0 = not known, or nothing goes on by itself */
+    int64_t end_e10;
+    int64_t usd;                       /* forced notional from the zone to there, cents; -1 = not known */
+    /* forced flow over what the book takes, at the zone, 1e-4; UINT32_MAX = not known */
+    uint32_t gain_e4;
+    uint32_t zone;                     /* id of the nearest hot zone; 0 = none */
+    /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no venue prints */
+    uint8_t state;
+    uint8_t beyond;                    /* 1 = the end lies beyond the visible book: square-root law */
+    uint8_t spare[6];
+};
+
+/* Readings of the whole map of a symbol. */
+struct isotherm_map {
+    int64_t long_interval_usd[2];      /* 80 % interval of long_usd, low and high, cents; -1 = no map */
+    int64_t short_interval_usd[2];     /* of short_usd */
+    /* forced purchases if the mark rises by 10 25 50 100 200 500 bp, cents; -1 = no map */
+    int64_t ladder_up_usd[6];
+    int64_t ladder_down_usd[6];        /* forced sales if it falls by as much */
+    int64_t ladder_up_sigma_usd[4];    /* by 1/4 1/2 1 2 one-hour sigmas; -1 also while sigma is not warm */
+    int64_t ladder_down_sigma_usd[4];
+    int64_t max_pain_e10;              /* densest bucket of the map, either side; 0 = none */
+    struct isotherm_cascade cascade_up;/* shorts above */
+    struct isotherm_cascade cascade_down;/* longs below */
+    /* share of longs' and shorts' interest known position by position, 1e-6; UINT32_MAX = none shows any */
+    uint32_t coverage_e6[2];
+    uint16_t venue_share_e4[16];       /* share of the map by place of the venue, 1e-4; UINT16_MAX = not in it */
+};
+
 /* Everything about one symbol, at a limited rate. */
 struct isotherm_wide {
     uint64_t input_seq;
@@ -242,6 +287,11 @@ struct isotherm_wide {
     struct isotherm_zone cold_above[4];
     struct isotherm_zone cold_below[4];
     int64_t publish_mono_ns;           /* CLOCK_MONOTONIC ns; 0 = never published */
+    uint8_t map_proof;                 /* 0 unproven, 1 proven, 2 disproven; from minor 3, as all that follows */
+    uint8_t spare_proof[7];
+    struct isotherm_map map;
+    struct isotherm_odds odds_above[8];/* of hot_above, place by place */
+    struct isotherm_odds odds_below[8];/* of hot_below */
 };
 
 /* One venue of the instance. An unused place is all zeros. */
@@ -271,6 +321,25 @@ struct isotherm_error {
     char code[16];                     /* zero-filled, as all three; not terminated when full */
     char subject[16];                  /* with the code it is the kind */
     char text[184];                    /* newest text */
+};
+
+/* One event of the ring. An unused place is all zeros. */
+struct isotherm_event {
+    uint64_t number;                   /* from 1, without holes; place (number - 1) % count; 0 = unused place */
+    int64_t recv_ns;                   /* shard time, Unix ns */
+    int64_t mark_e10;
+    int64_t usd;                       /* expected just before, cents; of a closed zone at its birth */
+    int64_t executed_usd;              /* liquidations printed within it since birth, cents; -1 = no venue prints */
+    uint32_t zone;                     /* id */
+    uint16_t symbol;                   /* index */
+    uint8_t kind;                      /* 1 life, 2 alert, 3 closed */
+    uint8_t holder;                    /* 0 long, 1 short */
+    uint8_t from;                      /* state before; 255 = born */
+    uint8_t to;                        /* state now */
+    uint8_t cause;                     /* why: the table of causes */
+    uint8_t outcome;                   /* 1 touched, 2 swept, 3 both, since birth */
+    uint16_t p_touch_e4;               /* as first judged, 1e-4; UINT16_MAX = never judged */
+    uint16_t p_run_e4;                 /* as last judged before the touch, 1e-4; UINT16_MAX = never judged */
 };
 
 #ifdef __cplusplus
@@ -319,7 +388,9 @@ ISOTHERM_FIELD(header, venues_up, 268, 4);
 ISOTHERM_FIELD(header, spare_usable, 272, 48);
 ISOTHERM_FIELD(header, venues, 320, 16);
 ISOTHERM_FIELD(header, errors, 336, 16);
-ISOTHERM_FIELD(header, spare_where, 352, 32);
+ISOTHERM_FIELD(header, events, 352, 16);
+ISOTHERM_FIELD(header, newest_event, 368, 8);
+ISOTHERM_FIELD(header, spare_where, 376, 8);
 ISOTHERM_SIZE(symbol, 32);
 ISOTHERM_FIELD(symbol, name, 0, 16);
 ISOTHERM_FIELD(symbol, index, 16, 4);
@@ -384,7 +455,7 @@ ISOTHERM_FIELD(ages, mark_ms, 8, 4);
 ISOTHERM_FIELD(ages, interest_ms, 12, 4);
 ISOTHERM_FIELD(ages, print_ms, 16, 4);
 ISOTHERM_FIELD(ages, funding_ms, 20, 4);
-ISOTHERM_SIZE(wide, 1696);
+ISOTHERM_SIZE(wide, 2264);
 ISOTHERM_FIELD(wide, input_seq, 0, 8);
 ISOTHERM_FIELD(wide, recv_ns, 8, 8);
 ISOTHERM_FIELD(wide, exch_ns, 16, 8);
@@ -410,6 +481,11 @@ ISOTHERM_FIELD(wide, hot_below, 792, 448);
 ISOTHERM_FIELD(wide, cold_above, 1240, 224);
 ISOTHERM_FIELD(wide, cold_below, 1464, 224);
 ISOTHERM_FIELD(wide, publish_mono_ns, 1688, 8);
+ISOTHERM_FIELD(wide, map_proof, 1696, 1);
+ISOTHERM_FIELD(wide, spare_proof, 1697, 7);
+ISOTHERM_FIELD(wide, map, 1704, 304);
+ISOTHERM_FIELD(wide, odds_above, 2008, 128);
+ISOTHERM_FIELD(wide, odds_below, 2136, 128);
 ISOTHERM_SIZE(venue, 120);
 ISOTHERM_FIELD(venue, name, 0, 16);
 ISOTHERM_FIELD(venue, id, 16, 4);
@@ -433,6 +509,50 @@ ISOTHERM_FIELD(error, spare_level, 28, 4);
 ISOTHERM_FIELD(error, code, 32, 16);
 ISOTHERM_FIELD(error, subject, 48, 16);
 ISOTHERM_FIELD(error, text, 64, 184);
+ISOTHERM_SIZE(odds, 16);
+ISOTHERM_FIELD(odds, p_touch_e4, 0, 2);
+ISOTHERM_FIELD(odds, p_run_e4, 2, 2);
+ISOTHERM_FIELD(odds, kappa_e4, 4, 2);
+ISOTHERM_FIELD(odds, label, 6, 1);
+ISOTHERM_FIELD(odds, relative, 7, 1);
+ISOTHERM_FIELD(odds, rank_e4, 8, 4);
+ISOTHERM_FIELD(odds, heat_e4, 12, 4);
+ISOTHERM_SIZE(cascade, 32);
+ISOTHERM_FIELD(cascade, end_e10, 0, 8);
+ISOTHERM_FIELD(cascade, usd, 8, 8);
+ISOTHERM_FIELD(cascade, gain_e4, 16, 4);
+ISOTHERM_FIELD(cascade, zone, 20, 4);
+ISOTHERM_FIELD(cascade, state, 24, 1);
+ISOTHERM_FIELD(cascade, beyond, 25, 1);
+ISOTHERM_FIELD(cascade, spare, 26, 6);
+ISOTHERM_SIZE(map, 304);
+ISOTHERM_FIELD(map, long_interval_usd, 0, 16);
+ISOTHERM_FIELD(map, short_interval_usd, 16, 16);
+ISOTHERM_FIELD(map, ladder_up_usd, 32, 48);
+ISOTHERM_FIELD(map, ladder_down_usd, 80, 48);
+ISOTHERM_FIELD(map, ladder_up_sigma_usd, 128, 32);
+ISOTHERM_FIELD(map, ladder_down_sigma_usd, 160, 32);
+ISOTHERM_FIELD(map, max_pain_e10, 192, 8);
+ISOTHERM_FIELD(map, cascade_up, 200, 32);
+ISOTHERM_FIELD(map, cascade_down, 232, 32);
+ISOTHERM_FIELD(map, coverage_e6, 264, 8);
+ISOTHERM_FIELD(map, venue_share_e4, 272, 32);
+ISOTHERM_SIZE(event, 56);
+ISOTHERM_FIELD(event, number, 0, 8);
+ISOTHERM_FIELD(event, recv_ns, 8, 8);
+ISOTHERM_FIELD(event, mark_e10, 16, 8);
+ISOTHERM_FIELD(event, usd, 24, 8);
+ISOTHERM_FIELD(event, executed_usd, 32, 8);
+ISOTHERM_FIELD(event, zone, 40, 4);
+ISOTHERM_FIELD(event, symbol, 44, 2);
+ISOTHERM_FIELD(event, kind, 46, 1);
+ISOTHERM_FIELD(event, holder, 47, 1);
+ISOTHERM_FIELD(event, from, 48, 1);
+ISOTHERM_FIELD(event, to, 49, 1);
+ISOTHERM_FIELD(event, cause, 50, 1);
+ISOTHERM_FIELD(event, outcome, 51, 1);
+ISOTHERM_FIELD(event, p_touch_e4, 52, 2);
+ISOTHERM_FIELD(event, p_run_e4, 54, 2);
 
 /* Answers of the functions below. */
 enum isotherm_fault {
@@ -444,7 +564,8 @@ enum isotherm_fault {
     ISOTHERM_MALFORMED = 5, /* the header says something that cannot be */
     ISOTHERM_GONE = 6,      /* torn down or replaced: close and open again */
     ISOTHERM_STALLED = 7,   /* the writer died in the middle of a record, or is far faster than this reader */
-    ISOTHERM_NO_RECORD = 8  /* no such symbol, mode, venue or error */
+    ISOTHERM_NO_RECORD = 8, /* no such symbol, mode, venue or error; an event that has not happened yet */
+    ISOTHERM_LAPPED = 9     /* the event is no longer in the page: go on at a newer one */
 };
 
 /* What an executor may make of a headline; only LIVE is a reason to open anything. */
@@ -461,9 +582,9 @@ static inline const char *isotherm_fault_name(int fault)
     static const char *const names[] = {
         "ok", "cannot be opened", "not a page of isotherm", "another ABI version", "another layout",
         "damaged page", "the page is gone; open it again", "the writer is in the middle of a record",
-        "the page has no such record",
+        "the page has no such record", "the event is no longer in the page",
     };
-    return fault >= 0 && fault <= ISOTHERM_NO_RECORD ? names[fault] : "unknown fault";
+    return fault >= 0 && fault <= ISOTHERM_LAPPED ? names[fault] : "unknown fault";
 }
 
 static inline const char *isotherm_fresh_name(int fresh)
@@ -484,7 +605,7 @@ typedef struct isotherm_page {
     const uint64_t *words;
     size_t bytes;
     uint64_t epoch;
-    struct isotherm_region directory, headlines, wides, counters, venues, errors;
+    struct isotherm_region directory, headlines, wides, counters, venues, errors, events;
 } isotherm_page;
 
 static inline int64_t isotherm_mono_now(void)
@@ -615,6 +736,28 @@ static inline int isotherm_error_read(const isotherm_page *page, uint32_t place,
     return turn ? isotherm_slot(turn, to, sizeof *to) : ISOTHERM_NO_RECORD;
 }
 
+/* Number of the newest event, from 1; 0 = none yet. */
+static inline uint64_t isotherm_newest_event(const isotherm_page *page)
+{
+    return __atomic_load_n(page->words + offsetof(struct isotherm_header, newest_event) / 8, __ATOMIC_RELAXED);
+}
+
+/* The event of a number. Keep the number you want next and ask until ISOTHERM_NO_RECORD: it has not happened yet.
+ * ISOTHERM_LAPPED: overwritten; go on at isotherm_newest_event and say that some are missing. */
+static inline int isotherm_event_read(const isotherm_page *page, uint64_t number, struct isotherm_event *to)
+{
+    int fault;
+    uint64_t newest;
+    if (isotherm_alive(page) != ISOTHERM_OK)
+        return ISOTHERM_GONE;
+    newest = isotherm_newest_event(page);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (number == 0 || number > newest || page->events.count == 0)
+        return ISOTHERM_NO_RECORD;
+    fault = isotherm_slot(isotherm_at(page, &page->events, (number - 1) % page->events.count), to, sizeof *to);
+    return fault == ISOTHERM_OK && to->number != number ? ISOTHERM_LAPPED : fault;
+}
+
 /* Age of a CLOCK_MONOTONIC stamp of the page; any stamp, also a damaged one. */
 static inline int64_t isotherm_age_ns(int64_t stamp_mono_ns, int64_t now)
 {
@@ -660,14 +803,15 @@ static inline int isotherm_check(const struct isotherm_header *header, uint64_t 
     if (symbols == 0 || symbols > ISOTHERM_SYMBOLS_MAX || header->counters.count > 4096
         || per_symbol < ISOTHERM_MODES || header->headlines.count / per_symbol != symbols
         || header->wides.count != symbols || header->venues.count > ISOTHERM_LISTED_MAX
-        || header->errors.count > ISOTHERM_LISTED_MAX)
+        || header->errors.count > ISOTHERM_LISTED_MAX || header->events.count > ISOTHERM_LISTED_MAX)
         return ISOTHERM_MALFORMED;
     if (!isotherm_region_fits(header, &header->directory, sizeof(struct isotherm_symbol))
         || !isotherm_region_fits(header, &header->counters, sizeof(struct isotherm_counter))
         || !isotherm_region_fits(header, &header->headlines, 8 + sizeof(struct isotherm_headline))
         || !isotherm_region_fits(header, &header->wides, 8 + sizeof(struct isotherm_wide))
         || !isotherm_region_fits(header, &header->venues, 8 + sizeof(struct isotherm_venue))
-        || !isotherm_region_fits(header, &header->errors, 8 + sizeof(struct isotherm_error)))
+        || !isotherm_region_fits(header, &header->errors, 8 + sizeof(struct isotherm_error))
+        || !isotherm_region_fits(header, &header->events, 8 + sizeof(struct isotherm_event)))
         return ISOTHERM_MALFORMED;
     return ISOTHERM_OK;
 }
@@ -716,6 +860,7 @@ static inline int isotherm_open(isotherm_page *page, const char *path)
     page->counters = header.counters;
     page->venues = header.venues;
     page->errors = header.errors;
+    page->events = header.events;
     return ISOTHERM_OK;
 }
 

@@ -14,10 +14,10 @@
 use bytemuck::Zeroable;
 use isotherm::health::flag;
 use isotherm::shm::page::{self, LAYOUT_HASH, SHAPES, status};
-use isotherm::shm::reader::PageReader;
+use isotherm::shm::reader::{PageReader, ReadFault};
 use isotherm::shm::record::{
-    CHANNELS, ErrorRecord, Headline, MODES, Publish, VenueRecord, Wide, ZoneRecord, bytes_of,
-    verdict,
+    CHANNELS, ErrorRecord, EventRecord, Headline, MODES, MapRecord, Publish, VenueRecord, Wide,
+    ZoneRecord, bytes_of, verdict,
 };
 use isotherm::shm::writer::PageWriter;
 use isotherm::time::mono_now;
@@ -101,6 +101,9 @@ fn run_c(dir: &Path, body: &str, argument: &Path) -> String {
     text(&Command::new(&program).arg(argument).output().unwrap())
 }
 
+/// Events of the sample: more than the page keeps.
+const EVENTS: u64 = page::EVENTS as u64 + 3;
+
 /// A page with a different number everywhere.
 fn sample(path: &Path) -> PageWriter {
     let symbols = [("BTC", 1), ("SIXTEEN_LETTERS_", 1_000_000), ("PEPE", 1_000)];
@@ -132,6 +135,18 @@ fn sample(path: &Path) -> PageWriter {
     writer.venues_up(4);
     writer.heartbeat(mono_now(), 77, 0xdead_beef_0000_0001);
     writer.counter(page::counter::GAPS, 99);
+    writer.set_proof(2, 2);
+    writer.set_proof(1, 3);
+    writer.set_proof(3, 1);
+    for number in 1..=EVENTS {
+        let event = EventRecord {
+            number,
+            usd: -(number as i64),
+            p_run_e4: 9,
+            ..Zeroable::zeroed()
+        };
+        writer.event(&event);
+    }
     for symbol in 0..symbols.len() {
         for mode in 0..MODES {
             let n = (symbol * MODES + mode) as i32;
@@ -160,6 +175,9 @@ fn sample(path: &Path) -> PageWriter {
             ..Zeroable::zeroed()
         };
         wide.mode[2].categories[24] = -128;
+        wide.map = MapRecord::ABSENT;
+        wide.map.ladder_down_usd[5] = i64::MAX - symbol as i64;
+        wide.odds_below[7].heat_e4 = 12_345;
         wide.mode[1].model_hash = u64::MAX - symbol as u64;
         writer.wide(symbol, &wide);
     }
@@ -287,6 +305,11 @@ fn c_reads_what_rust_wrote() {
             if (isotherm_error_read(&page, e, &error) != ISOTHERM_OK) return 11;
             DUMP(error);
         }
+        struct isotherm_event event;
+        for (uint64_t n = 1; n <= isotherm_newest_event(&page) + 1; n++) {
+            int fault = isotherm_event_read(&page, n, &event);
+            if (fault == ISOTHERM_OK) DUMP(event); else printf("%d\n", fault);
+        }
         if (isotherm_venue_read(&page, 2, &venue) != ISOTHERM_NO_RECORD) return 12;
         if (isotherm_error_read(&page, page.errors.count, &error) != ISOTHERM_NO_RECORD) return 13;
         isotherm_close(&page);"#;
@@ -310,6 +333,18 @@ fn c_reads_what_rust_wrote() {
     for slot in 0..reader.errors() {
         want.push(dump(bytemuck::bytes_of(&reader.error(slot).unwrap())));
     }
+    assert_eq!(reader.newest_event(), EVENTS);
+    for number in 1..=EVENTS + 1 {
+        want.push(match reader.event(number) {
+            Ok(Some(event)) => dump(bytemuck::bytes_of(&event)),
+            Ok(None) => "8".into(),
+            Err(ReadFault::Lapped) => "9".into(),
+            Err(other) => panic!("{other}"),
+        });
+    }
+    assert!(want.contains(&"8".to_string()) && want.contains(&"9".to_string()));
+    assert_eq!(reader.wide(2).unwrap().map_proof, 2);
+    assert_eq!(reader.wide(1).unwrap().map_proof, 0, "that number is none");
     assert_eq!(reader.venue(0).unwrap(), VenueRecord::new("bybit", 2));
     let newest = reader.error(page::ERRORS - 1).unwrap();
     assert_eq!(

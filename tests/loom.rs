@@ -13,6 +13,8 @@
     reason = "a test stops where it fails, and says what it saw"
 )]
 
+use isotherm::shm::broadcast::{Broadcast, Lapped};
+use isotherm::shm::page::Region;
 use isotherm::shm::slot::{Slot, WriterStalled};
 use isotherm::sync::AtomicU64;
 use loom::sync::Arc;
@@ -104,5 +106,40 @@ fn what_a_writer_left_in_the_middle_is_reported() {
         }
         writer.join().unwrap();
         assert_eq!(slot::<2>(&memory[..]).get(), Err(WriterStalled));
+    });
+}
+
+/// Two places of one turn and two words each, behind the word of the newest number.
+fn ring(cells: &[AtomicU64]) -> Broadcast<'_, 2> {
+    let region = Region {
+        offset: 8,
+        stride: 24,
+        count: 2,
+        per_symbol: 0,
+    };
+    Broadcast::at(cells, 0, &region).unwrap()
+}
+
+#[test]
+fn a_number_of_the_ring_is_that_event_or_lapped_and_what_is_newest_is_there() {
+    loom::model(|| {
+        let memory = cells::<7>();
+        let shared = memory.clone();
+        let writer = thread::spawn(move || {
+            for number in 1..=3 {
+                ring(&shared[..]).put(&[number, number * 7]);
+            }
+        });
+        let newest = ring(&memory[..]).newest();
+        match ring(&memory[..]).get(1) {
+            Ok(Some(Ok(record))) => assert_eq!(record, [1, 7]),
+            // The third took its place.
+            Ok(Some(Err(Lapped))) | Err(WriterStalled) => {}
+            Ok(None) => assert_eq!(newest, 0, "it was said, and is not there"),
+        }
+        writer.join().unwrap();
+        assert_eq!(ring(&memory[..]).get(1), Ok(Some(Err(Lapped))));
+        assert_eq!(ring(&memory[..]).get(3), Ok(Some(Ok([3, 21]))));
+        assert_eq!(ring(&memory[..]).get(4), Ok(None));
     });
 }

@@ -10,7 +10,8 @@ use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{BUCKET, bucket_of, return_q32};
 use crate::num::{Px, Qty, Round};
 use crate::shm::record::{
-    HEADLINE_MODEL_WORDS, Headline, MODES, ModeRecord, Wide, ZoneRecord, fnv_words,
+    HEADLINE_MODEL_WORDS, Headline, MODES, MapRecord, ModeRecord, WIDE_STAMPS, Wide, ZoneRecord,
+    fnv_words,
 };
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
@@ -27,10 +28,11 @@ pub(super) fn chain_headline(hash: u64, line: &Headline) -> u64 {
     fnv_words(hash, &words[..HEADLINE_MODEL_WORDS])
 }
 
-/// The chain after a wide record's model words (all but the publish stamp, its last).
+/// The chain after a wide record's model words (all but its stamps).
 pub(super) fn chain_wide(hash: u64, wide: &Wide) -> u64 {
     let words: &[u64; WIDE_WORDS] = bytemuck::cast_ref(wide);
-    fnv_words(hash, &words[..WIDE_WORDS - 1])
+    let hash = fnv_words(hash, &words[..WIDE_STAMPS.start]);
+    fnv_words(hash, &words[WIDE_STAMPS.end..])
 }
 
 /// Volatility of one hour, and of the day mode's horizon (one hour too), Q32.
@@ -277,6 +279,7 @@ impl Room {
         let (above, below) = (zones.cold_above(), zones.cold_below());
         fill(now, mark, above, true, &mut wide.cold_above, cold);
         fill(now, mark, below, false, &mut wide.cold_below, cold);
+        wide.map = MapRecord::ABSENT;
         wide.publish_mono_ns = 0;
     }
 }

@@ -8,7 +8,7 @@
 //!    128 │ build[32]  config_hash  model_hash                              │ what
 //!    192 │ heartbeat_turn │ heartbeat_mono_ns  input_seq  state_hash       │ alive?
 //!    256 │ status  kill  kill_reason  venues_up                            │ usable?
-//!    320 │ two regions more                                                │ where (minor 2)
+//!    320 │ three regions more  newest_event                                │ where (minor 2, 3)
 //!    384 ├─────────────────────────────────────────────────────────────────┤
 //!        │ counters    64 B each   value  id  name[24]                     │
 //!        ├─────────────────────────────────────────────────────────────────┤
@@ -16,11 +16,13 @@
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ headlines   64 B each   turn │ Headline                         │ three per symbol
 //!        ├─────────────────────────────────────────────────────────────────┤
-//!        │ wides     1728 B each   turn │ Wide │ room                      │ one per symbol
+//!        │ wides     2304 B each   turn │ Wide │ room                      │ one per symbol
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ venues     128 B each   turn │ VenueRecord                      │ one per venue
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ errors     256 B each   turn │ ErrorRecord                      │ one per kind
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ events      64 B each   turn │ EventRecord                      │ the newest 1024
 //!        └─────────────────────────────────────────────────────────────────┘
 //! ```
 //! A reader finds every region by the offset, stride and count in the header, never by its own
@@ -33,7 +35,8 @@
 compile_error!("the page is little-endian");
 
 use super::record::{
-    Ages, ErrorRecord, Headline, MODES, ModeRecord, VenueRecord, Wide, ZoneRecord, text_of,
+    Ages, CascadeRecord, ErrorRecord, EventRecord, Headline, MODES, MapRecord, ModeRecord,
+    OddsRecord, VenueRecord, Wide, ZoneRecord, text_of,
 };
 use crate::sync::{self, AtomicU64};
 use crate::time::Nanos;
@@ -47,15 +50,17 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
 /// A reader refuses a smaller one: it would look for fields that are not there.
-pub const ABI_MINOR: u16 = 2;
+pub const ABI_MINOR: u16 = 3;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
-/// Most symbols of one page: 1024 x (32 + 3 x 64 + 1728) bytes is 2 MB.
+/// Most symbols of one page: 1024 x (32 + 3 x 64 + 2304) bytes is 2.6 MB.
 pub const MAX_SYMBOLS: usize = 1024;
 /// Most venues of one page: zones have a bit for each.
 pub const MAX_VENUES: usize = 16;
 /// Kinds of errors that a page lists, and one place more for all that did not fit.
 pub const ERRORS: usize = 65;
+/// Events that a page keeps; older ones are overwritten.
+pub const EVENTS: usize = 1024;
 /// Bytes of a symbol's name; shorter names are zero-filled.
 pub const NAME_LEN: usize = 16;
 /// Bytes of a counter's name; shorter names are zero-filled.
@@ -76,6 +81,8 @@ pub const WIDE_WORDS: usize = size_of::<Wide>() / 8;
 pub const VENUE_WORDS: usize = size_of::<VenueRecord>() / 8;
 /// Words of an error's record.
 pub const ERROR_WORDS: usize = size_of::<ErrorRecord>() / 8;
+/// Words of an event.
+pub const EVENT_WORDS: usize = size_of::<EventRecord>() / 8;
 /// Words of the heartbeat record (the line without its turn).
 pub const HEARTBEAT_WORDS: usize = 7;
 
@@ -289,8 +296,12 @@ pub struct Header {
     pub venues: Region,
     /// The distinct error log; its last place counts what did not fit.
     pub errors: Region,
+    /// The event ring. From minor 3, as all that follows.
+    pub events: Region,
+    /// Number of the newest event; 0 = none yet.
+    pub newest_event: u64,
     /// Room for appended fields.
-    pub spare_where: [u64; 4],
+    pub spare_where: [u64; 1],
 }
 
 impl Header {
@@ -366,6 +377,16 @@ pub struct VenueSlot {
     pub record: VenueRecord,
 }
 
+/// An event in its slot: exactly one cache line.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct EventSlot {
+    /// Odd = being written.
+    pub turn: u64,
+    /// The record.
+    pub record: EventRecord,
+}
+
 /// An error's record in its slot: four cache lines.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -383,6 +404,7 @@ pub(super) const MODEL_WORD: usize = offset_of!(Header, model_hash) / 8;
 pub(super) const HEARTBEAT_WORD: usize = offset_of!(Header, heartbeat_turn) / 8;
 pub(super) const STATUS_WORD: usize = offset_of!(Header, status) / 8;
 pub(super) const REASON_WORD: usize = offset_of!(Header, kill_reason) / 8;
+pub(super) const NEWEST_WORD: usize = offset_of!(Header, newest_event) / 8;
 /// Words of the header.
 pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 8;
 
@@ -398,9 +420,10 @@ const _: () = {
     assert!(size_of::<SymbolRecord>() == 32);
     assert!(size_of::<CounterRecord>() == LINE);
     assert!(size_of::<HeadlineSlot>() == LINE);
-    assert!(size_of::<WideSlot>() == 1704);
+    assert!(size_of::<WideSlot>() == 2272);
     assert!(size_of::<VenueSlot>() == 2 * LINE);
     assert!(size_of::<ErrorSlot>() == 4 * LINE);
+    assert!(size_of::<EventSlot>() == LINE);
     assert!(1 + HEARTBEAT_WORDS == LINE / 8);
     let mut at = 0;
     while at < COUNTERS.len() {
@@ -451,12 +474,12 @@ macro_rules! shape {
 
 /// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's
 /// test and the document's test are made from.
-pub const SHAPES: [Shape; 11] = [
+pub const SHAPES: [Shape; 15] = [
     shape!("region", Region, offset stride count per_symbol),
     shape!("header", Header, magic abi_major abi_minor header_len layout_hash epoch pid start_ns
         start_mono_ns page_len directory headlines wides counters build config_hash model_hash
         spare_what heartbeat_turn heartbeat_mono_ns input_seq state_hash spare_alive status kill
-        kill_reason venues_up spare_usable venues errors spare_where),
+        kill_reason venues_up spare_usable venues errors events newest_event spare_where),
     shape!("symbol", SymbolRecord, name index lot spare),
     shape!("counter", CounterRecord, value id spare_id name spare),
     shape!("headline", Headline, input_seq recv_ns mark_e10 bias confidence verdict state motion
@@ -469,10 +492,17 @@ pub const SHAPES: [Shape; 11] = [
     shape!("wide", Wide, input_seq recv_ns exch_ns mark_e10 last_e10 index_e10 bid_e10 ask_e10
         interest_e6 funding_e12 funding_next_ns long_usd short_usd inert_share_e6 prior_share_e6
         oi_residual_e6 flags sigma_1h_q32 ages mode hot_above hot_below cold_above cold_below
-        publish_mono_ns),
+        publish_mono_ns map_proof spare_proof map odds_above odds_below),
     shape!("venue", VenueRecord, name id up feeds_up feeds frames faults gaps reconnects duplicates
         offset_ns offset_error_ns heard_mono_ns),
     shape!("error", ErrorRecord, count first_ns last_ns level spare_level code subject text),
+    shape!("odds", OddsRecord, p_touch_e4 p_run_e4 kappa_e4 label relative rank_e4 heat_e4),
+    shape!("cascade", CascadeRecord, end_e10 usd gain_e4 zone state beyond spare),
+    shape!("map", MapRecord, long_interval_usd short_interval_usd ladder_up_usd ladder_down_usd
+        ladder_up_sigma_usd ladder_down_sigma_usd max_pain_e10 cascade_up cascade_down coverage_e6
+        venue_share_e4),
+    shape!("event", EventRecord, number recv_ns mark_e10 usd executed_usd zone symbol kind holder
+        from to cause outcome p_touch_e4 p_run_e4),
 ];
 
 /// FNV-1a over names, offsets and sizes of [`SHAPES`]: equal numbers mean equal layouts.
@@ -529,6 +559,7 @@ pub(super) struct Layout {
     pub(super) wides: Region,
     pub(super) venues: Region,
     pub(super) errors: Region,
+    pub(super) events: Region,
     pub(super) page_len: usize,
 }
 
@@ -552,6 +583,7 @@ impl Layout {
         let wides = region(size_of::<WideSlot>().next_multiple_of(LINE), symbols, 1);
         let venues = region(size_of::<VenueSlot>(), venues, 0);
         let errors = region(size_of::<ErrorSlot>(), ERRORS, 0);
+        let events = region(size_of::<EventSlot>(), EVENTS, 0);
         Self {
             counters,
             directory,
@@ -559,6 +591,7 @@ impl Layout {
             wides,
             venues,
             errors,
+            events,
             page_len: end.next_multiple_of(4096),
         }
     }
@@ -619,25 +652,44 @@ mod tests {
                 layout.wides,
                 layout.venues,
                 layout.errors,
+                layout.events,
             ] {
                 assert!(region.offset >= end && region.offset.is_multiple_of(64));
                 end = region.offset + region.stride * region.count;
             }
             assert!(layout.page_len >= end as usize);
-            assert_eq!(layout.wides.stride, 1728);
+            assert_eq!(layout.wides.stride, 2304);
         }
     }
 
-    /// What a reader of minor 1 knows lies where it lay: the hash over that part of today's shapes is minor 1's.
+    /// The first `size` bytes of a shape.
+    fn cut(shape: &mut Shape, name: &str, size: usize) {
+        assert_eq!(shape.name, name);
+        let known = shape.fields.iter().take_while(|f| f.offset < size).count();
+        shape.fields = &shape.fields[..known];
+        shape.size = size;
+        assert_eq!(shape.fields.last().map(|f| f.offset + f.size), Some(size));
+    }
+
+    /// What a reader of an older minor knows lies where it lay: the hash over that part of today's shapes is that
+    /// minor's, but for the room at the header's end, of which minor 3 took some.
     #[test]
-    fn all_of_minor_1_is_where_it_was() {
+    fn all_of_older_minors_is_where_it_was() {
         let mut old: [Shape; 9] = core::array::from_fn(|at| SHAPES[at]);
-        assert_eq!(old[1].name, "header");
-        let known = old[1].fields.iter().take_while(|f| f.offset < 320).count();
-        old[1].fields = &old[1].fields[..known];
-        old[1].size = 320;
-        assert_eq!(old[1].fields.last().map(|f| f.offset + f.size), Some(320));
+        cut(&mut old[1], "header", 320);
+        cut(&mut old[8], "wide", 1696);
         assert_eq!(layout_hash(&old), 0xe06d_d501_b2d7_9f94);
+        let mut old: [Shape; 11] = core::array::from_fn(|at| SHAPES[at]);
+        cut(&mut old[1], "header", 352);
+        let mut known = old[1].fields.to_vec();
+        known.push(Field {
+            name: "spare_where",
+            offset: 352,
+            size: 32,
+        });
+        (old[1].fields, old[1].size) = (known.leak(), 384);
+        cut(&mut old[8], "wide", 1696);
+        assert_eq!(layout_hash(&old), 0xfd4c_cdb8_e293_f81d);
     }
 
     #[test]

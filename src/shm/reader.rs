@@ -13,12 +13,16 @@
 //! Not defended: somebody who may write the file and truncates it while it is mapped. The page
 //! belongs to its writer's user, mode 0640.
 
+use super::broadcast::{Broadcast, Lapped};
 use super::page::{
-    ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, ERROR_WORDS, HEADER_WORDS, HEADLINE_WORDS,
-    HEARTBEAT_MAX, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, MAGIC, MAGIC_WORD,
-    MAX_SYMBOLS, Mapped, NAME_LEN, Region, SymbolRecord, VENUE_WORDS, WIDE_WORDS, status,
+    ABI_MAJOR, ABI_MINOR, AHEAD_MAX, CounterRecord, ERROR_WORDS, EVENT_WORDS, HEADER_WORDS,
+    HEADLINE_WORDS, HEARTBEAT_MAX, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, MAGIC,
+    MAGIC_WORD, MAX_SYMBOLS, Mapped, NAME_LEN, NEWEST_WORD, Region, SymbolRecord, VENUE_WORDS,
+    WIDE_WORDS, status,
 };
-use super::record::{ErrorRecord, Headline, MODES, VenueRecord, Wide, text_of, verdict};
+use super::record::{
+    ErrorRecord, EventRecord, Headline, MODES, VenueRecord, Wide, text_of, verdict,
+};
 use super::slot::{Slot, WriterStalled};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::time::Nanos;
@@ -32,7 +36,7 @@ use std::path::{Path, PathBuf};
 const PAGE_LEN_MAX: u64 = 1 << 28;
 /// Most counters that are listed.
 const COUNTERS_MAX: u32 = 4096;
-/// Most venues, and most errors, that are listed.
+/// Most venues, errors and events that are listed.
 const LISTED_MAX: u32 = 1024;
 
 /// Why there is nothing to read.
@@ -68,6 +72,9 @@ pub enum ReadFault {
     /// No such symbol, mode, venue or error.
     #[error("the page has no such record")]
     NoSuchRecord,
+    /// The event was overwritten, or is older than this page: go on at a newer one, and say that some are missing.
+    #[error("the event is no longer in the page")]
+    Lapped,
 }
 
 impl From<WriterStalled> for ReadFault {
@@ -169,6 +176,7 @@ pub struct PageReader {
     counters: Region,
     venues: Region,
     errors: Region,
+    events: Region,
     symbols: Vec<Symbol>,
 }
 
@@ -205,6 +213,7 @@ impl PageReader {
             counters: header.counters,
             venues: header.venues,
             errors: header.errors,
+            events: header.events,
             symbols,
         })
     }
@@ -288,6 +297,35 @@ impl PageReader {
         self.alive()?;
         let slot: Slot<'_, ERROR_WORDS> = self.slot(&self.errors, slot)?;
         Ok(bytemuck::cast(slot.get()?))
+    }
+
+    /// Number of the newest event, from 1; 0 = none yet.
+    #[must_use]
+    pub fn newest_event(&self) -> u64 {
+        Broadcast::<EVENT_WORDS>::at(self.map.cells(), NEWEST_WORD, &self.events)
+            .map_or(0, Broadcast::newest)
+    }
+
+    /// How many events the page keeps.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.events.count as u64
+    }
+
+    /// The event of a number; `None` when it has not happened yet. A reader keeps the number it wants next and asks
+    /// until it gets `None`.
+    ///
+    /// # Errors
+    /// `Gone`, `WriterStalled`, `Lapped`.
+    pub fn event(&self, number: u64) -> Result<Option<EventRecord>, ReadFault> {
+        self.alive()?;
+        let ring = Broadcast::<EVENT_WORDS>::at(self.map.cells(), NEWEST_WORD, &self.events)
+            .ok_or(ReadFault::NoSuchRecord)?;
+        match ring.get(number)? {
+            Some(Ok(words)) => Ok(Some(bytemuck::cast(words))),
+            Some(Err(Lapped)) => Err(ReadFault::Lapped),
+            None => Ok(None),
+        }
     }
 
     /// The header as it stands, its heartbeat line as one whole record.
@@ -432,8 +470,9 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
     if header.counters.count > COUNTERS_MAX {
         return Err(ReadFault::Malformed("too many counters"));
     }
-    if header.venues.count > LISTED_MAX || header.errors.count > LISTED_MAX {
-        return Err(ReadFault::Malformed("too many venues or errors"));
+    let listed = [header.venues, header.errors, header.events];
+    if listed.iter().any(|region| region.count > LISTED_MAX) {
+        return Err(ReadFault::Malformed("too many venues, errors or events"));
     }
     let per_symbol = header.headlines.per_symbol;
     if (per_symbol as usize) < MODES
@@ -449,6 +488,7 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
         (&header.wides, (1 + WIDE_WORDS) * 8),
         (&header.venues, (1 + VENUE_WORDS) * 8),
         (&header.errors, (1 + ERROR_WORDS) * 8),
+        (&header.events, (1 + EVENT_WORDS) * 8),
     ] {
         let end = u64::from(region.offset) + u64::from(region.stride) * u64::from(region.count);
         if !region.offset.is_multiple_of(64) || !region.stride.is_multiple_of(8) {

@@ -130,6 +130,125 @@ pub struct ZoneRecord {
     pub venues: u16,
 }
 
+/// Names of zone labels, in number order.
+pub const ZONE_LABELS: [&str; 4] = ["NONE", "UNDECIDED", "HOLD", "RUN"];
+/// Names of cascade states, in number order.
+pub const CASCADE_STATES: [&str; 5] = ["QUIET", "BUILDING", "RUNNING", "EXHAUSTED", "RECLAIMED"];
+/// Money that is not known: no map, or no volatility for a step in sigmas.
+pub const NO_USD: i64 = -1;
+/// A share or probability of step 1e-4 that is not known.
+pub const NO_E4: u16 = u16::MAX;
+/// A share of step 1e-6 that is not known, and a gain that is not.
+pub const NO_SHARE: u32 = u32::MAX;
+/// A cascade whose state is not known.
+pub const NO_STATE: u8 = u8::MAX;
+
+/// What is thought of a hot zone, beside its [`ZoneRecord`]; an unused place is all zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct OddsRecord {
+    /// Probability that the mark reaches it within the day mode's horizon, 1e-4; [`NO_E4`] = not judged.
+    pub p_touch_e4: u16,
+    /// Probability that, touched, it runs through rather than holds, 1e-4; [`NO_E4`] = not judged.
+    pub p_run_e4: u16,
+    /// Confluence of structure at it, 1e-4; [`NO_E4`] = not judged.
+    pub kappa_e4: u16,
+    /// [`ZONE_LABELS`].
+    pub label: u8,
+    /// 1 = its heat is relative to the present map, 0 = to the 30-day band of its distance.
+    pub relative: u8,
+    /// Rank among the symbol's zones, 1e-4; 0 with label 0 = not judged.
+    pub rank_e4: u32,
+    /// Density of its peak over what counts as hot, 1e-4; 10000 = just hot.
+    pub heat_e4: u32,
+}
+
+/// What would happen if the nearest hot zone of a side went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct CascadeRecord {
+    /// Price at which the forced flow is eaten up; 0 = not known, or nothing would go on by itself.
+    pub end_e10: i64,
+    /// Forced notional from the zone to there, cents; [`NO_USD`] = not known.
+    pub usd: i64,
+    /// Forced flow that reaches the book over what the book takes, at the zone, 1e-4; [`NO_SHARE`] = not known.
+    pub gain_e4: u32,
+    /// The zone; 0 = none.
+    pub zone: u32,
+    /// [`CASCADE_STATES`] of what is happening now; [`NO_STATE`] = no venue of the symbol prints liquidations.
+    pub state: u8,
+    /// 1 = the end lies beyond the visible book, where depth is the square-root law's.
+    pub beyond: u8,
+    /// Keeps the record whole words.
+    pub spare: [u8; 6],
+}
+
+/// Steps of the ladders in basis points.
+pub const LADDER_BPS: [i64; 6] = [10, 25, 50, 100, 200, 500];
+/// Steps of the ladders in quarters of the one-hour sigma: 1/4, 1/2, 1, 2.
+pub const LADDER_QUARTERS: [i64; 4] = [1, 2, 4, 8];
+/// Places of venues in a record: bits of [`ZoneRecord::venues`].
+pub const VENUE_PLACES: usize = 16;
+
+/// Readings of the whole map of a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct MapRecord {
+    /// 80 % interval of `long_usd`, low and high, cents; [`NO_USD`] = no map.
+    pub long_interval_usd: [i64; 2],
+    /// 80 % interval of `short_usd`.
+    pub short_interval_usd: [i64; 2],
+    /// Forced purchases if the mark rises by [`LADDER_BPS`], cents; [`NO_USD`] = no map.
+    pub ladder_up_usd: [i64; LADDER_BPS.len()],
+    /// Forced sales if the mark falls by [`LADDER_BPS`].
+    pub ladder_down_usd: [i64; LADDER_BPS.len()],
+    /// As `ladder_up_usd`, by [`LADDER_QUARTERS`] of the one-hour sigma; [`NO_USD`] also while sigma is not warm.
+    pub ladder_up_sigma_usd: [i64; LADDER_QUARTERS.len()],
+    /// As `ladder_down_usd`, by [`LADDER_QUARTERS`].
+    pub ladder_down_sigma_usd: [i64; LADDER_QUARTERS.len()],
+    /// Price of the map's densest bucket, either side; 0 = no map, or nothing in it.
+    pub max_pain_e10: i64,
+    /// Shorts above.
+    pub cascade_up: CascadeRecord,
+    /// Longs below.
+    pub cascade_down: CascadeRecord,
+    /// Share of longs' and of shorts' open interest that is known position by position, 1e-6; [`NO_SHARE`] = no venue
+    /// of the symbol shows positions.
+    pub coverage_e6: [u32; 2],
+    /// Share of the map's notional by place of the venue, 1e-4; [`NO_E4`] = not in the map.
+    pub venue_share_e4: [u16; VENUE_PLACES],
+}
+
+impl CascadeRecord {
+    /// Nothing is known.
+    pub const ABSENT: Self = Self {
+        end_e10: 0,
+        usd: NO_USD,
+        gain_e4: NO_SHARE,
+        zone: 0,
+        state: NO_STATE,
+        beyond: 0,
+        spare: [0; 6],
+    };
+}
+
+impl MapRecord {
+    /// Nothing is known.
+    pub const ABSENT: Self = Self {
+        long_interval_usd: [NO_USD; 2],
+        short_interval_usd: [NO_USD; 2],
+        ladder_up_usd: [NO_USD; LADDER_BPS.len()],
+        ladder_down_usd: [NO_USD; LADDER_BPS.len()],
+        ladder_up_sigma_usd: [NO_USD; LADDER_QUARTERS.len()],
+        ladder_down_sigma_usd: [NO_USD; LADDER_QUARTERS.len()],
+        max_pain_e10: 0,
+        cascade_up: CascadeRecord::ABSENT,
+        cascade_down: CascadeRecord::ABSENT,
+        coverage_e6: [NO_SHARE; 2],
+        venue_share_e4: [NO_E4; VENUE_PLACES],
+    };
+}
+
 /// One mode's detail in a wide record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -238,6 +357,67 @@ pub struct Wide {
     pub cold_below: [ZoneRecord; COLD_ZONES],
     /// CLOCK_MONOTONIC nanoseconds at publication: a stamp, not model.
     pub publish_mono_ns: i64,
+    /// What the ledger of proofs says of the map, [`PROOFS`]: set by the writer like the stamp, not model. From minor
+    /// 3, as all that follows.
+    pub map_proof: u8,
+    /// Fills the word.
+    pub spare_proof: [u8; 7],
+    /// Readings of the map.
+    pub map: MapRecord,
+    /// What is thought of `hot_above`, place by place.
+    pub odds_above: [OddsRecord; HOT_ZONES],
+    /// What is thought of `hot_below`, place by place.
+    pub odds_below: [OddsRecord; HOT_ZONES],
+}
+
+/// Names of `map_proof`, in number order.
+pub const PROOFS: [&str; 3] = ["UNPROVEN", "PROVEN", "DISPROVEN"];
+/// Words of a [`Wide`] that are stamps, set by the writer; all others are model.
+pub const WIDE_STAMPS: core::ops::Range<usize> = 211..213;
+
+/// Kinds of [`EventRecord`], in number order.
+pub const EVENT_KINDS: [&str; 4] = ["NONE", "LIFE", "ALERT", "CLOSED"];
+/// `EventRecord::kind`: a zone has changed its state.
+pub const EVENT_LIFE: u8 = 1;
+/// `EventRecord::kind`: the mark stands at the edge of a zone.
+pub const EVENT_ALERT: u8 = 2;
+/// `EventRecord::kind`: a zone is over; what was predicted and what came.
+pub const EVENT_CLOSED: u8 = 3;
+
+/// One event of the broadcast. An unused place is all zeros (`number` 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct EventRecord {
+    /// From 1, without holes; the place in the ring is `(number - 1) % count`.
+    pub number: u64,
+    /// Shard time, Unix nanoseconds.
+    pub recv_ns: i64,
+    /// Mark of the symbol then.
+    pub mark_e10: i64,
+    /// What the zone was expected to force just before, cents; of a closed zone, at its birth.
+    pub usd: i64,
+    /// Liquidations printed within it since birth, cents; [`NO_USD`] = no venue of the symbol prints.
+    pub executed_usd: i64,
+    /// The zone.
+    pub zone: u32,
+    /// Index of the symbol.
+    pub symbol: u16,
+    /// [`EVENT_KINDS`].
+    pub kind: u8,
+    /// 0 long, 1 short.
+    pub holder: u8,
+    /// [`ZONE_STATES`] before; 255 = born.
+    pub from: u8,
+    /// [`ZONE_STATES`] now.
+    pub to: u8,
+    /// Why: `zone::cause`.
+    pub cause: u8,
+    /// 1 touched, 2 swept, 3 both, since birth.
+    pub outcome: u8,
+    /// Probability of a touch, as first judged, 1e-4; [`NO_E4`] = never judged.
+    pub p_touch_e4: u16,
+    /// Probability of a run, as last judged before the touch, 1e-4; [`NO_E4`] = never judged.
+    pub p_run_e4: u16,
 }
 
 /// Channels of a venue whose age is told, in the order of [`VenueRecord::heard_mono_ns`].
@@ -365,7 +545,13 @@ const _: () = {
     assert!(size_of::<ModeRecord>().is_multiple_of(8));
     assert!(size_of::<Wide>().is_multiple_of(8));
     assert!(core::mem::offset_of!(Headline, publish_mono_ns) == HEADLINE_MODEL_WORDS * 8);
-    assert!(core::mem::offset_of!(Wide, publish_mono_ns) == size_of::<Wide>() - 8);
+    assert!(size_of::<OddsRecord>() == 16);
+    assert!(size_of::<CascadeRecord>() == 32);
+    assert!(size_of::<MapRecord>().is_multiple_of(8));
+    assert!(size_of::<EventRecord>() == 56);
+    assert!(core::mem::offset_of!(Wide, publish_mono_ns) == WIDE_STAMPS.start * 8);
+    assert!(core::mem::offset_of!(Wide, map_proof) == WIDE_STAMPS.start * 8 + 8);
+    assert!(core::mem::offset_of!(Wide, map) == WIDE_STAMPS.end * 8);
 };
 
 /// Where the shard's records go: a page, a test, or nowhere. Called after LAST only.
@@ -374,6 +560,8 @@ pub trait Publish {
     fn headline(&mut self, symbol: usize, mode: usize, record: &Headline);
     /// The wide record of a symbol.
     fn wide(&mut self, symbol: usize, record: &Wide);
+    /// An event; whoever does not say otherwise does not listen.
+    fn event(&mut self, _: &EventRecord) {}
 }
 
 /// Throws records away: a replay that only wants the state.

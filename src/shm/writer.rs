@@ -16,13 +16,18 @@
 //! The calls of the hot loop (`headline`, `wide`, `heartbeat`, `stamp`, `counter`, `status`) store
 //! words: no system call, no allocation, no wait, and they cannot fail.
 
+use super::broadcast::Broadcast;
 use super::page::{
     ABI_MAJOR, ABI_MINOR, BUILD_LEN, CONFIG_WORD, COUNTERS, CounterRecord, ERROR_WORDS,
-    HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header, LAYOUT_HASH, LINE,
-    Layout, MAGIC, MAGIC_WORD, MAX_SYMBOLS, MAX_VENUES, MODEL_WORD, Mapped, NAME_LEN, REASON_WORD,
-    Region, STATUS_WORD, SymbolRecord, VENUE_WORDS, WIDE_WORDS, counter, status,
+    EVENT_WORDS, HEADER_WORDS, HEADLINE_WORDS, HEARTBEAT_WORD, HEARTBEAT_WORDS, Header,
+    LAYOUT_HASH, LINE, Layout, MAGIC, MAGIC_WORD, MAX_SYMBOLS, MAX_VENUES, MODEL_WORD, Mapped,
+    NAME_LEN, NEWEST_WORD, REASON_WORD, Region, STATUS_WORD, SymbolRecord, VENUE_WORDS, WIDE_WORDS,
+    counter, status,
 };
-use super::record::{ErrorRecord, Headline, MODES, Publish, VenueRecord, Wide, bytes_of};
+use super::record::{
+    ErrorRecord, EventRecord, Headline, MODES, PROOFS, Publish, VenueRecord, WIDE_STAMPS, Wide,
+    bytes_of,
+};
 use super::slot::Slot;
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::{Clock, Nanos, WallClock, mono_now};
@@ -88,6 +93,8 @@ pub struct PageWriter {
     /// Holds the lock that says "alive".
     file: File,
     symbols: usize,
+    /// [`PROOFS`] of each symbol's map.
+    proofs: Vec<u8>,
     status: u32,
     kill: u32,
     kill_reason: u32,
@@ -163,6 +170,7 @@ impl PageWriter {
             path: path.to_path_buf(),
             file,
             symbols: symbols.len(),
+            proofs: vec![0; symbols.len()],
             status: status::WARMING,
             kill: 0,
             kill_reason: 0,
@@ -223,6 +231,16 @@ impl PageWriter {
         (self.kill, self.kill_reason) = (level, reason);
         self.store(REASON_WORD, two(self.kill_reason, self.venues_up));
         self.store(STATUS_WORD, two(self.status, self.kill));
+    }
+
+    /// Says what the ledger of proofs thinks of a symbol's map, a number of [`PROOFS`]: in its next wide record. A
+    /// symbol or outcome that is none changes nothing.
+    pub fn set_proof(&mut self, symbol: usize, proof: u8) {
+        if let Some(held) = self.proofs.get_mut(symbol)
+            && usize::from(proof) < PROOFS.len()
+        {
+            *held = proof;
+        }
     }
 
     /// Says how many venues are connected.
@@ -315,7 +333,7 @@ impl Publish for PageWriter {
     fn headline(&mut self, symbol: usize, mode: usize, record: &Headline) {
         debug_assert!(symbol < self.symbols && mode < MODES);
         let mut words: [u64; HEADLINE_WORDS] = bytemuck::cast(*record);
-        stamped(&mut words, self.stamp);
+        stamped(words.last_mut(), self.stamp);
         let at = record_word(&self.layout.headlines, symbol * MODES + mode);
         if let Some(slot) = at.and_then(|word| self.slot(word)) {
             slot.put(&words);
@@ -327,11 +345,22 @@ impl Publish for PageWriter {
     fn wide(&mut self, symbol: usize, record: &Wide) {
         debug_assert!(symbol < self.symbols);
         let mut words: [u64; WIDE_WORDS] = bytemuck::cast(*record);
-        stamped(&mut words, self.stamp);
+        stamped(words.get_mut(WIDE_STAMPS.start), self.stamp);
+        if let Some(word) = words.get_mut(WIDE_STAMPS.start + 1) {
+            *word = self.proofs.get(symbol).copied().unwrap_or(0).into();
+        }
         let at = record_word(&self.layout.wides, symbol);
         if let Some(slot) = at.and_then(|word| self.slot(word)) {
             slot.put(&words);
             self.wides += 1;
+        }
+    }
+
+    #[inline]
+    fn event(&mut self, record: &EventRecord) {
+        let words: [u64; EVENT_WORDS] = bytemuck::cast(*record);
+        if let Some(ring) = Broadcast::at(self.map.cells(), NEWEST_WORD, &self.layout.events) {
+            ring.put(&words);
         }
     }
 }
@@ -350,13 +379,13 @@ impl Drop for PageWriter {
     }
 }
 
-/// The publish stamp is the last word of both records; one that is set stays.
+/// Fills the word of the publish stamp; one that is set stays.
 #[inline]
-fn stamped(words: &mut [u64], stamp: Nanos) {
-    if let Some(last) = words.last_mut()
-        && *last == 0
+fn stamped(word: Option<&mut u64>, stamp: Nanos) {
+    if let Some(word) = word
+        && *word == 0
     {
-        *last = stamp.get().cast_unsigned();
+        *word = stamp.get().cast_unsigned();
     }
 }
 
@@ -415,6 +444,7 @@ fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &s
         wides: layout.wides,
         venues: layout.venues,
         errors: layout.errors,
+        events: layout.events,
         counters: layout.counters,
         build: bytes_of::<BUILD_LEN>(build),
         heartbeat_turn: 2,
