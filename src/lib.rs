@@ -40,6 +40,7 @@ pub mod log;
 pub mod market;
 pub mod measure;
 pub mod num;
+pub mod prove;
 pub mod replay;
 pub mod ring;
 pub mod run;

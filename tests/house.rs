@@ -67,7 +67,10 @@ const IMPORTS: &[(&str, &str)] = &[
     ("checkpoint", "config tape replay shard shm::record"),
     ("cut", "config tape replay shm::record"),
     ("learn", "config tape replay shard shm"),
-    ("prove", "config tape replay shard shm"),
+    (
+        "prove",
+        "config tape replay venue inventory heatmap calibrate shard shm",
+    ),
     ("historian", "config tape replay shard shm"),
     ("viewer", "config log shm"),
     ("run", "*"),

@@ -1,0 +1,407 @@
+//! Score: the pure statistics of the proof. No market, no map: numbers in, numbers out, all in `f64`.
+//!
+//! - *Information gain* of a map over another, in nats per dollar realised (heatmap.md 4.2): the Poisson log-likelihood
+//!   of cell expectations, proper whatever the counts are. A map is floored by a share [`FLOOR`] of the uniform one, so
+//!   that one print in an empty cell is dear and not infinite. Both maps are scaled to the same total unless the caller
+//!   scores magnitude too.
+//! - *Partial correlation*: of what is left of both after a third model has said what it can.
+//! - *Bootstrap*: whole blocks (days) are drawn with replacement, so that hours of one day do not count as independent.
+//!   Random numbers are [`Draws`], a fixed generator: the same data give the same interval, on every machine.
+//! - *Lift* and *capture*: the share of what happened in the cells a map ranks highest. Ties share.
+//! - *Isotonic reliability* (PAVA): mean of what happened as a rising function of what was said.
+//!
+//! "Nothing known" is `None`: a correlation of two numbers, a gain where nothing was realised.
+
+/// Share of the uniform map that every scored map is mixed with.
+pub const FLOOR: f64 = 0.02;
+/// Draws of a bootstrap.
+pub const REPS: usize = 2_000;
+
+/// A figure with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figure {
+    /// Of all data.
+    pub value: f64,
+    /// 2.5 % of the bootstrap.
+    pub low: f64,
+    /// 97.5 % of the bootstrap.
+    pub high: f64,
+}
+
+/// A fixed generator of random numbers (splitmix64).
+#[derive(Debug, Clone)]
+pub struct Draws(u64);
+
+impl Draws {
+    /// Begins at a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+    /// A number below `n`; 0 for `n` = 0.
+    pub fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^= z >> 31;
+        ((u128::from(z) * n as u128) >> 64) as usize
+    }
+}
+
+/// Mean; `None` of nothing.
+#[must_use]
+pub fn mean(x: &[f64]) -> Option<f64> {
+    (!x.is_empty()).then(|| x.iter().sum::<f64>() / x.len() as f64)
+}
+
+/// Standard deviation (n − 1); `None` below two.
+#[must_use]
+pub fn deviation(x: &[f64]) -> Option<f64> {
+    let m = mean(x)?;
+    (x.len() > 1).then(|| {
+        let sum: f64 = x.iter().map(|v| (v - m).powi(2)).sum();
+        (sum / (x.len() - 1) as f64).sqrt()
+    })
+}
+
+/// A quantile by linear interpolation of the sorted values; `None` of nothing.
+#[must_use]
+pub fn quantile(x: &[f64], q: f64) -> Option<f64> {
+    let mut sorted: Vec<f64> = x.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    let at = q.clamp(0.0, 1.0) * last as f64;
+    let (low, part) = (at.floor() as usize, at.fract());
+    Some(sorted[low] + part * (sorted[(low + 1).min(last)] - sorted[low]))
+}
+
+/// Pearson's correlation; `None` where one of both does not vary.
+#[must_use]
+pub fn correlation(x: &[f64], y: &[f64]) -> Option<f64> {
+    let (mx, my) = (mean(x)?, mean(y)?);
+    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    for (a, b) in x.iter().zip(y) {
+        xx += (a - mx).powi(2);
+        yy += (b - my).powi(2);
+        xy += (a - mx) * (b - my);
+    }
+    (xx > 0.0 && yy > 0.0 && x.len() == y.len()).then(|| xy / (xx * yy).sqrt())
+}
+
+/// Ranks from 0, equals share theirs.
+#[must_use]
+pub fn ranks(x: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
+    let mut ranks = vec![0.0; x.len()];
+    let mut from = 0;
+    while from < order.len() {
+        let same = order[from..]
+            .iter()
+            .take_while(|i| x[**i] == x[order[from]])
+            .count();
+        for i in &order[from..from + same] {
+            ranks[*i] = from as f64 + (same - 1) as f64 / 2.0;
+        }
+        from += same;
+    }
+    ranks
+}
+
+/// Spearman's rank correlation.
+#[must_use]
+pub fn rank_correlation(x: &[f64], y: &[f64]) -> Option<f64> {
+    correlation(&ranks(x), &ranks(y))
+}
+
+/// 1 − squared error / squared deviation of `y`; `None` where `y` does not vary.
+#[must_use]
+pub fn r_squared(y: &[f64], predicted: &[f64]) -> Option<f64> {
+    let m = mean(y)?;
+    let all: f64 = y.iter().map(|v| (v - m).powi(2)).sum();
+    let left: f64 = y.iter().zip(predicted).map(|(v, p)| (v - p).powi(2)).sum();
+    (all > 0.0 && y.len() == predicted.len()).then(|| 1.0 - left / all)
+}
+
+/// Slope and intercept of a least-squares line of `y` on `x`.
+#[must_use]
+pub fn line(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
+    let (mx, my) = (mean(x)?, mean(y)?);
+    let (mut xx, mut xy) = (0.0, 0.0);
+    for (a, b) in x.iter().zip(y) {
+        xx += (a - mx).powi(2);
+        xy += (a - mx) * (b - my);
+    }
+    (xx > 0.0 && x.len() == y.len()).then(|| (xy / xx, my - xy / xx * mx))
+}
+
+/// Correlation of what is left of `x` and `y` after their models have said what they can.
+#[must_use]
+pub fn partial(x: &[f64], x_said: &[f64], y: &[f64], y_said: &[f64]) -> Option<f64> {
+    let left = |v: &[f64], p: &[f64]| v.iter().zip(p).map(|(a, b)| a - b).collect::<Vec<_>>();
+    correlation(&left(x, x_said), &left(y, y_said))
+}
+
+/// A statistic of rows and its 95 % interval by drawing whole blocks; `block[i]` is the block of row `i`.
+///
+/// The statistic is given the rows to use, repeated as they were drawn. `None` when it has no value of all rows, or
+/// of most draws.
+pub fn bootstrap(
+    block: &[i64],
+    reps: usize,
+    statistic: &mut dyn FnMut(&[usize]) -> Option<f64>,
+) -> Option<Figure> {
+    let mut names: Vec<i64> = block.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (row, name) in block.iter().enumerate() {
+        if let Ok(at) = names.binary_search(name) {
+            members[at].push(row);
+        }
+    }
+    let all: Vec<usize> = (0..block.len()).collect();
+    let value = statistic(&all)?;
+    let mut draws = Draws::new(names.len() as u64);
+    let mut values = Vec::with_capacity(reps);
+    let mut rows = Vec::with_capacity(block.len());
+    for _ in 0..reps {
+        rows.clear();
+        for _ in 0..members.len() {
+            rows.extend_from_slice(&members[draws.below(members.len())]);
+        }
+        values.extend(statistic(&rows).filter(|v| v.is_finite()));
+    }
+    if values.len() * 2 < reps {
+        return None;
+    }
+    Some(Figure {
+        value,
+        low: quantile(&values, 0.025)?,
+        high: quantile(&values, 0.975)?,
+    })
+}
+
+/// Mixes a map with a share [`FLOOR`] of the uniform map of the same total.
+#[must_use]
+pub fn floored(map: &[f64]) -> Vec<f64> {
+    let uniform = FLOOR * map.iter().sum::<f64>() / map.len().max(1) as f64;
+    map.iter().map(|v| (1.0 - FLOOR) * v + uniform).collect()
+}
+
+/// Information gain per dollar of cell expectations `map` over `base`, in nats: both as given, floored by the caller.
+/// `None` where nothing was realised, or an expectation under a realised dollar is not positive.
+#[must_use]
+pub fn information_gain(realised: &[f64], map: &[f64], base: &[f64]) -> Option<f64> {
+    let all: f64 = realised.iter().sum();
+    let mut sum = 0.0;
+    for ((y, m), b) in realised.iter().zip(map).zip(base) {
+        if *y > 0.0 {
+            if *m <= 0.0 || *b <= 0.0 {
+                return None;
+            }
+            sum += y * (m / b).ln();
+        }
+        sum -= m - b;
+    }
+    (all > 0.0).then(|| sum / all)
+}
+
+/// A map scaled to a total.
+#[must_use]
+pub fn scaled(map: &[f64], total: f64) -> Vec<f64> {
+    let sum: f64 = map.iter().sum();
+    let factor = if sum > 0.0 { total / sum } else { 0.0 };
+    map.iter().map(|v| v * factor).collect()
+}
+
+/// Share of what was realised in the `part` of cells that the map ranks highest; a cell on the edge counts in
+/// proportion, equals share. `None` where nothing was realised.
+#[must_use]
+pub fn capture(realised: &[f64], map: &[f64], part: f64) -> Option<f64> {
+    let all: f64 = realised.iter().sum();
+    let mut order: Vec<usize> = (0..map.len().min(realised.len())).collect();
+    order.sort_by(|a, b| map[*b].total_cmp(&map[*a]));
+    let mut room = part * order.len() as f64;
+    let (mut caught, mut from) = (0.0, 0);
+    while from < order.len() && room > 0.0 {
+        let same = order[from..]
+            .iter()
+            .take_while(|i| map[**i] == map[order[from]])
+            .count();
+        let sum: f64 = order[from..from + same].iter().map(|i| realised[*i]).sum();
+        caught += sum * (room / same as f64).min(1.0);
+        room -= same as f64;
+        from += same;
+    }
+    (all > 0.0).then(|| caught / all)
+}
+
+/// [`capture`] over what a map without knowledge would catch.
+#[must_use]
+pub fn lift(realised: &[f64], map: &[f64], part: f64) -> Option<f64> {
+    capture(realised, map, part).map(|caught| caught / part)
+}
+
+/// One step of a reliability curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Mean of what was said.
+    pub said: f64,
+    /// Mean of what happened.
+    pub happened: f64,
+    /// Rows in it.
+    pub n: usize,
+}
+
+/// Isotonic regression of what happened on what was said (pool adjacent violators): steps of rising means.
+#[must_use]
+pub fn isotonic(said: &[f64], happened: &[f64]) -> Vec<Step> {
+    let mut order: Vec<usize> = (0..said.len().min(happened.len())).collect();
+    order.sort_by(|a, b| said[*a].total_cmp(&said[*b]));
+    let mut steps: Vec<Step> = Vec::new();
+    for i in order {
+        let mut step = Step {
+            said: said[i],
+            happened: happened[i],
+            n: 1,
+        };
+        // Equal sayings are one step from the start.
+        while let Some(last) = steps.last() {
+            if last.happened < step.happened && last.said < step.said {
+                break;
+            }
+            let n = (last.n + step.n) as f64;
+            let of = |a: f64, b: f64| (a * last.n as f64 + b * step.n as f64) / n;
+            step = Step {
+                said: of(last.said, step.said),
+                happened: of(last.happened, step.happened),
+                n: last.n + step.n,
+            };
+            steps.pop();
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+/// Area between the capture curve and that of no knowledge, twice: 1 = everything in the first cell, 0 = no skill.
+#[must_use]
+pub fn area_skill(realised: &[f64], map: &[f64]) -> Option<f64> {
+    const STEPS: usize = 200;
+    let at = |i: usize| capture(realised, map, i as f64 / STEPS as f64);
+    let mut area = 0.0;
+    for i in 0..STEPS {
+        area += (at(i)? + at(i + 1)?) / 2.0 / STEPS as f64;
+    }
+    Some(2.0 * area - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-9)
+    }
+
+    #[test]
+    fn known_values() {
+        assert!(close(quantile(&[3.0, 1.0, 2.0], 0.25), 1.5));
+        assert!(close(
+            deviation(&[1.0, 2.0, 3.0, 4.0]),
+            (5.0f64 / 3.0).sqrt()
+        ));
+        assert!(close(correlation(&[1.0, 2.0, 3.0], &[2.0, 4.0, 6.0]), 1.0));
+        assert_eq!(correlation(&[1.0, 1.0], &[2.0, 3.0]), None);
+        assert_eq!(ranks(&[5.0, 1.0, 5.0]), [1.5, 0.0, 1.5]);
+        assert!(close(r_squared(&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]), 0.0));
+        assert_eq!(line(&[0.0, 1.0, 2.0], &[1.0, 3.0, 5.0]), Some((2.0, 1.0)));
+    }
+
+    #[test]
+    fn a_partial_correlation_forgets_what_the_models_said() {
+        // x and y share only what z says.
+        let z: Vec<f64> = (0..200).map(f64::from).collect();
+        let mut draws = Draws::new(7);
+        let noise = |draws: &mut Draws| draws.below(1_000) as f64 / 100.0;
+        let x: Vec<f64> = z.iter().map(|v| v + noise(&mut draws)).collect();
+        let y: Vec<f64> = z.iter().map(|v| 2.0 * v + noise(&mut draws)).collect();
+        let doubled: Vec<f64> = z.iter().map(|v| 2.0 * v).collect();
+        assert!(correlation(&x, &y).is_some_and(|r| r > 0.99));
+        assert!(partial(&x, &z, &y, &doubled).is_some_and(|r| r.abs() < 0.2));
+    }
+
+    #[test]
+    fn the_truth_gains_and_its_shuffle_loses() {
+        let realised = [8.0, 1.0, 0.0, 3.0];
+        let uniform = [3.0; 4];
+        let truth = floored(&realised);
+        let gain = information_gain(&realised, &truth, &uniform).unwrap_or_default();
+        // Σ y ln(y/3)/12 less the floor.
+        assert!(gain > 0.45 && gain < 0.56, "{gain}");
+        let shuffled = floored(&[0.0, 3.0, 8.0, 1.0]);
+        assert!(information_gain(&realised, &shuffled, &uniform).is_some_and(|g| g < 0.0));
+        assert_eq!(information_gain(&[0.0; 4], &truth, &uniform), None);
+        assert_eq!(
+            information_gain(&realised, &[1.0, 0.0, 1.0, 1.0], &uniform),
+            None
+        );
+        assert!(close(capture(&realised, &truth, 0.25), 8.0 / 12.0));
+        assert!(close(lift(&realised, &uniform, 0.25), 1.0), "ties share");
+        assert!(area_skill(&realised, &truth).is_some_and(|a| a > 0.5));
+        assert!(area_skill(&realised, &uniform).is_some_and(|a| a.abs() < 0.01));
+    }
+
+    #[test]
+    fn blocks_widen_what_rows_would_not() {
+        // Forty rows in four blocks whose means differ: rows alone would say ± 0.3.
+        let block: Vec<i64> = (0..40).map(|i| i / 10).collect();
+        let x: Vec<f64> = block.iter().map(|b| *b as f64).collect();
+        let mut of = |rows: &[usize]| mean(&rows.iter().map(|r| x[*r]).collect::<Vec<_>>());
+        let figure = bootstrap(&block, 500, &mut of).unwrap();
+        assert!(close(Some(figure.value), 1.5));
+        assert!(figure.low < 0.7 && figure.high > 2.3, "{figure:?}");
+        assert_eq!(
+            bootstrap(&block, 500, &mut of),
+            Some(figure),
+            "the same data, the same interval"
+        );
+        assert_eq!(bootstrap(&[], 10, &mut |_| None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn isotonic_steps_rise_and_keep_the_mean(
+            pairs in proptest::collection::vec((0.0f64..10.0, 0.0f64..10.0), 1..60)
+        ) {
+            let said: Vec<f64> = pairs.iter().map(|p| p.0.round()).collect();
+            let happened: Vec<f64> = pairs.iter().map(|p| p.1).collect();
+            let steps = isotonic(&said, &happened);
+            prop_assert!(steps.windows(2).all(|w| w[0].said < w[1].said && w[0].happened < w[1].happened));
+            prop_assert_eq!(steps.iter().map(|s| s.n).sum::<usize>(), pairs.len());
+            let sum: f64 = steps.iter().map(|s| s.happened * s.n as f64).sum();
+            prop_assert!((sum - happened.iter().sum::<f64>()).abs() < 1e-6);
+        }
+
+        #[test]
+        fn nothing_gains_over_itself_and_capture_rises(
+            cells in proptest::collection::vec((0.0f64..10.0, 0.01f64..10.0), 2..60)
+        ) {
+            let y: Vec<f64> = cells.iter().map(|c| c.0).collect();
+            let m: Vec<f64> = cells.iter().map(|c| c.1).collect();
+            prop_assume!(y.iter().sum::<f64>() > 0.0);
+            prop_assert!(information_gain(&y, &m, &m).is_some_and(|g| g.abs() < 1e-12));
+            // The truth is the best map there is.
+            let truth = floored(&y);
+            let base = scaled(&m, truth.iter().sum());
+            let best = information_gain(&y, &y.iter().map(|v| v + 1e-12).collect::<Vec<_>>(), &base);
+            prop_assert!(best.is_some_and(|g| g > -1e-6));
+            let curve: Vec<f64> = (0..=10).filter_map(|i| capture(&y, &m, f64::from(i) / 10.0)).collect();
+            prop_assert!(curve.windows(2).all(|w| w[0] <= w[1] + 1e-12));
+            prop_assert!((curve[10] - 1.0).abs() < 1e-9);
+        }
+    }
+}
