@@ -74,7 +74,7 @@ pub struct Lane {
     own: Vec<Event>,
 }
 
-/// A bad frame of one leg loses nothing while the other leg is up and had none for this long.
+/// A bad frame of one leg loses nothing while the other leg is up, had none for this long, and was heard within it.
 const COVERED: Nanos = Nanos::seconds(10);
 
 /// Streams a gap can be of, one at a time.
@@ -222,8 +222,11 @@ impl Lane {
                 };
                 let other = (leg ^ 1) & 1;
                 self.spoiled[leg & 1] = recv;
-                let covered =
-                    self.up & (1 << other) != 0 && recv.since(self.spoiled[other]) > COVERED;
+                // One that has fallen silent may never speak again. When it froze only now, the gap is told with
+                // its end: see `disconnected_leg`.
+                let covered = self.up & (1 << other) != 0
+                    && recv.since(self.spoiled[other]) > COVERED
+                    && recv.since(self.carries[other].last) <= COVERED;
                 let kept = covered.then_some((&self.carries[leg & 1], &self.carries[other], recv));
                 self.own.clear();
                 lost(&mut self.own, head, symbols, lost_bits, kept);
@@ -544,11 +547,13 @@ mod tests {
         // Leg 0 was not heard with trades of ETH, and leg 1 was: what leg 1 cannot read of them is lost.
         let broken: &[u8] = b"{\"topic\":";
         lane.text_leg(1, now, other.as_bytes(), &mut room);
+        lane.text_leg(0, Nanos::seconds(19), trade.as_bytes(), &mut room);
         let told = lane
             .text_leg(1, Nanos::seconds(20), broken, &mut room)
             .to_vec();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!((told[0].symbol, told[0].bits), (SymbolId(1), FIRST | LAST));
+        lane.text_leg(1, Nanos::seconds(39), trade.as_bytes(), &mut room);
         assert_eq!(
             lane.text_leg(0, Nanos::seconds(40), broken, &mut room)
                 .len(),
@@ -625,6 +630,47 @@ mod tests {
         assert_eq!(lost_trades(lane.disconnected_leg(0, at(131))), [0u16; 0]);
         lane.connected_leg(0, at(140));
         assert_eq!(lost_trades(lane.disconnected_leg(1, at(170))), [0, 1]);
+    }
+
+    #[test]
+    fn a_bad_frame_is_lost_while_the_other_leg_is_silent() {
+        let at = Nanos::seconds;
+        let trade = r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":[{"T":1790000000000,"s":"BTCUSDT","S":"Buy","v":"1","p":"2.5","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-000000000001","BT":false,"RPI":false,"seq":1}]}"#;
+        let bad = br#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":7}"#;
+        let mut room = Vec::new();
+        let mut both = |silent: i64| {
+            let mut lane = lane();
+            for leg in [0, 1] {
+                lane.connected_leg(leg, at(100));
+            }
+            for second in 101..=130 {
+                lane.text_leg(0, at(second), trade.as_bytes(), &mut room);
+                if second < silent {
+                    lane.text_leg(1, at(second), trade.as_bytes(), &mut room);
+                }
+            }
+            lane
+        };
+        let mut room = Vec::new();
+        // The other speaks: it brings what this one could not read.
+        let mut lane = both(131);
+        assert_eq!(
+            lost_trades(lane.text_leg(0, at(131), bad, &mut room)),
+            [0u16; 0]
+        );
+        // It is up and frozen: nobody brings it.
+        let mut lane = both(120);
+        assert_eq!(lost_trades(lane.text_leg(0, at(131), bad, &mut room)), [0]);
+        // It froze a moment ago: that is told when it is given up, however much later.
+        let mut lane = both(130);
+        assert_eq!(
+            lost_trades(lane.text_leg(0, at(130), bad, &mut room)),
+            [0u16; 0]
+        );
+        for second in 131..160 {
+            lane.text_leg(0, at(second), trade.as_bytes(), &mut room);
+        }
+        assert_eq!(lost_trades(lane.disconnected_leg(1, at(160))), [0, 1]);
     }
 
     #[test]
