@@ -5,7 +5,8 @@
 //!
 //! A side is known down to its *horizon*: the worst price behind which something may rest that nobody has told us. It
 //! appears when a full side sheds its worst levels (counted), and with a *cut* image, one of a venue whose changes
-//! speak of the whole book while the image holds only its best part. What lies behind a horizon is not kept, because
+//! speak of the whole book while the image holds only its best part, unless the venue's decoder knows the side to be
+//! whole (`event::WHOLE`). What lies behind a horizon is not kept, because
 //! nothing could be said of it: between two such levels there may be a third. So every reading is of known levels,
 //! and inside the horizon the book equals the venue's, level by level. A horizon only comes nearer until the next
 //! image; when the touch has gone behind it, that side answers nothing, and the book is *shallow* long before.
@@ -14,7 +15,7 @@
 //! updates until the next snapshot, so nobody reads a half-true side. A *crossed* book goes on being kept, because the
 //! venue's sequence is whole and the crossing passes, but answers nothing until it has.
 
-use crate::event::{FIRST, LAST, Level, SNAPSHOT};
+use crate::event::{FIRST, LAST, Level, SNAPSHOT, WHOLE};
 use crate::market::Side;
 use crate::num::{Px, Qty, Round, Usd};
 use bytemuck::{Pod, Zeroable};
@@ -40,7 +41,7 @@ pub struct Rung {
 #[repr(C)]
 struct Half {
     used: u64,
-    /// Worst price that is answered for; 0 = all there is.
+    /// Worst price that is answered for; 0 = all there is. [`UNCUT`] while an image is read that says so.
     horizon: Px,
     rungs: [Rung; DEPTH],
 }
@@ -60,6 +61,8 @@ pub struct Book {
     /// The venue's id of the last update applied.
     pub update: u64,
 }
+
+const UNCUT: Px = Px::new(-1);
 
 const NONE: u64 = 0;
 const LOADING: u64 = 1;
@@ -131,7 +134,11 @@ impl Book {
             return;
         }
         if level.price.get() > 0 {
-            self.dropped += self.sides[level.side as usize].set(level.side, level.price, level.qty);
+            let half = &mut self.sides[level.side as usize];
+            if bits & WHOLE != 0 && self.state == LOADING && half.horizon == Px::ZERO {
+                half.horizon = UNCUT;
+            }
+            self.dropped += half.set(level.side, level.price, level.qty);
         }
         self.update = level.update;
         if bits & LAST != 0 {
@@ -141,10 +148,12 @@ impl Book {
 
     /// After LAST: a snapshot becomes trusted, a crossed book stops being so.
     fn settle(&mut self) {
-        if self.state == LOADING && self.cut != 0 {
+        if self.state == LOADING {
             for half in &mut self.sides {
-                // A side that is empty in the image is empty: a cut image is cut at its far end.
-                if half.used > 0 {
+                if half.horizon == UNCUT {
+                    half.horizon = Px::ZERO;
+                } else if self.cut != 0 && half.used > 0 {
+                    // A side that is empty in the image is empty: a cut image is cut at its far end.
                     half.horizon = half.rungs[0].price;
                 }
             }
@@ -358,10 +367,26 @@ mod tests {
         }
         assert_eq!((book.best(Side::Buy), book.bbo()), (None, None));
         assert!(book.is_shallow() && book.is_trusted());
-        // The next image heals it; a whole small book is not shallow.
+        // The next image heals it; a whole small book is not shallow, and has no end.
         book.apply(&level(Side::Buy, 900, 1, 4), FIRST | SNAPSHOT);
         book.apply(&level(Side::Sell, 901, 1, 4), SNAPSHOT | LAST);
         assert!(book.is_shallow());
+        book.apply(&level(Side::Buy, 900, 1, 4), FIRST | SNAPSHOT | WHOLE);
+        book.apply(&level(Side::Sell, 901, 1, 4), SNAPSHOT | LAST | WHOLE);
+        assert!(!book.is_shallow());
+        book.apply(&level(Side::Buy, 800, 1, 5), FIRST | LAST);
+        book.apply(&level(Side::Sell, 999, 1, 5), FIRST | LAST);
+        book.apply(&level(Side::Buy, 900, 0, 6), FIRST | LAST);
+        assert_eq!(book.best(Side::Buy).unwrap().price, Px::new(800));
+        assert_eq!(book.rungs(Side::Sell).count(), 2);
+        // One side of it may be cut.
+        book.apply(&level(Side::Buy, 900, 1, 7), FIRST | SNAPSHOT | WHOLE);
+        book.apply(&level(Side::Sell, 901, 1, 7), SNAPSHOT | LAST);
+        assert!(book.is_shallow());
+        book.apply(&level(Side::Buy, 800, 1, 8), FIRST | LAST);
+        book.apply(&level(Side::Sell, 999, 1, 8), FIRST | LAST);
+        let kept = [Side::Buy, Side::Sell].map(|side| book.rungs(side).count());
+        assert_eq!(kept, [2, 1]);
         book.cut = 0;
         book.apply(&level(Side::Buy, 900, 1, 5), FIRST | SNAPSHOT);
         book.apply(&level(Side::Sell, 901, 1, 5), SNAPSHOT | LAST);

@@ -24,6 +24,8 @@ pub const LAST: u8 = 2;
 pub const SNAPSHOT: u8 = 4;
 /// The event speaks of the past: it happened at `exch` (bars, interest and funding history).
 pub const HISTORY: u8 = 8;
+/// On a level of an image, at a venue whose images may be cut: its side is all there is.
+pub const WHOLE: u8 = 16;
 /// Both FIRST and LAST: a frame of one event.
 pub const ALONE: u8 = FIRST | LAST;
 
@@ -37,7 +39,7 @@ pub struct Event {
     pub exch: Nanos,
     words: [i64; 5],
     kind: u8,
-    /// FIRST, LAST, SNAPSHOT, HISTORY.
+    /// FIRST, LAST, SNAPSHOT, HISTORY, WHOLE.
     pub bits: u8,
     /// Where it comes from.
     pub venue: VenueId,

@@ -636,7 +636,8 @@ mod tests {
     fn a_bad_frame_is_lost_while_the_other_leg_is_silent() {
         let at = Nanos::seconds;
         let trade = r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":[{"T":1790000000000,"s":"BTCUSDT","S":"Buy","v":"1","p":"2.5","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-000000000001","BT":false,"RPI":false,"seq":1}]}"#;
-        let bad = br#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":7}"#;
+        let bad =
+            br#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1790000000000,"data":7}"#;
         let mut room = Vec::new();
         let mut both = |silent: i64| {
             let mut lane = lane();

@@ -20,8 +20,8 @@ fn an_image_before_the_first_update_is_held_until_it_fits() {
     let got = three.decode(DEPTH.as_bytes()).unwrap();
     assert_book(&got.events, &JOINED);
     assert!(got.events.iter().all(|event| event.bits & SNAPSHOT != 0));
-    assert_eq!(got.events[0].bits, SNAPSHOT | FIRST);
-    assert_eq!(got.events[3].bits, SNAPSHOT | LAST);
+    assert_eq!(got.events[0].bits, SNAPSHOT | FIRST | WHOLE);
+    assert_eq!(got.events[3].bits, SNAPSHOT | LAST | WHOLE);
     assert!(got.events.iter().all(|event| match event.body() {
         Body::Level(level) => level.update == 105,
         _ => false,
@@ -248,13 +248,21 @@ fn a_new_image_is_asked_for_before_the_price_leaves_the_last_one() {
 #[test]
 fn a_side_that_was_told_whole_has_no_end() {
     let mut three = three();
-    let part = image(103, &side(999, 80_000, -1), &side(3, 80_001, 1));
+    let part = image(103, &side(999, 80_000, -1), &side(1000, 80_001, 1));
     three.rest(REQUEST, part.as_bytes()).unwrap();
-    three
+    let got = three
         .decode(update(100, 101, 105, "", "").as_bytes())
         .unwrap();
+    // The book hears the same of each side.
+    for event in &got.events {
+        let Body::Level(level) = event.body() else {
+            panic!("{event:?}")
+        };
+        let is_whole = event.bits & WHOLE != 0;
+        assert_eq!(is_whole, level.side == Side::Buy, "{level:?}");
+    }
     for bid in ["\"79002.0\"", "\"70000.0\""] {
-        let got = three.decode(touch(bid, "\"90000.0\"").as_bytes()).unwrap();
+        let got = three.decode(touch(bid, "\"80100.0\"").as_bytes()).unwrap();
         assert_eq!(got.resync, None);
     }
 }

@@ -15,7 +15,7 @@ mod rest;
 mod fixtures;
 
 use fixtures::*;
-use isotherm::event::{Body, Event, FIRST, HISTORY, LAST, SNAPSHOT, Stream};
+use isotherm::event::{Body, Event, FIRST, HISTORY, LAST, SNAPSHOT, Stream, WHOLE};
 use isotherm::health::FaultKind;
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
 use isotherm::num::{Px, Qty};

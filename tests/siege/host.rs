@@ -24,8 +24,8 @@ pub(crate) struct Planned {
     is_patient: bool,
     /// Its frames, as a multiple of a connection's at Bybit.
     busy: u32,
-    /// Its books are asked for by REST, which has a price: fewer are broken. They are known down to their image's end.
-    is_cut: bool,
+    /// Its books are asked for by REST, which has a price: fewer are broken.
+    is_dear: bool,
 }
 
 pub(crate) const PLANNED: &[Planned] = &[
@@ -40,7 +40,7 @@ pub(crate) const PLANNED: &[Planned] = &[
         is_paced: false,
         is_patient: false,
         busy: 1,
-        is_cut: false,
+        is_dear: false,
     },
     Planned {
         dialect: Dialect::Binance,
@@ -56,7 +56,7 @@ pub(crate) const PLANNED: &[Planned] = &[
         is_paced: false,
         is_patient: false,
         busy: 3,
-        is_cut: true,
+        is_dear: true,
     },
     Planned {
         dialect: Dialect::Okx,
@@ -69,7 +69,7 @@ pub(crate) const PLANNED: &[Planned] = &[
         is_paced: false,
         is_patient: true,
         busy: 3,
-        is_cut: false,
+        is_dear: false,
     },
     Planned {
         dialect: Dialect::Hyperliquid,
@@ -82,7 +82,7 @@ pub(crate) const PLANNED: &[Planned] = &[
         is_paced: true,
         is_patient: true,
         busy: 1,
-        is_cut: false,
+        is_dear: false,
     },
 ];
 
@@ -107,7 +107,7 @@ impl Planned {
     /// The dial of the siege; `slow`: with the faults that only time uncovers.
     pub(crate) fn dial(&self, scale: &Scale, slow: bool) -> Faults {
         let all = scale.frames * self.busy;
-        let rare = if self.is_cut { 4 } else { 1 };
+        let rare = if self.is_dear { 4 } else { 1 };
         let brief = scale.enough == 0;
         // What ends a connection is to leave time to come back in.
         let end = if self.is_paced && brief { 0 } else { all * 4 };
@@ -253,11 +253,7 @@ impl Host {
                     .rungs(side)
                     .map(|r| (r.price.get(), r.qty.get()))
                     .collect();
-                let mut right: Vec<_> = told.iter().map(|level| steps(contract, level)).collect();
-                if self.planned.is_cut && mine.len() >= right.len() / 2 {
-                    // What lies behind the last image's end is not known there, and not kept.
-                    right.truncate(mine.len());
-                }
+                let right: Vec<_> = told.iter().map(|level| steps(contract, level)).collect();
                 if mine != right {
                     let differs = mine.iter().zip(&right).position(|(a, b)| a != b);
                     wrong.push(format!(

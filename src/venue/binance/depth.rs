@@ -7,7 +7,8 @@
 //! every update needs none: the next that ends behind it goes on from there. One that comes before
 //! the first update is held until that has come, for only then can be said whether it fits.
 //!
-//! An image knows the book down to its last level only. When the touch has come three quarters of
+//! A side with fewer levels than were asked for is all there is, and says so (`event::WHOLE`). Any other is known down
+//! to its last level only. When the touch has come three quarters of
 //! the way there, a new one is asked for; the book goes on meanwhile and no gap is told.
 //!
 //! Sizes: per symbol [`LEVELS_MAX`] levels of 24 bytes, [`UPDATES_MAX`] updates and one image,
@@ -15,7 +16,7 @@
 //! Ids are the venue's.
 
 use super::super::ledger::{Scratch, take};
-use crate::event::{Bbo, Body, Event, Head, Level, SNAPSHOT};
+use crate::event::{Bbo, Body, Event, Head, Level, SNAPSHOT, WHOLE};
 use crate::health::{Fault, FaultKind};
 use crate::market::Side;
 use crate::num::{Px, Qty};
@@ -319,7 +320,9 @@ impl Depth {
                 side: kept.side,
                 update: newest,
             };
-            let bits = SNAPSHOT;
+            // The book must not take the last of a small market's levels for an end: what comes behind it is told.
+            let whole = shelf.known[kept.side as usize] == [0; 2];
+            let bits = SNAPSHOT | if whole { WHOLE } else { 0 };
             let head = Head { exch, bits, ..head };
             scratch.push(Event::new(head, Body::Level(level)));
         }
