@@ -5,10 +5,11 @@
 //! answer holds up nobody. Attempts that fail are repeated after a wait that doubles from 100 ms to 30 s, with jitter
 //! so that many connections lost at once do not all come back at once; a connection that lived for a minute starts
 //! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST one request a
-//! venue is asked a turn, so that no wish waits for more; answers travel to the shard through a ring of the venue's own
-//! and are taped there (`rest`).
+//! venue is out at a time, on a thread of the venue's own (`fetch`): nothing here waits for an answer. Answers travel to
+//! the shard through a ring of the venue's own and are taped there (`rest`).
 
 mod budget;
+mod fetch;
 mod outside;
 mod rest;
 mod told;
@@ -17,8 +18,10 @@ pub use outside::Outside;
 pub use rest::{Poll, RestRing, polls, retry};
 pub use told::Seat;
 
+use crate::event::Event;
 use crate::feed::{Handed, Ready, Wish};
 use crate::log::{Level, Log};
+use crate::ring::Producer;
 use crate::shm::writer::Margin;
 use crate::sync::Tally;
 use crate::time::{Clock, Nanos, WallClock, mono_now};
@@ -198,7 +201,7 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
         rest.give(clock, &mut log);
     }
     while !stop() {
-        // Feeds first: whatever REST does, one request a venue is all that a wish waits for.
+        // Feeds first.
         match wishes.recv_timeout(Duration::from_millis(20)) {
             Ok(wish) => {
                 hear(&mut ways, &mut rests, wish, &mut log);
@@ -214,10 +217,9 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
                 way.turn(rest, &mut log);
             }
         }
-        for rest in &mut rests {
-            if !stop() {
-                rest.turn(clock, &mut log);
-            }
+        for (seat, rest) in rests.iter_mut().enumerate() {
+            rest.turn(clock, &mut log);
+            told.round_trip(seat, rest.round_trip());
         }
         if let Some(outside) = outside.as_mut() {
             outside.turn(clock, &tally, &mut log);
@@ -232,6 +234,14 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
             );
             log.say(Level::Warn, "clock_step", "this host", &text);
         }
+    }
+}
+
+/// Hands a group to the shard: it is on the tape, so it must reach it. The shard drains its rings after this thread
+/// has ended; one that is gone takes nothing any more.
+fn push(ring: &mut Producer<Event>, group: &[Event]) {
+    while !ring.push_all(group) && !ring.is_abandoned() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each datagram is stamped, taped as it came and decoded (`series`); what is good goes to the shard
 //! through a ring of its own. What is ignored is counted by its reason, and said once a kind.
 
-use super::count;
+use super::{count, push};
 use crate::event::Event;
 use crate::feed::taped::{Piece, Taped};
 use crate::log::{Level, Log};
@@ -38,13 +38,7 @@ impl Outside {
                 log.say(Level::Error, "tape", "series", text);
             }
             let Ok(event) = came.event else { continue };
-            // What is on the tape must reach the shard.
-            while !self.events.push_all(&[event]) {
-                if self.events.is_abandoned() {
-                    return;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
+            push(&mut self.events, &[event]);
         }
         let counts = self.input.counts();
         tally.set(count::SERIES, counts.taken);

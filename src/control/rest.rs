@@ -1,12 +1,13 @@
 //! Rest: what is asked of one venue by REST, when, and where the answers go.
 //!
-//! A queue of requests with due times. Images of books come first, because a book waits for them;
+//! A queue of requests with due times, one of which is out at a time (`fetch`). Images of books come first, because a book waits for them;
 //! then whatever has been due for longest and fits the budget. An answer is taped and decoded on
 //! its way to the shard through the venue's own ring; an image, or an answer the feeds' decoders
 //! need first (a *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
 
 use super::budget::Budget;
-use super::count;
+use super::fetch::{Fetch, Fetched};
+use super::{count, push};
 use crate::event::{Event, FIRST, Kind, LAST};
 use crate::feed::taped::{Piece, Taped};
 use crate::feed::{Answer, Handed};
@@ -28,13 +29,11 @@ const RETRY_MAX: Duration = Duration::from_secs(600);
 const PRIMER_RETRY: Duration = Duration::from_secs(2);
 /// Everything of a request, its connection included.
 const REST_TIMEOUT: Duration = Duration::from_secs(2);
-/// A host that does not answer is left alone for this long, doubling: every vain request holds up all the other venues.
+/// A host that does not answer is left alone for this long, doubling.
 const QUIET_FIRST: Duration = Duration::from_secs(1);
 const QUIET_MAX: Duration = Duration::from_secs(10);
 /// A later page that failed this often is given up where its first page is asked again anyway.
 const PAGE_FAILS: u32 = 4;
-/// Largest answer: the contracts of a large venue are a few MiB.
-const BODY_MAX: u64 = 64 << 20;
 // LIMIT: pages of one table; a venue that goes on naming next pages is not followed for ever.
 const PAGES_MAX: u32 = 64;
 /// Images that wait at most; a feed asks again.
@@ -142,7 +141,9 @@ struct Image {
 #[derive(Debug)]
 pub(super) struct Rest {
     ring: RestRing,
-    http: ureq::Agent,
+    fetch: Fetch,
+    /// What the answer to is awaited.
+    out: Option<Out>,
     queue: Vec<Asked>,
     images: Vec<Image>,
     pub(super) budget: Budget,
@@ -159,12 +160,11 @@ pub(super) struct Rest {
     tally: Arc<Tally<{ count::ALL }>>,
 }
 
-/// An answer and what it says of the budget.
-struct Fetched {
-    status: u16,
-    used: Option<u64>,
-    retry_after: Option<Duration>,
-    body: Vec<u8>,
+/// The request that is out.
+#[derive(Debug)]
+enum Out {
+    Poll(Asked),
+    Image(Image),
 }
 
 impl Rest {
@@ -201,7 +201,12 @@ impl Rest {
             tally,
             vain: 0,
             quiet: None,
-            http: https::agent(config.build(), &ring.trust),
+            fetch: Fetch::new(
+                ring.base.clone(),
+                ring.venue,
+                https::agent(config.build(), &ring.trust),
+            ),
+            out: None,
             queue,
             images: Vec::new(),
             feeds,
@@ -277,50 +282,89 @@ impl Rest {
             let text = "margin tables did not fit their ring, the tape ends here";
             log.say(Level::Error, "tape", self.ring.venue.name, text);
         }
-        self.push(&given);
+        push(&mut self.ring.events, &given);
     }
 
-    /// Hands a group to the shard; it is on the tape, so it must reach it.
-    fn push(&mut self, group: &[Event]) {
-        // The shard drains its rings after this thread has ended.
-        while !self.ring.events.push_all(group) {
-            if self.ring.events.is_abandoned() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    /// The least time between a request and its answer; zero = none came.
+    pub(super) const fn round_trip(&self) -> Nanos {
+        self.fetch.least()
     }
 
-    /// Asks one request, if one is due and admitted.
+    /// Takes the answer that came, and sends out the next request that is due and admitted.
     pub(super) fn turn(&mut self, clock: &impl Clock, log: &mut Log) {
+        if let Some(out) = self.out.take() {
+            match self.fetch.take() {
+                None => self.out = Some(out),
+                Some(got) => self.settle(out, got, clock, log),
+            }
+        }
         let now = Instant::now();
-        if self.ring.base.is_empty() || self.quiet.is_some_and(|until| now < until) {
+        if self.out.is_some()
+            || self.ring.base.is_empty()
+            || self.quiet.is_some_and(|until| now < until)
+        {
             return;
         }
+        let Some(out) = self.next(now) else { return };
+        let request = match &out {
+            Out::Poll(asked) => &asked.poll.request,
+            Out::Image(image) => &image.request,
+        };
+        match self.fetch.ask(request) {
+            Ok(()) => self.out = Some(out),
+            Err(fault) => self.settle(out, Err(fault), clock, log),
+        }
+    }
+
+    /// What is to be asked now; taken out of what waits.
+    fn next(&mut self, now: Instant) -> Option<Out> {
         if !self.images.is_empty() {
-            if self.budget.admits(IMAGE_WEIGHT, now) {
-                let image = self.images.remove(0);
-                self.fetch_image(image, log);
-            }
-            return;
+            let admitted = self.budget.admits(IMAGE_WEIGHT, now);
+            return admitted.then(|| Out::Image(self.images.remove(0)));
         }
         // Connections wait for primers, so nothing goes before them.
         let primed = self.is_primed();
         let primers = self.ring.venue.primers;
         let first = |asked: &Asked| primed || primers.contains(&asked.poll.request.as_str());
-        let next = self
+        let at = self
             .queue
             .iter()
             .enumerate()
             .filter(|(_, asked)| asked.due <= now && first(asked))
             .min_by_key(|(_, asked)| asked.due)
-            .map(|(at, _)| at);
-        let Some(at) = next else { return };
-        if !self.budget.admits(self.queue[at].poll.weight, now) {
-            return;
+            .map(|(at, _)| at)?;
+        let admitted = self.budget.admits(self.queue[at].poll.weight, now);
+        admitted.then(|| Out::Poll(self.queue.swap_remove(at)))
+    }
+
+    /// Does what an answer, or its absence, asks for.
+    fn settle(
+        &mut self,
+        out: Out,
+        got: Result<Fetched, String>,
+        clock: &impl Clock,
+        log: &mut Log,
+    ) {
+        let weight = match &out {
+            Out::Poll(asked) => asked.poll.weight,
+            Out::Image(_) => IMAGE_WEIGHT,
+        };
+        let body = self.body(got, weight, log);
+        match out {
+            Out::Image(image) => self.hand_image(&image, body, log),
+            Out::Poll(asked) => self.settle_poll(asked, body, clock, log),
         }
-        let mut asked = self.queue.swap_remove(at);
-        match self.ask(&asked.poll, clock, log) {
+    }
+
+    fn settle_poll(
+        &mut self,
+        mut asked: Asked,
+        body: Result<Vec<u8>, String>,
+        clock: &impl Clock,
+        log: &mut Log,
+    ) {
+        let primed = self.is_primed();
+        match body.and_then(|body| self.take(&asked.poll, &body, clock, log)) {
             Ok(next) => {
                 asked.fails = 0;
                 let page = asked.page + 1;
@@ -388,39 +432,38 @@ impl Rest {
         }
     }
 
-    fn fetch_image(&mut self, image: Image, log: &mut Log) {
-        let venue = self.ring.venue.name;
-        match self.fetch(&image.request, IMAGE_WEIGHT, log) {
+    fn hand_image(&self, image: &Image, body: Result<Vec<u8>, String>, log: &mut Log) {
+        match body {
             // A feed that is gone, or whose channel is full, asks again.
             Ok(body) => {
                 let _ = image.to.try_send(answer(&image.request, &body));
             }
             Err(fault) => {
                 let text = format!("{}: {fault}", image.request);
-                log.say(Level::Warn, "image", venue, &text);
+                log.say(Level::Warn, "image", self.ring.venue.name, &text);
             }
         }
     }
 
-    /// Asks once: tapes the answer, decodes it, hands its events over. Gives the request of the next page.
-    fn ask(
+    /// Takes an answer in: tapes it, decodes it, hands its events over. Gives the request of the next page.
+    fn take(
         &mut self,
         poll: &Poll,
+        body: &[u8],
         clock: &impl Clock,
         log: &mut Log,
     ) -> Result<Option<String>, String> {
-        let body = self.fetch(&poll.request, poll.weight, log)?;
         let recv: Nanos = clock.now();
         let request = poll.request.as_str();
         let ring = &mut self.ring;
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
-        let whole = [request.as_bytes(), &body].concat();
+        let whole = [request.as_bytes(), body].concat();
         if !ring.taped.put(Piece::Rest, split, recv, &whole) {
             let text = "an answer did not fit its ring, the tape ends here";
             log.say(Level::Error, "tape", ring.venue.name, text);
         }
         let faults = ring.lane.counts.faults;
-        let events = ring.lane.rest(recv, request, &body);
+        let events = ring.lane.rest(recv, request, body);
         for event in events {
             if event.kind() == Kind::Instrument
                 && let Some(listed) = self.listed.get_mut(usize::from(event.symbol.0))
@@ -429,15 +472,9 @@ impl Rest {
             }
         }
         let some = !events.is_empty();
-        // The answer is on the tape, so it must reach the shard, which drains its rings after this thread has ended.
-        while !ring.events.push_all(events) {
-            if ring.events.is_abandoned() {
-                return Ok(None);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        push(&mut ring.events, events);
         let spoiled = ring.lane.counts.faults - faults;
-        if let Some(said) = (ring.venue.refusal)(&body) {
+        if let Some(said) = (ring.venue.refusal)(body) {
             return Err(said);
         }
         if spoiled > 0 && !some {
@@ -449,9 +486,9 @@ impl Rest {
         }
         // Only an answer that is one: a page of HTML would let connections begin that can read nothing.
         if self.ring.venue.primers.contains(&request) {
-            self.prime(request, &body);
+            self.prime(request, body);
         }
-        Ok((self.ring.venue.next_page)(request, &body))
+        Ok((self.ring.venue.next_page)(request, body))
     }
 
     /// Hands an answer to every feed whose decoder needs it before frames mean anything.
@@ -466,8 +503,12 @@ impl Rest {
     }
 
     /// The body of an answer that is one; budget and refusals are kept.
-    fn fetch(&mut self, request: &str, weight: u32, log: &mut Log) -> Result<Vec<u8>, String> {
-        let got = self.get(request);
+    fn body(
+        &mut self,
+        got: Result<Fetched, String>,
+        weight: u32,
+        log: &mut Log,
+    ) -> Result<Vec<u8>, String> {
         let now = Instant::now();
         let used = got.as_ref().ok().and_then(|got| got.used);
         self.budget.spend(weight, used, now);
@@ -499,59 +540,6 @@ impl Rest {
                 Err(said.unwrap_or_else(|| format!("HTTP {status}")))
             }
         }
-    }
-
-    /// The address of a path. One that names a host of its own goes there only when the venue itself is asked: a plan
-    /// that points to a stand-in asks the stand-in for everything.
-    fn url(&self, path: &str) -> String {
-        let base = &self.ring.base;
-        match path.split_once("://") {
-            None => format!("{base}{path}"),
-            Some(_) if base.ends_with(self.ring.venue.rest_host) => path.to_owned(),
-            Some((_, rest)) => {
-                let own = rest.find('/').map_or("", |at| &rest[at..]);
-                format!("{base}{own}")
-            }
-        }
-    }
-
-    fn get(&self, request: &str) -> Result<Fetched, String> {
-        let (path, posted) = match request.split_once(' ') {
-            Some((path, body)) => (path, Some(body)),
-            None => (request, None),
-        };
-        let url = self.url(path);
-        let answer = match posted {
-            Some(body) => self
-                .http
-                .post(&url)
-                .header("Content-Type", "application/json")
-                .send(body),
-            None => self.http.get(&url).call(),
-        };
-        let mut answer = answer.map_err(|fault| fault.to_string())?;
-        let header = |name: &str| {
-            let value = answer.headers().get(name)?.to_str().ok()?;
-            value.trim().parse::<u64>().ok()
-        };
-        let used = match self.ring.venue.rest_budget.used_header {
-            "" => None,
-            name => header(name),
-        };
-        let retry_after = header("retry-after").map(Duration::from_secs);
-        let status = answer.status().as_u16();
-        let body = answer
-            .body_mut()
-            .with_config()
-            .limit(BODY_MAX)
-            .read_to_vec()
-            .map_err(|fault| fault.to_string())?;
-        Ok(Fetched {
-            status,
-            used,
-            retry_after,
-            body,
-        })
     }
 }
 
@@ -595,23 +583,55 @@ pub(super) mod tests {
         Rest::new(ring, Vec::new(), Instant::now(), Arc::default())
     }
 
+    /// Turns until a request that went out has come to something.
+    fn settled(rest: &mut Rest) {
+        let failed = rest.tally.get(count::REST_REFUSED);
+        while rest.tally.get(count::REST_REFUSED) == failed {
+            rest.turn(&WallClock, &mut log());
+            std::thread::yield_now();
+        }
+    }
+
     #[test]
     fn a_host_that_does_not_answer_is_left_alone_for_a_while() {
         // Nobody listens there.
         let mut rest = rest("http://127.0.0.1:1");
         let failed = |rest: &Rest| rest.tally.get(count::REST_REFUSED);
         let begun = Instant::now();
-        rest.turn(&WallClock, &mut log());
+        settled(&mut rest);
         rest.turn(&WallClock, &mut log());
         let until = rest.quiet.unwrap();
         if begun.elapsed() < QUIET_FIRST {
-            assert_eq!(failed(&rest), 1, "the second request waits");
+            assert!(rest.out.is_none(), "the second request waits");
         }
         assert!(until >= begun + QUIET_FIRST);
+        assert_eq!(rest.round_trip(), Nanos::ZERO, "nothing was answered");
         rest.quiet = None;
-        rest.turn(&WallClock, &mut log());
+        settled(&mut rest);
         assert!(failed(&rest) >= 2);
         assert_eq!(quiet(30), QUIET_MAX);
+    }
+
+    #[test]
+    fn a_host_that_never_answers_holds_up_nobody() {
+        // Takes connections and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut slow = rest(&format!("http://{}", silent.local_addr().unwrap()));
+        slow.turn(&WallClock, &mut log());
+        assert!(slow.out.is_some());
+        // Another venue's requests fail, again and again, while that one is out.
+        let mut other = rest("http://127.0.0.1:1");
+        for _ in 0..3 {
+            other.quiet = None;
+            other
+                .queue
+                .iter_mut()
+                .for_each(|asked| asked.due = Instant::now());
+            settled(&mut other);
+            slow.turn(&WallClock, &mut log());
+        }
+        assert_eq!(slow.tally.get(count::REST_REFUSED), 0, "it still waits");
+        settled(&mut slow);
     }
 
     #[test]
@@ -630,7 +650,7 @@ pub(super) mod tests {
             assert_eq!(rest.queue.len(), 1);
             rest.queue[0].due = Instant::now();
             rest.quiet = None;
-            rest.turn(&WallClock, &mut log());
+            settled(&mut rest);
         }
         assert!(rest.queue.is_empty());
     }

@@ -11,6 +11,7 @@ use crate::shm::record::{CHANNELS, VenueRecord};
 use crate::shm::writer::Margin;
 use crate::sync::Tally;
 use crate::tape;
+use crate::time::Nanos;
 use crate::venue::Venue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +20,6 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(500);
 /// A venue's clock that moved by more than this between looks was stepped, nanoseconds.
 const STEP: i64 = 500_000_000;
-/// The way here is no longer than this, as half of the fastest message's: what the offset may be wrong by, nanoseconds.
-const WAY: i64 = 50_000_000;
 
 /// The feeds of one venue.
 #[derive(Debug)]
@@ -37,6 +36,8 @@ pub(super) struct Told {
     seats: Vec<Seat>,
     /// The least delay at the last look, by seat; `i64::MAX` = not known.
     delays: Vec<i64>,
+    /// The least round trip to each venue, by seat; zero = not measured.
+    trips: Vec<Nanos>,
     margin: Option<Margin>,
     tape: Arc<tape::Told>,
     /// What was said of the tape: that it stopped, that something beside it went wrong.
@@ -51,9 +52,17 @@ impl Told {
             said: [tape.failed().is_some(), false],
             tape,
             delays: vec![i64::MAX; seats.len()],
+            trips: vec![Nanos::ZERO; seats.len()],
             seats,
             margin,
             looked: Instant::now(),
+        }
+    }
+
+    /// Notes the least time that a question to a venue and its answer took; zero = none was answered.
+    pub(super) fn round_trip(&mut self, seat: usize, least: Nanos) {
+        if let Some(trip) = self.trips.get_mut(seat) {
+            *trip = least;
         }
     }
 
@@ -66,7 +75,7 @@ impl Told {
         self.of_the_tape(log);
         let mut steps = 0;
         for (slot, seat) in self.seats.iter().enumerate() {
-            let record = seat.record();
+            let record = seat.record(self.trips[slot]);
             if let Some(margin) = &self.margin {
                 margin.venue(slot, &record);
             }
@@ -118,7 +127,8 @@ impl Seat {
         delays.min().unwrap_or(i64::MAX)
     }
 
-    fn record(&self) -> VenueRecord {
+    /// `trip` is the least round trip to the venue, zero = not measured.
+    fn record(&self, trip: Nanos) -> VenueRecord {
         let feeds = self.tallies.len() as u32;
         let up = self.sum(count::UP) as u32;
         let mut record = VenueRecord {
@@ -146,9 +156,11 @@ impl Seat {
         }
         let delay = self.delay();
         if delay != i64::MAX {
-            // Its clock less ours: the shortest way here makes it look late by that much.
-            record.offset_ns = delay.saturating_neg();
-            record.offset_error_ns = WAY;
+            // Its clock less ours: the shortest way here makes it look late by that much. No way here is longer than the
+            // shortest there and back, so the clock is late by something between none of that and all of it.
+            let half = trip.get() / 2;
+            record.offset_ns = delay.saturating_neg().saturating_add(half);
+            record.offset_error_ns = if half > 0 { half } else { -1 };
         }
         record
     }
@@ -158,7 +170,6 @@ impl Seat {
 pub(super) mod tests {
     use super::*;
     use crate::log::Form;
-    use crate::time::Nanos;
 
     pub(in crate::control) fn log() -> Log {
         Log::to(Level::Error, Form::Text, Box::new(std::io::sink()), || {
@@ -181,9 +192,15 @@ pub(super) mod tests {
             venue,
             tallies: vec![one.clone(), two],
         };
-        let record = seat.record();
+        let record = seat.record(Nanos::ZERO);
         assert_eq!((record.frames, record.feeds_up, record.up), (10, 2, 1));
-        assert_eq!(record.offset_ns, -2_000_000);
+        assert_eq!(record.offset_error_ns, -1, "no round trip was measured");
+        // At best a message came at once, at worst it took the whole 800 us.
+        let record = seat.record(Nanos::new(800_000));
+        assert_eq!(
+            (record.offset_ns, record.offset_error_ns),
+            (-1_600_000, 400_000)
+        );
         assert_eq!(record.heard_mono_ns, [0, 77, 0, 0]);
         let mut told = Told::new(vec![seat], None, Arc::default());
         let mut log = log();
