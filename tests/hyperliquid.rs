@@ -675,6 +675,7 @@ fn rest_answers_say_terms_tables_contexts_and_the_past() {
     assert_eq!((row().refusal)(paid.as_bytes()), None);
     for ask in row().asks {
         for request in texts::requests(row(), ask, &["PEPE".into()]) {
+            let request = texts::dated(&request, Nanos::millis(1_790_000_000_000));
             let (path, body) = request.split_once(' ').unwrap();
             assert_eq!(path, "/info");
             serde_json::from_str::<serde_json::Value>(body).unwrap();
@@ -793,6 +794,7 @@ fn the_built_in_exchange_is_understood() {
     );
     for ask in row().asks {
         for request in texts::requests(row(), ask, &[assets[0].to_owned()]) {
+            let request = texts::dated(&request, world.now());
             let (path, body) = request.split_once(' ').unwrap();
             let (_, _, answer) = world.rest("POST", path, body);
             let said = decoder.rest(world.now(), &request, answer.as_bytes());

@@ -85,6 +85,7 @@ impl Control {
             request: (*request).to_string(),
             every: Duration::from_secs(3_600),
             weight: 1,
+            pages: 64,
         };
         let ring = RestRing {
             base: format!("http://{rest}"),

@@ -34,8 +34,6 @@ const QUIET_FIRST: Duration = Duration::from_secs(1);
 const QUIET_MAX: Duration = Duration::from_secs(10);
 /// A later page that failed this often is given up where its first page is asked again anyway.
 const PAGE_FAILS: u32 = 4;
-// LIMIT: pages of one table; a venue that goes on naming next pages is not followed for ever.
-const PAGES_MAX: u32 = 64;
 /// Images that wait at most; a feed asks again.
 const IMAGES_MAX: usize = 1_024;
 /// What an image costs of the budget.
@@ -92,20 +90,16 @@ pub struct Poll {
     pub every: Duration,
     /// What it costs.
     pub weight: u32,
+    /// Most pages that are asked for.
+    pub pages: u32,
 }
 
 /// The polls of a venue's row for these assets; history only when it is wanted.
 #[must_use]
 pub fn polls(row: &Venue, assets: &[String], history: bool) -> Vec<Poll> {
-    let past = |what| {
-        matches!(
-            what,
-            What::Bars | What::InterestHistory | What::FundingHistory
-        )
-    };
     row.asks
         .iter()
-        .filter(|ask| history || !past(ask.what))
+        .filter(|ask| history || !ask.what.is_past())
         .flat_map(|ask| {
             texts::requests(row, ask, assets)
                 .into_iter()
@@ -114,6 +108,7 @@ pub fn polls(row: &Venue, assets: &[String], history: bool) -> Vec<Poll> {
                     request,
                     every: Duration::from_nanos(ask.every.get().max(0).unsigned_abs()),
                     weight: ask.weight,
+                    pages: ask.pages,
                 })
         })
         .collect()
@@ -128,6 +123,8 @@ struct Asked {
     fails: u32,
     /// Its number among the pages of one table, 0 = the first.
     page: u32,
+    /// Pages of the past that came before it and are newer: requests and bodies, told when the oldest is there.
+    newer: Vec<(String, Vec<u8>)>,
 }
 
 /// A book's image that a feed waits for.
@@ -167,6 +164,25 @@ enum Out {
     Image(Image),
 }
 
+impl Asked {
+    /// The page behind this one, when it is wanted: next in turn.
+    fn behind(&self, request: Option<String>) -> Option<Self> {
+        let page = self.page + 1;
+        let request = request.filter(|r| page < self.poll.pages && *r != self.poll.request)?;
+        let poll = Poll {
+            request,
+            ..self.poll.clone()
+        };
+        Some(Self {
+            poll,
+            due: self.due,
+            fails: 0,
+            page,
+            newer: Vec::new(),
+        })
+    }
+}
+
 impl Rest {
     pub(super) fn new(
         mut ring: RestRing,
@@ -186,6 +202,7 @@ impl Rest {
                 due: now + Duration::from_micros(at as u64),
                 fails: 0,
                 page: 0,
+                newer: Vec::new(),
             })
             .collect();
         let mut config = ureq::Agent::config_builder()
@@ -305,9 +322,14 @@ impl Rest {
         {
             return;
         }
-        let Some(out) = self.next(now) else { return };
-        let request = match &out {
-            Out::Poll(asked) => &asked.poll.request,
+        let Some(mut out) = self.next(now) else {
+            return;
+        };
+        let request = match &mut out {
+            Out::Poll(asked) => {
+                asked.poll.request = texts::dated(&asked.poll.request, clock.now());
+                &asked.poll.request
+            }
             Out::Image(image) => &image.request,
         };
         match self.fetch.ask(request) {
@@ -364,22 +386,21 @@ impl Rest {
         log: &mut Log,
     ) {
         let primed = self.is_primed();
-        match body.and_then(|body| self.take(&asked.poll, &body, clock, log)) {
+        let body = match body {
+            Ok(body) if asked.poll.what.is_past() => match self.older(asked, body, clock, log) {
+                Ok(()) => return,
+                Err((back, fault)) => {
+                    asked = back;
+                    Err(fault)
+                }
+            },
+            body => body,
+        };
+        match body.and_then(|body| self.take(&asked.poll.request, &body, clock, log)) {
             Ok(next) => {
                 asked.fails = 0;
-                let page = asked.page + 1;
-                if let Some(request) = next.filter(|r| page < PAGES_MAX && *r != asked.poll.request)
-                {
-                    let poll = Poll {
-                        request,
-                        ..asked.poll.clone()
-                    };
-                    self.queue.push(Asked {
-                        poll,
-                        due: Instant::now(),
-                        fails: 0,
-                        page,
-                    });
+                if let Some(next) = asked.behind(next) {
+                    self.queue.push(next);
                 } else if asked.poll.what == What::Instruments {
                     self.missing(log);
                 }
@@ -391,6 +412,13 @@ impl Rest {
                 asked.due = asked.due.max(Instant::now());
             }
             Err(fault) => {
+                // What the newer pages told is not held back for one that may never come.
+                if !asked.newer.is_empty() {
+                    let (venue, request) = (self.ring.venue.name, &asked.poll.request);
+                    let text = format!("{request}: {fault}; the past begins behind it");
+                    log.say(Level::Warn, "rest", venue, &text);
+                    return self.tell(asked.newer, clock, log);
+                }
                 asked.fails = asked.fails.saturating_add(1);
                 let wait = if primed {
                     retry(asked.fails)
@@ -408,6 +436,41 @@ impl Rest {
             }
         }
         self.queue.push(asked);
+    }
+
+    /// A page of the past: the older ones are asked for first, because rows are wanted oldest first; the last of them
+    /// tells all. An answer that refuses is given back with what it says.
+    fn older(
+        &mut self,
+        mut asked: Asked,
+        body: Vec<u8>,
+        clock: &impl Clock,
+        log: &mut Log,
+    ) -> Result<(), (Asked, String)> {
+        if let Some(said) = (self.ring.venue.refusal)(&body) {
+            return Err((asked, said));
+        }
+        let request = asked.poll.request.clone();
+        let next = asked.behind((self.ring.venue.next_page)(&request, &body));
+        asked.newer.push((request, body));
+        match next {
+            Some(next) => self.queue.push(Asked {
+                newer: asked.newer,
+                ..next
+            }),
+            None => self.tell(asked.newer, clock, log),
+        }
+        Ok(())
+    }
+
+    /// Takes pages of the past in, the oldest (which came last) first.
+    fn tell(&mut self, pages: Vec<(String, Vec<u8>)>, clock: &impl Clock, log: &mut Log) {
+        for (request, body) in pages.iter().rev() {
+            if let Err(fault) = self.take(request, body, clock, log) {
+                let text = format!("{request}: {fault}");
+                log.say(Level::Warn, "rest", self.ring.venue.name, &text);
+            }
+        }
     }
 
     /// Says which of the plan's symbols the venue does not list.
@@ -448,13 +511,12 @@ impl Rest {
     /// Takes an answer in: tapes it, decodes it, hands its events over. Gives the request of the next page.
     fn take(
         &mut self,
-        poll: &Poll,
+        request: &str,
         body: &[u8],
         clock: &impl Clock,
         log: &mut Log,
     ) -> Result<Option<String>, String> {
         let recv: Nanos = clock.now();
-        let request = poll.request.as_str();
         let ring = &mut self.ring;
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let whole = [request.as_bytes(), body].concat();
@@ -566,6 +628,7 @@ pub(super) mod tests {
             request: request.to_owned(),
             every: Duration::from_secs(60),
             weight: 1,
+            pages: 1,
         };
         let ring = RestRing {
             base: base.to_owned(),
@@ -632,6 +695,72 @@ pub(super) mod tests {
         }
         assert_eq!(slow.tally.get(count::REST_REFUSED), 0, "it still waits");
         settled(&mut slow);
+    }
+
+    /// Answers by what it is asked, one connection a request, for as long as it is asked.
+    fn served(answer: fn(&str) -> &'static str) -> String {
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let asked = lines.next().unwrap().unwrap();
+                while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                let body = answer(&asked);
+                let long = body.len();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {long}\r\nConnection: close\r\n\r\n"
+                );
+                stream.write_all((head + body).as_bytes()).unwrap();
+            }
+        });
+        base
+    }
+
+    /// Two pages of open interest, newest first; there is a third that is not wanted, or is refused.
+    fn pages(asked: &str) -> &'static str {
+        const LAST: &str = r#"{"retCode":0,"result":{"symbol":"BTCUSDT","nextPageCursor":"c","list":[
+            {"openInterest":"4","timestamp":"1790000100000"},{"openInterest":"2","timestamp":"1789999800000"}]}}"#;
+        const FIRST: &str = r#"{"retCode":0,"result":{"symbol":"BTCUSDT","nextPageCursor":"b","list":[
+            {"openInterest":"8","timestamp":"1790000700000"},{"openInterest":"6","timestamp":"1790000400000"}]}}"#;
+        match (asked.contains("cursor=b"), asked.contains("cursor=c")) {
+            (true, _) => LAST,
+            (_, true) => r#"{"retCode":10006,"retMsg":"Too many visits","result":{}}"#,
+            _ => FIRST,
+        }
+    }
+
+    #[test]
+    fn pages_of_the_past_are_told_oldest_first_whatever_becomes_of_the_last() {
+        for wanted in [2, 3] {
+            let mut rest = rest(&served(pages));
+            let (events, mut told) = crate::ring::channel(16);
+            rest.ring.events = events;
+            rest.queue.truncate(1);
+            rest.queue[0].poll = Poll {
+                what: What::InterestHistory,
+                request: "/v5/market/open-interest?symbol=BTCUSDT&limit=2".to_owned(),
+                every: Duration::ZERO,
+                weight: 1,
+                pages: wanted,
+            };
+            let mut stamps = Vec::new();
+            while stamps.len() < 4 {
+                rest.turn(&WallClock, &mut log());
+                while let Some(event) = told.pop() {
+                    stamps.push(event.exch.get() / Nanos::MILLI.get() - 1_789_999_800_000);
+                }
+                std::thread::yield_now();
+            }
+            assert_eq!(stamps, [0, 300_000, 600_000, 900_000], "{wanted} pages");
+            assert!(
+                rest.queue.is_empty() && rest.out.is_none(),
+                "nothing is asked again"
+            );
+            assert!(rest.round_trip() > Nanos::ZERO);
+        }
     }
 
     #[test]

@@ -45,13 +45,20 @@ pub struct Ask {
     /// What for.
     pub what: What,
     /// Path and query; `{}` stands for the instrument, `{base}` for its base coin. With a space in it,
-    /// it is a POST: path, then the body. With neither one answer serves every instrument.
+    /// it is a POST: path, then the body. With neither one answer serves every instrument. `{since}` is put in when
+    /// it is asked: the millisecond that lies [`PAST`] ago.
     pub request: &'static str,
     /// How often; zero = once a run.
     pub every: Nanos,
     /// What it costs of the budget.
     pub weight: u32,
+    /// Most pages of an answer that are asked for. Of the past: until the bars and rows that a map is laid from are
+    /// there, 512 of five minutes.
+    pub pages: u32,
 }
+
+/// How far back `{since}` reaches: as many rows of an hour as a page holds.
+pub const PAST: Nanos = Nanos::new(20 * Nanos::DAY.get());
 
 /// What a REST answer tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +79,17 @@ pub enum What {
     FundingHistory,
     /// Long/short ratios.
     Ratios,
+}
+
+impl What {
+    /// True for what speaks of the past: told newest page first, wanted oldest row first.
+    #[must_use]
+    pub const fn is_past(self) -> bool {
+        matches!(
+            self,
+            Self::Bars | Self::InterestHistory | Self::FundingHistory
+        )
+    }
 }
 
 /// How much may be asked by REST.
@@ -150,7 +168,7 @@ pub struct Venue {
     pub subscribe: fn(topics: &[String]) -> Vec<String>,
     /// Texts that renew topics (they answer with a fresh image).
     pub resubscribe: fn(topics: &[String]) -> Vec<String>,
-    /// The request of the page behind this answer; `None` on the last.
+    /// The request of the page behind this answer, of the past the next older one; `None` on the last.
     pub next_page: fn(request: &str, body: &[u8]) -> Option<String>,
     /// What the venue says in an answer that refuses, for people; `None` when it refuses nothing.
     pub refusal: fn(body: &[u8]) -> Option<String>,

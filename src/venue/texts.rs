@@ -3,6 +3,7 @@
 use super::{Ask, Venue, What, canonical, instrument_name, is_literal, venue};
 use crate::event::Stream;
 use crate::market::VenueId;
+use crate::time::Nanos;
 
 /// What tells a stream in a subscription's text; empty when the venue has none.
 #[must_use]
@@ -78,6 +79,28 @@ pub fn requests(row: &Venue, ask: &Ask, assets: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// A request as it is sent at a moment: where it wants a beginning, that is [`PAST`](super::PAST) before.
+#[must_use]
+pub fn dated(request: &str, now: Nanos) -> String {
+    let since = now.since(super::PAST).get() / Nanos::MILLI.get();
+    request.replace("{since}", &since.to_string())
+}
+
+/// The request of the page before the oldest row of a full page: `name=stamp` in place of one that stands there.
+/// `None` for a page that is not full, which is the last.
+#[must_use]
+pub fn older(request: &str, rows: usize, name: &str, stamp: i64) -> Option<String> {
+    let (path, query) = request.split_once('?')?;
+    let parts = query.split('&');
+    let limit = parts.clone().find_map(|part| part.strip_prefix("limit="))?;
+    if rows < limit.parse().ok()? {
+        return None;
+    }
+    let own = |part: &&str| part.split_once('=').is_none_or(|(key, _)| key != name);
+    let kept: Vec<&str> = parts.filter(own).collect();
+    Some(format!("{path}?{}&{name}={stamp}", kept.join("&")))
+}
+
 /// What the engine must know of contracts: their terms (paged), then every asset's margin table.
 #[must_use]
 pub fn rest_requests(row: &Venue, assets: &[String]) -> Vec<String> {
@@ -134,6 +157,38 @@ mod tests {
         ];
         let assets = assets_of(row, &topics.map(String::from));
         assert_eq!(assets, ["ETH", "PEPE"]);
+    }
+
+    #[test]
+    fn older_pages_end_where_one_is_not_full() {
+        let request = "/x?instId=BTC-USDT-SWAP&limit=2&end=9";
+        let next = older(request, 2, "end", 5).unwrap();
+        assert_eq!(next, "/x?instId=BTC-USDT-SWAP&limit=2&end=5");
+        assert_eq!(older(request, 1, "end", 5), None);
+        assert_eq!(
+            older("/x?end=9", 2, "end", 5),
+            None,
+            "no page without a limit"
+        );
+        let rows = |stamps: [u64; 2]| stamps.map(|ms| format!(r#"["{ms}","1"]"#)).join(",");
+        let okx = by_name("okx").unwrap();
+        let body = format!(r#"{{"code":"0","data":[{}]}}"#, rows([7, 6]));
+        for (path, name) in [
+            ("/api/v5/market/history-candles", "after"),
+            ("/api/v5/rubik/stat/contracts/open-interest-history", "end"),
+        ] {
+            let next = (okx.next_page)(&format!("{path}?instId=X&limit=2"), body.as_bytes());
+            assert_eq!(next.unwrap(), format!("{path}?instId=X&limit=2&{name}=6"));
+        }
+        let binance = by_name("binance").unwrap();
+        let body = br#"[{"timestamp":1000,"sumOpenInterest":"1"},{"timestamp":2000}]"#;
+        let path = "/futures/data/openInterestHist?symbol=X&limit=2";
+        let next = (binance.next_page)(path, body).unwrap();
+        assert_eq!(next, format!("{path}&endTime=999"));
+        let other = "/fapi/v1/openInterest?symbol=X&limit=2";
+        assert_eq!((binance.next_page)(other, body), None);
+        let dated = dated("{since}", Nanos::millis(20 * 86_400_000 + 5));
+        assert_eq!(dated, "5");
     }
 
     #[test]

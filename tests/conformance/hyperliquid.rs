@@ -97,6 +97,15 @@ pub(crate) const ROW: Row = Row {
             body: r#"[{"T":1789999799999,"c":"80001.0","h":"80002.0","i":"5m","l":"79999.0","n":709,"o":"80000.0","s":"BTC","t":1789999500000,"v":"12.5"},{"T":1790000099999,"c":"1.0","h":"1.0","i":"5m","l":"1.0","n":1,"o":"1.0","s":"BTC","t":1789999800000,"v":"1.0"}]"#,
             told: &["1789999500000 BTC bar 80000 80002 79999 80001 of 12.5 over 300 s, past"],
         },
+        Answer {
+            request: r#"/info {"type":"fundingHistory","coin":"{}","startTime":{since}}"#,
+            before: &[],
+            body: r#"[{"coin":"BTC","fundingRate":"0.0000125","premium":"-0.00001","time":1789992000048},{"coin":"BTC","fundingRate":"-0.00061334","premium":"-0.00091334","time":1789995600021}]"#,
+            told: &[
+                "1789992000048 BTC funding 12500000 next 0 every 1 h, past",
+                "1789995600021 BTC funding -613340000 next 0 every 1 h, past",
+            ],
+        },
     ],
     refusing: "null",
     legs: Legs {

@@ -24,7 +24,8 @@ pub(crate) fn filled(row: &Row, request: &str) -> String {
     let venue = row.venue();
     let ask = venue.asks.iter().find(|ask| ask.request == request);
     let ask = ask.unwrap_or_else(|| panic!("{}: {request} is not asked", row.venue));
-    texts::requests(venue, ask, &row.assets()).remove(0)
+    let request = texts::requests(venue, ask, &row.assets()).remove(0);
+    texts::dated(&request, RECV)
 }
 
 #[test]
@@ -175,7 +176,9 @@ fn every_request_is_answered_as_documented() {
                 answer.unwrap_or_else(|| panic!("{}: no answer to {}", row.venue, ask.request));
             let request = filled(row, ask.request);
             assert!(
-                !request.contains("{}") && !request.contains("{base}"),
+                !["{}", "{base}", "{since}"]
+                    .iter()
+                    .any(|hole| request.contains(hole)),
                 "{request}"
             );
             let mut decoder = row.silent();

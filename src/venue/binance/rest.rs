@@ -11,6 +11,7 @@
 
 use super::super::index::Index;
 use super::super::ledger::Scratch;
+use super::super::texts::older;
 use super::super::{Ask, Refusal, What};
 use super::depth::Depth;
 use super::tolerant::{Seen, fixed, millis, number, required, tier, values};
@@ -52,6 +53,11 @@ const fn ask(what: What, request: &'static str, every: Nanos, weight: u32) -> As
         request,
         every,
         weight,
+        pages: if matches!(what, What::InterestHistory) {
+            2
+        } else {
+            1
+        },
     }
 }
 
@@ -77,9 +83,16 @@ pub(super) fn image(instrument: &str) -> String {
     format!("{IMAGE}?symbol={instrument}&limit=1000")
 }
 
-/// No answer of theirs goes on on another page.
-pub(super) fn next_page(_: &str, _: &[u8]) -> Option<String> {
-    None
+/// Older open interest: a page comes oldest first. Nothing else goes on on another page, or is wanted from there.
+pub(super) fn next_page(request: &str, body: &[u8]) -> Option<String> {
+    if request.split('?').next() != INTEREST_PAST.split('?').next() {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let rows = body.as_array()?;
+    let oldest = rows.first()?.get("timestamp")?;
+    let oldest = oldest.as_i64().or_else(|| oldest.as_str()?.parse().ok())?;
+    older(request, rows.len(), "endTime", oldest.checked_sub(1)?)
 }
 
 /// What a refusing answer says.

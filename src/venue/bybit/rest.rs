@@ -29,6 +29,11 @@ const fn ask(what: What, request: &'static str, every: Nanos) -> Ask {
         request,
         every,
         weight: 1,
+        pages: match what {
+            What::Instruments | What::Tiers => 64,
+            What::InterestHistory => 3,
+            _ => 1,
+        },
     }
 }
 

@@ -4,8 +4,8 @@
 //! decimals: the tick told here is the finest of them. Rows of a table begin at a notional and end where the next
 //! begins; the last ends nowhere. A position's rate is half of what its leverage needs at most, and deductions make
 //! the rows meet. In `universe` and the contexts beside it a place is a coin's number: those that are gone stay.
-//! Five thousand bars are kept there, of whatever length, so all are asked for; funding's history wants a beginning
-//! and is not asked by the row.
+//! Five thousand bars are kept there, of whatever length, so all are asked for. Funding's history wants a beginning, and
+//! gives five hundred hours from there on: it is asked from `PAST` ago.
 
 use super::super::ledger::Scratch;
 use super::super::{Ask, What};
@@ -25,19 +25,23 @@ const BARS: &str = concat!(
     r#""startTime":0,"endTime":4102444800000}}"#
 );
 
+const FUNDING: &str = r#"/info {"type":"fundingHistory","coin":"{}","startTime":{since}}"#;
+
 /// What is asked; contexts are the frames' backup.
-pub(super) const ASKS: [Ask; 3] = [
+pub(super) const ASKS: [Ask; 4] = [
     Ask {
         what: What::Instruments,
         request: META,
         every: Nanos::HOUR,
         weight: 20,
+        pages: 1,
     },
     Ask {
         what: What::Mark,
         request: CONTEXTS,
         every: Nanos::MINUTE,
         weight: 20,
+        pages: 1,
     },
     Ask {
         what: What::Bars,
@@ -45,6 +49,15 @@ pub(super) const ASKS: [Ask; 3] = [
         every: Nanos::ZERO,
         // One more for every sixty bars.
         weight: 104,
+        pages: 1,
+    },
+    Ask {
+        what: What::FundingHistory,
+        request: FUNDING,
+        every: Nanos::ZERO,
+        // One more for every twenty rows.
+        weight: 44,
+        pages: 1,
     },
 ];
 

@@ -6,6 +6,7 @@
 //! first; they speak of the past (`event::HISTORY`).
 
 use super::super::ledger::take;
+use super::super::texts::older;
 use super::super::{Ask, Road, Said, What};
 use super::VENUE;
 use super::{Field, Line, NAMES, Okx, Patch, VALUES};
@@ -55,6 +56,12 @@ const fn ask(what: What, request: &'static str, every: Nanos, weight: u32) -> As
         request,
         every,
         weight,
+        pages: match what {
+            What::Bars => 2,
+            // A day: its weight is that of a whole start.
+            What::InterestHistory => 3,
+            _ => 1,
+        },
     }
 }
 
@@ -83,9 +90,18 @@ fn read(body: &[u8]) -> Result<Value, Fault> {
     serde_json::from_slice(body).map_err(|e| Fault::new(e.column(), FaultKind::NotJson))
 }
 
-/// Nothing is paged there: every answer is whole, or as much of the past as we want.
-pub(super) fn next_page(_: &str, _: &[u8]) -> Option<String> {
-    None
+/// Older bars and open interest: a page comes newest first, its rows begin with their stamps. Every other answer is
+/// whole, or as much of the past as we want.
+pub(super) fn next_page(request: &str, body: &[u8]) -> Option<String> {
+    let path = request.split('?').next();
+    let names = [(BARS, "after"), (INTEREST_PAST, "end")];
+    let (_, name) = names
+        .into_iter()
+        .find(|(row, _)| row.split('?').next() == path)?;
+    let body = read(body).ok()?;
+    let rows = body.get("data")?.as_array()?;
+    let oldest = rows.last()?.get(0)?.as_str()?.parse().ok()?;
+    older(request, rows.len(), name, oldest)
 }
 
 /// What a refusing answer says.
