@@ -287,10 +287,10 @@ fn a_jump_on_one_of_two_legs_is_filled_by_the_other() {
             ("SeqId\":500", "SeqId\":507"),
         ],
     );
-    // The second leg lost one: it waits for the first, which brings both.
+    // The second leg lost one: it waits for the first, which brings it, and both leave.
     assert_eq!(leg(1, &next), (0, false));
-    assert_eq!(leg(0, DELTA), (3, false));
-    assert_eq!(leg(0, &next), (3, false));
+    assert_eq!(leg(0, DELTA), (6, false));
+    assert_eq!(leg(0, &next), (0, false));
     assert_eq!(leg(0, MARK), (1, false));
     assert_eq!(leg(1, MARK), (0, false));
     assert_eq!(leg(1, TRADE), (1, false));

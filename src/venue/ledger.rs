@@ -1,12 +1,14 @@
 //! Ledger: what every dialect remembers, kept in one place so that a dialect is only about its venue.
 //!
-//! It holds the room for a frame's events, the numbering of every book (`chain`), the ids of recent
+//! It holds the room for a frame's events, the numbering of every book (`chain`), updates that came too early on one
+//! of two legs (`early`), the ids of recent
 //! trades and prints (`recent`), and which of the two legs are up. A dialect reads a frame into
 //! [`Scratch`] and closes it with the one method that fits the stream: [`Ledger::book`],
 //! [`Ledger::trades`], [`Ledger::prints`], [`Ledger::values`] or [`Ledger::close`]. Nothing is
 //! changed before the frame is known to be good, and nothing is applied twice.
 
 use super::chain::{Chain, Link, Step};
+use super::early::Early;
 use super::recent::Recent;
 use super::{Refusal, Road, Said};
 use crate::event::{ALONE, Body, Event, FIRST, Gap, Head, Kind, LAST, Stream};
@@ -72,6 +74,10 @@ impl Scratch {
     pub(crate) fn events_mut(&mut self) -> &mut [Event] {
         self.events.get_mut(..self.used).unwrap_or_default()
     }
+    /// True when so many more fit.
+    fn has_room(&self, more: usize) -> bool {
+        self.used + more <= self.events.len()
+    }
     /// Sets FIRST and LAST and gives the number of events.
     fn close(&mut self) -> Result<usize, Fault> {
         if self.over {
@@ -107,6 +113,7 @@ impl Scratch {
 pub(crate) struct Ledger {
     pub(crate) scratch: Scratch,
     books: Vec<Chain>,
+    early: Early,
     trades: Vec<Recent>,
     prints: Vec<Recent>,
     /// Bit per leg that is connected.
@@ -125,6 +132,7 @@ impl Ledger {
         Self {
             scratch: Scratch::new(events),
             books: vec![Chain::zeroed(); symbols],
+            early: Early::new(),
             trades: vec![Recent::new(TRADES); symbols],
             prints: vec![Recent::new(PRINTS); symbols],
             // A decoder that is told of no connection has one.
@@ -165,10 +173,31 @@ impl Ledger {
         if self.up != 0 && self.up & (1 << self.owner) == 0 {
             self.owner = 1 - self.owner;
         }
+        if self.up == 0 {
+            self.early.clear();
+        }
+        self.early.leg_down(leg);
         for (symbol, chain) in self.books.iter_mut().enumerate() {
             if chain.leg_down(leg, self.up) {
+                self.early.forget(symbol as u16);
                 broken(symbol);
             }
+        }
+    }
+
+    /// Begins a symbol's book at an id that came from elsewhere (a REST image).
+    pub(crate) fn begin(&mut self, symbol: SymbolId, at: u64) {
+        if let Some(chain) = self.books.get_mut(usize::from(symbol.0)) {
+            chain.begin(at);
+            self.early.forget(symbol.0);
+        }
+    }
+
+    /// A symbol's book is lost, and waits for its image.
+    pub(crate) fn wait(&mut self, symbol: usize) {
+        if let Some(chain) = self.books.get_mut(symbol) {
+            chain.wait();
+            self.early.forget(symbol as u16);
         }
     }
 
@@ -195,6 +224,7 @@ impl Ledger {
         if link.image || !chain.waits() {
             self.heard = Some((Stream::Book, head.symbol));
         }
+        let symbol = head.symbol.0;
         let step = if link.image && empty {
             // An image without a level is no book: said aloud, and asked for again.
             chain.wait();
@@ -202,14 +232,24 @@ impl Ledger {
         } else {
             chain.follow(leg, up, link)
         };
+        if step != Step::Low && !self.early.is_empty() {
+            self.go_on(leg, head, step, link.image);
+        }
+        let kept = matches!(step, Step::Low | Step::Ahead)
+            && self.early.keep(symbol, leg, link, self.scratch.events());
         match step {
             Step::Next => self.close(road),
-            Step::Old | Step::Ahead => {
+            Step::Ahead if kept => {
+                self.scratch.clear();
+                Ok(Said::IGNORED)
+            }
+            Step::Old | Step::Low | Step::Ahead => {
                 self.duplicates += u64::from(up == 3);
                 self.scratch.clear();
                 Ok(Said::IGNORED)
             }
             Step::Broken { expected } => {
+                self.early.forget(symbol);
                 self.scratch.clear();
                 let gap = Gap {
                     stream: Stream::Book,
@@ -227,6 +267,40 @@ impl Ledger {
                 said.resync = Some(symbol);
                 Ok(said)
             }
+        }
+    }
+
+    /// A leg went on while something is kept. When the book moved, what follows leaves behind it, in the same group.
+    #[cold]
+    fn go_on(&mut self, leg: usize, head: Head, step: Step, image: bool) {
+        let (symbol, early, scratch) = (head.symbol.0, &mut self.early, &mut self.scratch);
+        let Some(chain) = self.books.get_mut(usize::from(symbol)) else {
+            return;
+        };
+        if image {
+            // It begins anew; what follows it comes again.
+            early.forget(symbol);
+        }
+        while let Some(last) = chain.last().filter(|_| step == Step::Next) {
+            let mut fits = true;
+            let mut release = |levels: &[Event]| {
+                fits = scratch.has_room(levels.len());
+                for level in levels.iter().filter(|_| fits) {
+                    // It could be used only now.
+                    let mut level = *level;
+                    level.recv = head.recv;
+                    scratch.push(level);
+                }
+            };
+            match early.next(symbol, last, &mut release) {
+                Some((update, legs)) if fits => chain.go_on(legs, update),
+                _ => break,
+            }
+        }
+        let last = chain.last().unwrap_or(0);
+        early.pass(symbol, leg, last);
+        if step == Step::Next {
+            chain.set_ahead(early.legs(symbol, last));
         }
     }
 
@@ -324,6 +398,7 @@ impl Ledger {
     pub(crate) fn remember(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.up, self.owner as u8]);
         out.extend_from_slice(bytemuck::cast_slice(&self.books));
+        self.early.remember(out);
         for recent in self.trades.iter().chain(&self.prints) {
             for word in recent.words() {
                 out.extend_from_slice(&word.to_le_bytes());
@@ -339,6 +414,7 @@ impl Ledger {
             let bytes = take::<{ size_of::<Chain>() }>(from)?;
             *chain = bytemuck::pod_read_unaligned(bytes);
         }
+        self.early.recall(from)?;
         for recent in self.trades.iter_mut().chain(&mut self.prints) {
             for word in recent.words_mut() {
                 *word = u64::from_le_bytes(*take::<8>(from)?);

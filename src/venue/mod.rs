@@ -14,6 +14,7 @@
 pub mod binance;
 pub mod bybit;
 mod chain;
+mod early;
 pub mod hyperliquid;
 mod index;
 pub mod lane;

@@ -27,8 +27,8 @@ fn what_one_leg_misses_the_other_brings() {
     // The first leg loses an update, the second brings it; another that is cut elsewhere fits too.
     let last = update(110, 111, 115, r#"["79999.5","0"]"#, "");
     assert_eq!(tell(&mut lane, 0, &last), 0);
-    assert_eq!(tell(&mut lane, 1, DEPTH_NEXT), 3);
-    assert_eq!(tell(&mut lane, 1, &last), 1);
+    assert_eq!(tell(&mut lane, 1, DEPTH_NEXT), 4, "and what came too early");
+    assert_eq!(tell(&mut lane, 1, &last), 0);
     let over = update(112, 113, 120, r#"["79999.5","1"]"#, "");
     assert_eq!(tell(&mut lane, 0, &over), 1);
     // Trades: 11 is missing on one leg, 13 on both.

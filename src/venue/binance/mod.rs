@@ -497,9 +497,7 @@ impl Binance {
                 })
             }
             depth::Joined::At(newest) => {
-                if let Some(chain) = self.ledger.chain(symbol) {
-                    chain.begin(newest);
-                }
+                self.ledger.begin(head.symbol, newest);
                 self.ledger.close(road)
             }
         }

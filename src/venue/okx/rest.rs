@@ -307,9 +307,7 @@ impl Answer<'_> {
                     };
                     ledger.scratch.push(Event::new(head, Body::Gap(gap)));
                     changed.get_or_insert(head.symbol);
-                    if let Some(chain) = ledger.chain(symbol) {
-                        chain.wait();
-                    }
+                    ledger.wait(symbol);
                 }
                 match learned.and_then(|()| terms(row, line)) {
                     Ok(terms) => {
