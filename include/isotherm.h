@@ -40,7 +40,7 @@
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
 #define ISOTHERM_ABI_MINOR   3
-#define ISOTHERM_LAYOUT_HASH 0x63981ddfd3e4fb6dull
+#define ISOTHERM_LAYOUT_HASH 0x33cf3902abb59c38ull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
 #define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
@@ -117,7 +117,8 @@ struct isotherm_header {
     char build[32];
     uint64_t config_hash;              /* plan in force; 0 = not told */
     uint64_t model_hash;               /* learned model in force; 0 = not told */
-    uint64_t spare_what[2];
+    /* symbol * 2 and the next: the newer is the one put more often; from minor 3 */
+    struct isotherm_region snapshots;
     uint64_t heartbeat_turn;           /* twice the number of heartbeats; odd = being written */
     int64_t heartbeat_mono_ns;         /* CLOCK_MONOTONIC ns */
     uint64_t input_seq;                /* number of the last input stepped */
@@ -342,6 +343,21 @@ struct isotherm_event {
     uint16_t p_run_e4;                 /* as last judged before the touch, 1e-4; UINT16_MAX = never judged */
 };
 
+/* The whole map of a symbol, once a second. All zeros = none yet. Money is a code: isotherm_cents. */
+struct isotherm_snapshot {
+    uint64_t input_seq;
+    int64_t recv_ns;                   /* shard time, Unix ns; 0 = none yet */
+    int64_t mark_e10;
+    int64_t bucket;                    /* absolute bucket of index 0, the mark's own */
+    int64_t liquidated_long;           /* cents printed since the state began; only differences mean something */
+    int64_t liquidated_short;
+    uint32_t venues;                   /* bit per place of a venue that is in it; 0 = no map, the codes mean nothing */
+    uint32_t flags;                    /* ISOTHERM_FLAG_* */
+    uint16_t below_long[4096];         /* longs that would be liquidated, by 2 bp buckets below the mark */
+    uint16_t above_short[4096];        /* shorts, above */
+    int64_t publish_mono_ns;
+};
+
 #ifdef __cplusplus
 #define ISOTHERM_ASSERT(name, claim) static_assert(claim, #name)
 #else
@@ -375,7 +391,7 @@ ISOTHERM_FIELD(header, counters, 112, 16);
 ISOTHERM_FIELD(header, build, 128, 32);
 ISOTHERM_FIELD(header, config_hash, 160, 8);
 ISOTHERM_FIELD(header, model_hash, 168, 8);
-ISOTHERM_FIELD(header, spare_what, 176, 16);
+ISOTHERM_FIELD(header, snapshots, 176, 16);
 ISOTHERM_FIELD(header, heartbeat_turn, 192, 8);
 ISOTHERM_FIELD(header, heartbeat_mono_ns, 200, 8);
 ISOTHERM_FIELD(header, input_seq, 208, 8);
@@ -553,6 +569,18 @@ ISOTHERM_FIELD(event, cause, 50, 1);
 ISOTHERM_FIELD(event, outcome, 51, 1);
 ISOTHERM_FIELD(event, p_touch_e4, 52, 2);
 ISOTHERM_FIELD(event, p_run_e4, 54, 2);
+ISOTHERM_SIZE(snapshot, 16448);
+ISOTHERM_FIELD(snapshot, input_seq, 0, 8);
+ISOTHERM_FIELD(snapshot, recv_ns, 8, 8);
+ISOTHERM_FIELD(snapshot, mark_e10, 16, 8);
+ISOTHERM_FIELD(snapshot, bucket, 24, 8);
+ISOTHERM_FIELD(snapshot, liquidated_long, 32, 8);
+ISOTHERM_FIELD(snapshot, liquidated_short, 40, 8);
+ISOTHERM_FIELD(snapshot, venues, 48, 4);
+ISOTHERM_FIELD(snapshot, flags, 52, 4);
+ISOTHERM_FIELD(snapshot, below_long, 56, 8192);
+ISOTHERM_FIELD(snapshot, above_short, 8248, 8192);
+ISOTHERM_FIELD(snapshot, publish_mono_ns, 16440, 8);
 
 /* Answers of the functions below. */
 enum isotherm_fault {
@@ -605,7 +633,7 @@ typedef struct isotherm_page {
     const uint64_t *words;
     size_t bytes;
     uint64_t epoch;
-    struct isotherm_region directory, headlines, wides, counters, venues, errors, events;
+    struct isotherm_region directory, headlines, wides, counters, venues, errors, events, snapshots;
 } isotherm_page;
 
 static inline int64_t isotherm_mono_now(void)
@@ -736,6 +764,33 @@ static inline int isotherm_error_read(const isotherm_page *page, uint32_t place,
     return turn ? isotherm_slot(turn, to, sizeof *to) : ISOTHERM_NO_RECORD;
 }
 
+/* The newest map of a symbol. Two slots: the one put more often, the second when as often as each other. */
+static inline int isotherm_snapshot_read(const isotherm_page *page, uint32_t symbol, struct isotherm_snapshot *to)
+{
+    const uint64_t *turn[2];
+    int k;
+    if (isotherm_alive(page) != ISOTHERM_OK)
+        return ISOTHERM_GONE;
+    if (symbol >= page->directory.count)
+        return ISOTHERM_NO_RECORD;
+    for (k = 0; k < 2; k++) {
+        turn[k] = isotherm_at(page, &page->snapshots, (uint64_t)symbol * page->snapshots.per_symbol + k);
+        if (!turn[k])
+            return ISOTHERM_NO_RECORD;
+    }
+    k = __atomic_load_n(turn[0], __ATOMIC_RELAXED) / 2 <= __atomic_load_n(turn[1], __ATOMIC_RELAXED) / 2;
+    return isotherm_slot(turn[k], to, sizeof *to);
+}
+
+/* The cents of a snapshot's code: below 1024 itself, else (1024 + low ten bits) << (high six bits - 1). */
+static inline int64_t isotherm_cents(uint16_t code)
+{
+    unsigned exponent = code >> 10;
+    if (exponent == 0)
+        return code;
+    return exponent + 9 >= 63 ? INT64_MAX : (int64_t)(1024 + (code & 1023)) << (exponent - 1);
+}
+
 /* Number of the newest event, from 1; 0 = none yet. */
 static inline uint64_t isotherm_newest_event(const isotherm_page *page)
 {
@@ -803,7 +858,8 @@ static inline int isotherm_check(const struct isotherm_header *header, uint64_t 
     if (symbols == 0 || symbols > ISOTHERM_SYMBOLS_MAX || header->counters.count > 4096
         || per_symbol < ISOTHERM_MODES || header->headlines.count / per_symbol != symbols
         || header->wides.count != symbols || header->venues.count > ISOTHERM_LISTED_MAX
-        || header->errors.count > ISOTHERM_LISTED_MAX || header->events.count > ISOTHERM_LISTED_MAX)
+        || header->errors.count > ISOTHERM_LISTED_MAX || header->events.count > ISOTHERM_LISTED_MAX
+        || header->snapshots.per_symbol < 2 || header->snapshots.count / header->snapshots.per_symbol != symbols)
         return ISOTHERM_MALFORMED;
     if (!isotherm_region_fits(header, &header->directory, sizeof(struct isotherm_symbol))
         || !isotherm_region_fits(header, &header->counters, sizeof(struct isotherm_counter))
@@ -811,7 +867,8 @@ static inline int isotherm_check(const struct isotherm_header *header, uint64_t 
         || !isotherm_region_fits(header, &header->wides, 8 + sizeof(struct isotherm_wide))
         || !isotherm_region_fits(header, &header->venues, 8 + sizeof(struct isotherm_venue))
         || !isotherm_region_fits(header, &header->errors, 8 + sizeof(struct isotherm_error))
-        || !isotherm_region_fits(header, &header->events, 8 + sizeof(struct isotherm_event)))
+        || !isotherm_region_fits(header, &header->events, 8 + sizeof(struct isotherm_event))
+        || !isotherm_region_fits(header, &header->snapshots, 8 + sizeof(struct isotherm_snapshot)))
         return ISOTHERM_MALFORMED;
     return ISOTHERM_OK;
 }
@@ -861,6 +918,7 @@ static inline int isotherm_open(isotherm_page *page, const char *path)
     page->venues = header.venues;
     page->errors = header.errors;
     page->events = header.events;
+    page->snapshots = header.snapshots;
     return ISOTHERM_OK;
 }
 

@@ -16,9 +16,10 @@ use isotherm::health::flag;
 use isotherm::shm::page::{self, LAYOUT_HASH, SHAPES, status};
 use isotherm::shm::reader::{PageReader, ReadFault};
 use isotherm::shm::record::{
-    CHANNELS, ErrorRecord, EventRecord, Headline, MODES, MapRecord, Publish, VenueRecord, Wide,
-    ZoneRecord, bytes_of, verdict,
+    CHANNELS, ErrorRecord, EventRecord, Headline, MODES, MapRecord, MapView, Publish, VenueRecord,
+    Wide, ZoneRecord, bytes_of, verdict,
 };
+use isotherm::shm::snapshot::cents_of;
 use isotherm::shm::writer::PageWriter;
 use isotherm::time::mono_now;
 use std::fmt::Write;
@@ -180,6 +181,23 @@ fn sample(path: &Path) -> PageWriter {
         wide.odds_below[7].heat_e4 = 12_345;
         wide.mode[1].model_hash = u64::MAX - symbol as u64;
         writer.wide(symbol, &wide);
+        // Symbol 0 has none, 1 one, 2 two: every choice a reader can have.
+        for turn in 0..symbol as i64 {
+            let halves = [-1, 1].map(|way: i64| {
+                std::array::from_fn(|i| (way + turn).saturating_mul((i as i64).saturating_pow(5)))
+            });
+            let view = MapView {
+                input_seq: 5,
+                recv_ns: 6 + turn,
+                mark_e10: 7,
+                bucket: -8,
+                liquidated: [9, 10],
+                venues: 3,
+                flags: 4,
+                halves: [&halves[0], &halves[1]],
+            };
+            writer.map(symbol, &view);
+        }
     }
     writer
 }
@@ -305,6 +323,15 @@ fn c_reads_what_rust_wrote() {
             if (isotherm_error_read(&page, e, &error) != ISOTHERM_OK) return 11;
             DUMP(error);
         }
+        struct isotherm_snapshot snapshot;
+        int64_t cents = 0;
+        for (uint32_t s = 0; s < page.directory.count; s++) {
+            if (isotherm_snapshot_read(&page, s, &snapshot) != ISOTHERM_OK) return 14;
+            DUMP(snapshot);
+            for (int i = 0; i < 4096; i++) cents ^= isotherm_cents(snapshot.above_short[i]);
+        }
+        printf("%lld\n", (long long)cents);
+        if (isotherm_snapshot_read(&page, 3, &snapshot) != ISOTHERM_NO_RECORD) return 15;
         struct isotherm_event event;
         for (uint64_t n = 1; n <= isotherm_newest_event(&page) + 1; n++) {
             int fault = isotherm_event_read(&page, n, &event);
@@ -333,6 +360,20 @@ fn c_reads_what_rust_wrote() {
     for slot in 0..reader.errors() {
         want.push(dump(bytemuck::bytes_of(&reader.error(slot).unwrap())));
     }
+    let mut cents = 0;
+    for symbol in 0..3 {
+        let snapshot = reader.snapshot(symbol).unwrap();
+        assert_eq!(reader.snapshot_turns(symbol).unwrap(), symbol as u64);
+        want.push(dump(bytemuck::bytes_of(&*snapshot)));
+        cents = snapshot
+            .above_short
+            .iter()
+            .fold(cents, |sum, code| sum ^ cents_of(*code));
+    }
+    want.push(cents.to_string());
+    assert_ne!(cents, 0);
+    assert_eq!(reader.snapshot(2).unwrap().recv_ns, 7, "the newer one");
+    assert!(reader.snapshot(3).is_err());
     assert_eq!(reader.newest_event(), EVENTS);
     for number in 1..=EVENTS + 1 {
         want.push(match reader.event(number) {

@@ -623,7 +623,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0x530c_2245_6a54_3fc9,
+        0xc875_f31f_7841_8d57,
         "found {:#018x}",
         layout_hash()
     );

@@ -11,7 +11,8 @@
 //! one arena (`arena`): a `Head` and a `Room` per symbol, pointer-free, all zeros at the start; its bytes are a
 //! checkpoint, and `Shard::restore` goes on from them as if it had never stopped. `step` answers nothing; what is worth
 //! knowing goes through `Publish`, hashed on the way (`state_hash`, rulings 4): the headline of the three modes after
-//! every frame of a symbol, the wide record every 100 ms of shard time that changed something.
+//! every frame of a symbol, the wide record every 100 ms of shard time that changed something. The whole map is shown
+//! once a second, unhashed.
 
 #[macro_use]
 mod layout;
@@ -39,6 +40,8 @@ use room::Room;
 
 /// Venues a symbol's room has slots for. Raising it is this number; memory grows with it.
 pub const VENUES: usize = 4;
+/// A symbol's whole map is shown once in so many ticks: a second.
+const MAP_TICKS: u64 = 100;
 /// Slot of a venue that the plan does not name.
 const NO_SLOT: u8 = u8::MAX;
 
@@ -600,6 +603,12 @@ fn tick(head: &mut Head, rooms: &mut [Room], venues: &[VenueId], out: &mut impl 
             room.wide = wide;
             head.state_hash = reading::chain_wide(head.state_hash, &wide);
             out.wide(symbol, &wide);
+        }
+        // So do snapshots of maps: one a second, of which nothing is hashed.
+        if (head.ticks + symbol as u64).is_multiple_of(MAP_TICKS)
+            && let Some(view) = room.map(head.now, head.input_seq, head.flags())
+        {
+            out.map(symbol, &view);
         }
     }
 }

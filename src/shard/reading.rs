@@ -10,8 +10,8 @@ use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{BUCKET, bucket_of, return_q32};
 use crate::num::{Px, Qty, Round};
 use crate::shm::record::{
-    HEADLINE_MODEL_WORDS, Headline, MODES, MapRecord, ModeRecord, WIDE_STAMPS, Wide, ZoneRecord,
-    fnv_words,
+    HEADLINE_MODEL_WORDS, Headline, MODES, MapRecord, MapView, ModeRecord, WIDE_STAMPS, Wide,
+    ZoneRecord, fnv_words,
 };
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
@@ -216,6 +216,21 @@ impl Room {
             bits | u16::from(counts) << v
         });
         if bits == 0 { all } else { bits }
+    }
+
+    /// The whole map, as it is shown; `None` before a mark came.
+    pub(super) fn map(&self, now: Nanos, input_seq: u64, shared: u32) -> Option<MapView<'_>> {
+        let mark_e10 = self.own().mark.get();
+        (mark_e10 > 0).then(|| MapView {
+            input_seq,
+            recv_ns: now.get(),
+            mark_e10,
+            bucket: self.heatmap.bucket(),
+            liquidated: self.printed,
+            venues: self.heatmap.venues as u32,
+            flags: self.flags(now, shared),
+            halves: [&self.heatmap.below_long, &self.heatmap.above_short],
+        })
     }
 
     /// Everything about the symbol.

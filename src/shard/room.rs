@@ -21,7 +21,7 @@ use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{ln_px, px_of_ln};
-use crate::num::{Px, Qty, narrow};
+use crate::num::{Px, Qty, Round, narrow};
 use crate::shm::record::Wide;
 use crate::signal::Class;
 use crate::signal::streams::Streams;
@@ -94,10 +94,12 @@ pub(super) struct Room {
     swept: u64,
     /// Conservation checks that failed, each followed by a re-seed.
     broken: u64,
+    /// Cents of longs and of shorts that venues printed as liquidated since the state began.
+    pub(super) printed: [i64; 2],
 }
 
 layout!(Room: choice, model_hash, place, book, inventory, streams, heatmap, zones, scores, heat, zoned, wide, reach,
-    exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken);
+    exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
 
 impl Room {
     /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
@@ -156,6 +158,8 @@ impl Room {
                 let (holder, price, qty) = (print.holder, print.price, print.qty);
                 let params = &self.place[v].params;
                 self.inventory[v].liquidation(now, holder, price, qty, params);
+                let printed = &mut self.printed[holder as usize];
+                *printed = printed.saturating_add(price.notional(qty, Round::Down).get());
             }
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),

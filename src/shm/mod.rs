@@ -10,6 +10,7 @@ pub mod page;
 pub mod reader;
 pub mod record;
 pub mod slot;
+pub mod snapshot;
 pub mod writer;
 
 use std::path::PathBuf;

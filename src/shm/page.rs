@@ -5,7 +5,7 @@
 //!      0 ┌─────────────────────────────────────────────────────────────────┐
 //!        │ magic  abi  header_len  layout_hash  epoch  pid  start  length  │ who
 //!     64 │ four regions: offset, stride, count, per_symbol                 │ where
-//!    128 │ build[32]  config_hash  model_hash                              │ what
+//!    128 │ build[32]  config_hash  model_hash  one region (minor 3)        │ what
 //!    192 │ heartbeat_turn │ heartbeat_mono_ns  input_seq  state_hash       │ alive?
 //!    256 │ status  kill  kill_reason  venues_up                            │ usable?
 //!    320 │ three regions more  newest_event                                │ where (minor 2, 3)
@@ -23,6 +23,8 @@
 //!        │ errors     256 B each   turn │ ErrorRecord                      │ one per kind
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ events      64 B each   turn │ EventRecord                      │ the newest 1024
+//!        ├─────────────────────────────────────────────────────────────────┤
+//!        │ snapshots 16512 B each  turn │ Snapshot │ room                  │ two per symbol
 //!        └─────────────────────────────────────────────────────────────────┘
 //! ```
 //! A reader finds every region by the offset, stride and count in the header, never by its own
@@ -38,6 +40,7 @@ use super::record::{
     Ages, CascadeRecord, ErrorRecord, EventRecord, Headline, MODES, MapRecord, ModeRecord,
     OddsRecord, VenueRecord, Wide, ZoneRecord, text_of,
 };
+use super::snapshot::{BUFFERS, SNAPSHOT_WORDS, Snapshot};
 use crate::sync::{self, AtomicU64};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -53,7 +56,7 @@ pub const ABI_MAJOR: u16 = 0;
 pub const ABI_MINOR: u16 = 3;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
-/// Most symbols of one page: 1024 x (32 + 3 x 64 + 2304) bytes is 2.6 MB.
+/// Most symbols of one page: 1024 x (32 + 3 x 64 + 2304 + 2 x 16512) bytes is 36 MB.
 pub const MAX_SYMBOLS: usize = 1024;
 /// Most venues of one page: zones have a bit for each.
 pub const MAX_VENUES: usize = 16;
@@ -270,8 +273,9 @@ pub struct Header {
     pub config_hash: u64,
     /// Hash of the learned model in force; 0 = not told.
     pub model_hash: u64,
-    /// Room for appended fields.
-    pub spare_what: [u64; 2],
+    /// Snapshots of the maps, `symbol * 2` and the next: the newer one is the one put more often. From minor 3; it was
+    /// room before.
+    pub snapshots: Region,
     /// Turn of the heartbeat's slot: twice the number of heartbeats.
     pub heartbeat_turn: u64,
     /// CLOCK_MONOTONIC nanoseconds of the newest heartbeat.
@@ -387,6 +391,16 @@ pub struct EventSlot {
     pub record: EventRecord,
 }
 
+/// A symbol's map in its slot; the stride is this rounded up to whole cache lines.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct SnapshotSlot {
+    /// Odd = being written.
+    pub turn: u64,
+    /// The record.
+    pub record: Snapshot,
+}
+
 /// An error's record in its slot: four cache lines.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -424,6 +438,7 @@ const _: () = {
     assert!(size_of::<VenueSlot>() == 2 * LINE);
     assert!(size_of::<ErrorSlot>() == 4 * LINE);
     assert!(size_of::<EventSlot>() == LINE);
+    assert!(size_of::<SnapshotSlot>() == (1 + SNAPSHOT_WORDS) * 8);
     assert!(1 + HEARTBEAT_WORDS == LINE / 8);
     let mut at = 0;
     while at < COUNTERS.len() {
@@ -474,11 +489,11 @@ macro_rules! shape {
 
 /// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's
 /// test and the document's test are made from.
-pub const SHAPES: [Shape; 15] = [
+pub const SHAPES: [Shape; 16] = [
     shape!("region", Region, offset stride count per_symbol),
     shape!("header", Header, magic abi_major abi_minor header_len layout_hash epoch pid start_ns
         start_mono_ns page_len directory headlines wides counters build config_hash model_hash
-        spare_what heartbeat_turn heartbeat_mono_ns input_seq state_hash spare_alive status kill
+        snapshots heartbeat_turn heartbeat_mono_ns input_seq state_hash spare_alive status kill
         kill_reason venues_up spare_usable venues errors events newest_event spare_where),
     shape!("symbol", SymbolRecord, name index lot spare),
     shape!("counter", CounterRecord, value id spare_id name spare),
@@ -503,6 +518,8 @@ pub const SHAPES: [Shape; 15] = [
         venue_share_e4),
     shape!("event", EventRecord, number recv_ns mark_e10 usd executed_usd zone symbol kind holder
         from to cause outcome p_touch_e4 p_run_e4),
+    shape!("snapshot", Snapshot, input_seq recv_ns mark_e10 bucket liquidated_long liquidated_short venues
+        flags below_long above_short publish_mono_ns),
 ];
 
 /// FNV-1a over names, offsets and sizes of [`SHAPES`]: equal numbers mean equal layouts.
@@ -560,6 +577,7 @@ pub(super) struct Layout {
     pub(super) venues: Region,
     pub(super) errors: Region,
     pub(super) events: Region,
+    pub(super) snapshots: Region,
     pub(super) page_len: usize,
 }
 
@@ -584,6 +602,8 @@ impl Layout {
         let venues = region(size_of::<VenueSlot>(), venues, 0);
         let errors = region(size_of::<ErrorSlot>(), ERRORS, 0);
         let events = region(size_of::<EventSlot>(), EVENTS, 0);
+        let size = size_of::<SnapshotSlot>().next_multiple_of(LINE);
+        let snapshots = region(size, symbols * BUFFERS, BUFFERS);
         Self {
             counters,
             directory,
@@ -592,6 +612,7 @@ impl Layout {
             venues,
             errors,
             events,
+            snapshots,
             page_len: end.next_multiple_of(4096),
         }
     }
@@ -653,12 +674,14 @@ mod tests {
                 layout.venues,
                 layout.errors,
                 layout.events,
+                layout.snapshots,
             ] {
                 assert!(region.offset >= end && region.offset.is_multiple_of(64));
                 end = region.offset + region.stride * region.count;
             }
             assert!(layout.page_len >= end as usize);
             assert_eq!(layout.wides.stride, 2304);
+            assert_eq!(layout.snapshots.stride, 16_512);
         }
     }
 
@@ -666,7 +689,12 @@ mod tests {
     fn cut(shape: &mut Shape, name: &str, size: usize) {
         assert_eq!(shape.name, name);
         let known = shape.fields.iter().take_while(|f| f.offset < size).count();
-        shape.fields = &shape.fields[..known];
+        let mut fields = shape.fields[..known].to_vec();
+        // Room that minor 3 took.
+        for field in fields.iter_mut().filter(|field| field.name == "snapshots") {
+            field.name = "spare_what";
+        }
+        shape.fields = fields.leak();
         shape.size = size;
         assert_eq!(shape.fields.last().map(|f| f.offset + f.size), Some(size));
     }

@@ -5,7 +5,7 @@
 //! changes of those bytes are not looked at. No call waits: a record that cannot be copied whole in
 //! some microseconds is [`ReadFault::WriterStalled`], a page that was torn down or replaced is
 //! [`ReadFault::Gone`] (open it again). After `open` no call allocates or enters the kernel, except
-//! [`PageReader::is_replaced`] and [`PageReader::counters`].
+//! [`PageReader::is_replaced`], [`PageReader::counters`] and [`PageReader::snapshot`].
 //!
 //! Age is the reader's business: [`freshness`] judges a headline against CLOCK_MONOTONIC. Old data
 //! and no data are told apart from "bias 0".
@@ -24,6 +24,7 @@ use super::record::{
     ErrorRecord, EventRecord, Headline, MODES, VenueRecord, Wide, text_of, verdict,
 };
 use super::slot::{Slot, WriterStalled};
+use super::snapshot::{BUFFERS, Pair, SNAPSHOT_WORDS, Snapshot};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::time::Nanos;
 use memmap2::MmapOptions;
@@ -177,6 +178,7 @@ pub struct PageReader {
     venues: Region,
     errors: Region,
     events: Region,
+    snapshots: Region,
     symbols: Vec<Symbol>,
 }
 
@@ -214,6 +216,7 @@ impl PageReader {
             venues: header.venues,
             errors: header.errors,
             events: header.events,
+            snapshots: header.snapshots,
             symbols,
         })
     }
@@ -297,6 +300,37 @@ impl PageReader {
         self.alive()?;
         let slot: Slot<'_, ERROR_WORDS> = self.slot(&self.errors, slot)?;
         Ok(bytemuck::cast(slot.get()?))
+    }
+
+    /// The newest map of a symbol, about a second old at most; all zeros = none yet.
+    ///
+    /// # Errors
+    /// `Gone`, `WriterStalled`, `NoSuchRecord`.
+    pub fn snapshot(&self, symbol: usize) -> Result<Box<Snapshot>, ReadFault> {
+        self.alive()?;
+        let words = self.pair(symbol)?.get()?;
+        let mut copy: Box<Snapshot> = bytemuck::allocation::zeroed_box();
+        *copy = bytemuck::cast(words);
+        Ok(copy)
+    }
+
+    /// How often the map of a symbol was put so far.
+    ///
+    /// # Errors
+    /// `NoSuchRecord`.
+    pub fn snapshot_turns(&self, symbol: usize) -> Result<u64, ReadFault> {
+        Ok(self.pair(symbol)?.turns())
+    }
+
+    fn pair(&self, symbol: usize) -> Result<Pair<'_, SNAPSHOT_WORDS>, ReadFault> {
+        if symbol >= self.symbols.len() {
+            return Err(ReadFault::NoSuchRecord);
+        }
+        let first = symbol * self.snapshots.per_symbol as usize;
+        Ok(Pair([
+            self.slot(&self.snapshots, first)?,
+            self.slot(&self.snapshots, first + 1)?,
+        ]))
     }
 
     /// Number of the newest event, from 1; 0 = none yet.
@@ -481,6 +515,11 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
     {
         return Err(ReadFault::Malformed("not one record per symbol and mode"));
     }
+    let buffers = header.snapshots.per_symbol;
+    if (buffers as usize) < BUFFERS || header.snapshots.count.checked_div(buffers) != Some(symbols)
+    {
+        return Err(ReadFault::Malformed("not two snapshots per symbol"));
+    }
     for (region, size) in [
         (&header.directory, size_of::<SymbolRecord>()),
         (&header.counters, size_of::<CounterRecord>()),
@@ -489,6 +528,7 @@ fn check(header: &Header, file_len: u64) -> Result<(), ReadFault> {
         (&header.venues, (1 + VENUE_WORDS) * 8),
         (&header.errors, (1 + ERROR_WORDS) * 8),
         (&header.events, (1 + EVENT_WORDS) * 8),
+        (&header.snapshots, (1 + SNAPSHOT_WORDS) * 8),
     ] {
         let end = u64::from(region.offset) + u64::from(region.stride) * u64::from(region.count);
         if !region.offset.is_multiple_of(64) || !region.stride.is_multiple_of(8) {

@@ -554,6 +554,30 @@ const _: () = {
     assert!(core::mem::offset_of!(Wide, map) == WIDE_STAMPS.end * 8);
 };
 
+/// Buckets of each half of a map.
+pub const CELLS: usize = 4_096;
+
+/// The map as the shard shows it, uncopied.
+#[derive(Debug, Clone, Copy)]
+pub struct MapView<'a> {
+    /// Number of the last input stepped.
+    pub input_seq: u64,
+    /// Shard time.
+    pub recv_ns: i64,
+    /// Mark of the reference venue; positive.
+    pub mark_e10: i64,
+    /// Absolute bucket of index 0.
+    pub bucket: i64,
+    /// Cents printed as liquidated since the state began: longs, shorts.
+    pub liquidated: [i64; 2],
+    /// Bit per venue slot that is in the map.
+    pub venues: u32,
+    /// `health::flag` bits of the symbol.
+    pub flags: u32,
+    /// Cents by buckets below the mark and above it.
+    pub halves: [&'a [i64; CELLS]; 2],
+}
+
 /// Where the shard's records go: a page, a test, or nowhere. Called after LAST only.
 pub trait Publish {
     /// The headline of a symbol and mode.
@@ -562,6 +586,8 @@ pub trait Publish {
     fn wide(&mut self, symbol: usize, record: &Wide);
     /// An event; whoever does not say otherwise does not listen.
     fn event(&mut self, _: &EventRecord) {}
+    /// The whole map of a symbol, once a second; whoever does not say otherwise does not copy it.
+    fn map(&mut self, _: usize, _: &MapView<'_>) {}
 }
 
 /// Throws records away: a replay that only wants the state.

@@ -25,10 +25,11 @@ use super::page::{
     counter, status,
 };
 use super::record::{
-    ErrorRecord, EventRecord, Headline, MODES, PROOFS, Publish, VenueRecord, WIDE_STAMPS, Wide,
-    bytes_of,
+    ErrorRecord, EventRecord, Headline, MODES, MapView, PROOFS, Publish, VenueRecord, WIDE_STAMPS,
+    Wide, bytes_of,
 };
 use super::slot::Slot;
+use super::snapshot::{BUFFERS, Pair, SNAPSHOT_WORDS, Snapshot};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::{Clock, Nanos, WallClock, mono_now};
 use bytemuck::Zeroable;
@@ -93,6 +94,8 @@ pub struct PageWriter {
     /// Holds the lock that says "alive".
     file: File,
     symbols: usize,
+    /// A snapshot in the making.
+    copy: Box<Snapshot>,
     /// [`PROOFS`] of each symbol's map.
     proofs: Vec<u8>,
     status: u32,
@@ -170,6 +173,7 @@ impl PageWriter {
             path: path.to_path_buf(),
             file,
             symbols: symbols.len(),
+            copy: bytemuck::allocation::zeroed_box(),
             proofs: vec![0; symbols.len()],
             status: status::WARMING,
             kill: 0,
@@ -363,6 +367,19 @@ impl Publish for PageWriter {
             ring.put(&words);
         }
     }
+
+    fn map(&mut self, symbol: usize, view: &MapView<'_>) {
+        debug_assert!(symbol < self.symbols);
+        self.copy.fill(view);
+        self.copy.publish_mono_ns = self.stamp.get();
+        let slots: [_; BUFFERS] = core::array::from_fn(|buffer| {
+            let at = record_word(&self.layout.snapshots, symbol * BUFFERS + buffer)?;
+            self.slot::<SNAPSHOT_WORDS>(at)
+        });
+        if let [Some(first), Some(second)] = slots {
+            Pair([first, second]).put(bytemuck::cast_ref(&*self.copy));
+        }
+    }
 }
 
 impl Drop for PageWriter {
@@ -445,6 +462,7 @@ fn fill(cells: &[AtomicU64], layout: &Layout, symbols: &[(&str, u32)], build: &s
         venues: layout.venues,
         errors: layout.errors,
         events: layout.events,
+        snapshots: layout.snapshots,
         counters: layout.counters,
         build: bytes_of::<BUILD_LEN>(build),
         heartbeat_turn: 2,
