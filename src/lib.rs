@@ -33,6 +33,7 @@ pub mod event;
 pub mod feed;
 pub mod health;
 pub mod heatmap;
+pub mod historian;
 pub mod idle;
 pub mod import;
 pub mod inventory;
