@@ -8,9 +8,9 @@
 //! Modules in flow order. Nouns: [`num`], [`time`], [`market`], [`event`], [`health`]. Mechanisms, which know bytes
 //! and memory and never markets: [`sync`], [`arena`], [`ring`], [`shm`], [`wire`], [`idle`], [`log`], [`measure`]. The
 //! flow: [`venue`] turns bytes into events, [`feed`] is the pinned loop around it, [`book`], [`inventory`],
-//! [`heatmap`] and [`zone`] are the model of the market, [`signal`] and [`bias`] what it means, [`shard`] the one
-//! function that steps them all. Around it: [`tape`], [`import`] and [`replay`], [`series`], [`control`], [`sim`],
-//! [`config`], [`viewer`], [`run`], [`cli`].
+//! [`calibrate`], [`heatmap`] and [`zone`] are the model of the market, [`signal`] and [`bias`] what it means,
+//! [`shard`] the one function that steps them all. Around it: [`tape`], [`import`] and [`replay`], [`series`],
+//! [`control`], [`sim`], [`config`], [`viewer`], [`run`], [`cli`].
 //!
 //! What no module may do: read a clock, a socket or a file right of the decoder and left of the page; ask for memory
 //! after start on the hot path; use a float between decoder and viewer; publish as zero what is not known. The import
@@ -24,6 +24,7 @@
 pub mod arena;
 pub mod bias;
 pub mod book;
+pub mod calibrate;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

@@ -794,6 +794,13 @@ pub const fn choice(model: &Model) -> Choice {
         prior_e6: model.prior_sigma_e6.saturating_mul(model.daily_sigma_e6) / 1_000_000,
         carry_ns: Nanos::millis(model.carry_ms).get(),
         residual_half_life_ns: Nanos::seconds(model.residual_minutes.saturating_mul(60)).get(),
+        theta_shape_e6: model.theta_shape_e6,
+        theta_unit_e6: model.theta_unit_e6,
+        theta_half_life_ns: Nanos::seconds(model.theta_hours.saturating_mul(3_600)).get(),
+        theta_smooth_e6: model.theta_smooth_e6,
+        match_ns: Nanos::millis(model.match_ms).get(),
+        blur_e6: model.blur_e6,
+        miss_e6: model.miss_e6,
     }
 }
 

@@ -30,7 +30,6 @@ enum Step {
     Mark(Px),
     Interest(Qty),
     Tick,
-    Print(Holder, Px, Qty),
 }
 
 fn apply(inventory: &mut Inventory, now: Nanos, step: Step, params: &Params) {
@@ -41,7 +40,6 @@ fn apply(inventory: &mut Inventory, now: Nanos, step: Step, params: &Params) {
         }
         Step::Interest(qty) => inventory.interest(now, qty, params),
         Step::Tick => inventory.tick(now, params),
-        Step::Print(holder, price, qty) => inventory.liquidation(now, holder, price, qty, params),
     }
 }
 
@@ -105,12 +103,7 @@ impl Stream {
                 self.interest = self.interest.clamp(0.0, 1e7);
                 Step::Interest(Qty::new((self.interest * 1e6) as i64))
             }
-            x if x < 0.98 => Step::Tick,
-            _ => Step::Print(
-                if a < 0.5 { Holder::Long } else { Holder::Short },
-                self.price(b - 0.5),
-                Qty::new(5),
-            ),
+            _ => Step::Tick,
         };
         (Nanos::new(self.now), step)
     }
@@ -207,7 +200,6 @@ impl Twin {
             Step::Mark(price) => self.mark(place(price)),
             Step::Interest(qty) => self.sample(now, qty.get() as f64, params),
             Step::Tick => self.tick(now, params),
-            Step::Print(..) => {}
         }
     }
     fn mark(&mut self, at: f64) {
@@ -594,8 +586,7 @@ proptest! {
                 0 => Step::Trade(Px::new(a), Qty::new(b)),
                 1 => Step::Mark(Px::new(a)),
                 2 => Step::Interest(Qty::new(b)),
-                3 => Step::Tick,
-                _ => Step::Print(Holder::Short, Px::new(a), Qty::new(b)),
+                _ => Step::Tick,
             };
             apply(&mut engine, Nanos::new(now), step, &params);
             prop_assert!(engine.conserved(), "{:?}", step);

@@ -255,6 +255,20 @@ pub struct Model {
     pub carry_ms: i64,
     /// Half-life of the residual, minutes.
     pub residual_minutes: i64,
+    /// Shape of θ's prior.
+    pub theta_shape_e6: i64,
+    /// Unit of evidence on θ, share of open interest.
+    pub theta_unit_e6: i64,
+    /// Half-life of evidence on θ, hours.
+    pub theta_hours: i64,
+    /// Weight of θ's smoothness.
+    pub theta_smooth_e6: i64,
+    /// How long a swept bucket waits for its prints, milliseconds.
+    pub match_ms: i64,
+    /// Deviation of a print's place in log price.
+    pub blur_e6: i64,
+    /// Share of prints expected to be missed.
+    pub miss_e6: i64,
 }
 
 impl Default for Engine {
@@ -350,6 +364,13 @@ impl Default for Model {
             daily_sigma_e6: 30_000,
             carry_ms: 10_000,
             residual_minutes: 60,
+            theta_shape_e6: 2_500_000,
+            theta_unit_e6: 1_000,
+            theta_hours: 168,
+            theta_smooth_e6: 1_000_000,
+            match_ms: 5_000,
+            blur_e6: 300,
+            miss_e6: 50_000,
         }
     }
 }

@@ -702,7 +702,7 @@ const WHOLE: Scale = Scale::WHOLE;
 const E6: Scale = Scale::E6;
 
 #[rustfmt::skip]
-pub(super) const MODEL: [Key<Model>; 11] = [
+pub(super) const MODEL: [Key<Model>; 18] = [
     Key::new(
         "mix",
         "Shares of openings by leverage; only the product with theta is in the data.",
@@ -731,6 +731,20 @@ pub(super) const MODEL: [Key<Model>; 11] = [
         "How long a change of interest without volume waits for its volume, ms."),
     number!("residual_minutes", residual_minutes, WHOLE, [1, 1_440],
         "Half-life of the published residual, minutes."),
+    number!("theta_shape", theta_shape_e6, E6, [1_000_000, 20_000_000],
+        "Shape of theta's prior: the liquidations of one unit that it is worth."),
+    number!("theta_unit", theta_unit_e6, E6, [10, 100_000],
+        "Unit of evidence on theta, as a share of open interest."),
+    number!("theta_hours", theta_hours, WHOLE, [1, 2_160],
+        "Half-life of evidence on theta, hours."),
+    number!("theta_smooth", theta_smooth_e6, E6, [100_000, 10_000_000],
+        "Weight of theta's smoothness along the ladder, in units of its precision."),
+    number!("match_ms", match_ms, WHOLE, [500, 60_000],
+        "How long a swept bucket waits for its prints, ms."),
+    number!("blur", blur_e6, E6, [50, 5_000],
+        "Deviation of a print's place in log price."),
+    number!("miss", miss_e6, E6, [1_000, 500_000],
+        "Share of prints that the map is expected to miss."),
 ];
 
 /// `[engine]`, `[[feed]]` ...: name, how it is written, the names of its keys.

@@ -226,6 +226,7 @@ impl Inventory {
         }
         if self.begun == 0 {
             self.theta = [params.theta_q16; CLASSES];
+            self.spread = [params.theta_spread_q16; CLASSES];
             self.begun = 1;
         }
         for half in &mut self.halves {

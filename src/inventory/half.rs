@@ -153,6 +153,12 @@ impl Half {
         (0..CLASSES).fold(0, |sum, k| sum + self.mass_of(k, cell[k]))
     }
 
+    /// Mass of one bucket of the window per class, before θ.
+    pub(super) fn bucket_masses(&self, bucket: i64) -> [i64; CLASSES] {
+        let cell = &self.cells[slot(bucket)];
+        core::array::from_fn(|k| self.mass_of(k, cell[k]))
+    }
+
     /// Class with the largest expected liquidation in a bucket, and the mean time of its deposits.
     pub(super) fn bucket_face(&self, bucket: i64) -> (usize, Nanos) {
         let cell = &self.cells[slot(bucket)];

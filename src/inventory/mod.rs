@@ -51,9 +51,9 @@ const FLUSH: Nanos = Nanos::SECOND;
 /// Offsets from the middle that one tick re-aggregates: four cells each.
 const SLICE: i64 = 64;
 /// Swept buckets remembered for the calibration.
-const SWEPT: usize = 128;
-/// Prints remembered for the calibration.
-const PRINTS: usize = 64;
+pub const SWEPT: usize = 128;
+/// Largest step of the mark that counts as sampling: twenty buckets.
+const MARK_STEP_MAX: u64 = 20 * BUCKET as u64;
 /// Sweeps of one bucket within this time are one record.
 const SAME_SWEEP: Nanos = Nanos::SECOND;
 
@@ -87,20 +87,6 @@ pub struct Swept {
     pub mass: [i64; CLASSES],
 }
 
-/// One liquidation print, kept for the calibration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct Print {
-    /// When; zero = an unused room.
-    pub at: Nanos,
-    /// What the venue printed.
-    pub price: Px,
-    /// Closed quantity.
-    pub qty: Qty,
-    /// Whose, as a number of [`Holder`].
-    pub holder: u64,
-}
-
 /// The inventory of one symbol at one venue. All zeros is the empty state.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -108,6 +94,8 @@ pub struct Inventory {
     halves: [Half; 2],
     /// θ per class, Q16.
     theta: [i64; CLASSES],
+    /// 80 % of θ per class as multiples of it, Q16: low, high.
+    spread: [[i64; 2]; CLASSES],
     entries: Bounded<Entry, ENTRIES>,
     /// Entry of the last trade.
     recent: u64,
@@ -115,6 +103,8 @@ pub struct Inventory {
     marked: u64,
     /// Log of the mark, Q48.
     mark_ln: i64,
+    /// Typical step of the log mark, Q48: a sixteenth of each new one is taken in.
+    mark_step: i64,
     /// Lowest bucket of the window.
     low: i64,
     seeded: u64,
@@ -136,8 +126,6 @@ pub struct Inventory {
     pass_at: i64,
     swept: [Swept; SWEPT],
     swept_count: u64,
-    prints: [Print; PRINTS],
-    print_count: u64,
     /// Trades whose price cell had to be merged into a neighbour's. LIMIT counter.
     pub merged: u64,
     /// Closes that found less than they were told to close: never, unless conservation is broken.
@@ -226,6 +214,10 @@ impl Inventory {
         let (bucket, fraction) = (bucket_at(ln), fraction_at(ln));
         let first = self.marked == 0;
         self.marked = 1;
+        if !first {
+            let step = ln.abs_diff(self.mark_ln).min(MARK_STEP_MAX) as i64;
+            self.mark_step += (step - self.mark_step) / 16;
+        }
         self.mark_ln = ln;
         self.turn += 1;
         for entry in self.entries.as_mut_slice() {
@@ -425,22 +417,13 @@ impl Inventory {
         (self.merged, self.unclosed) = (merged, unclosed);
     }
 
-    /// Keeps a liquidation print for the calibration. It moves no mass: the mark does.
-    pub fn liquidation(
-        &mut self,
-        now: Nanos,
-        holder: Holder,
-        price: Px,
-        qty: Qty,
-        _params: &Params,
-    ) {
-        self.prints[(self.print_count % PRINTS as u64) as usize] = Print {
-            at: now,
-            price,
-            qty,
-            holder: holder as u64,
-        };
-        self.print_count = self.print_count.wrapping_add(1);
+    /// Sets θ of every class (Q16, held to 0..=4) and 80 % of it as multiples (Q16); the hot planes follow within a
+    /// pass.
+    pub fn set_thetas(&mut self, theta: &[i64; CLASSES], spread: &[[i64; 2]; CLASSES]) {
+        self.theta = theta.map(|theta| theta.clamp(0, 4 * ONE));
+        self.spread = *spread;
+        self.begun = 1;
+        self.reweigh();
     }
 
     /// Sets θ of a class (Q16, held to 0..=4); the hot planes follow within a pass.

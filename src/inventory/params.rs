@@ -13,7 +13,7 @@
 use super::liquidation::{Linear, Rule};
 use crate::event::Tier;
 use crate::market::Holder;
-use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div};
+use crate::num::fixed::{ONE, ONE32, exp2neg, isqrt, mul_div};
 use crate::num::log::{BUCKET, exp_q48, ln_px, ln_q48};
 use crate::num::{Px, Qty, Usd, narrow};
 use bytemuck::{Pod, Zeroable};
@@ -86,6 +86,20 @@ pub struct Choice {
     pub carry_ns: i64,
     /// Half-life of the published residual, ns.
     pub residual_half_life_ns: i64,
+    /// Shape of θ's prior, 1e-6: so many liquidations of one unit it is worth.
+    pub theta_shape_e6: i64,
+    /// Unit of evidence on θ, 1e-6 of open interest.
+    pub theta_unit_e6: i64,
+    /// Half-life of evidence on θ, ns.
+    pub theta_half_life_ns: i64,
+    /// Weight of the second-difference penalty along the ladder, 1e-6.
+    pub theta_smooth_e6: i64,
+    /// How long a swept bucket waits for its prints, ns.
+    pub match_ns: i64,
+    /// Deviation of a print's place in log price, 1e-6.
+    pub blur_e6: i64,
+    /// Share of prints that the map is expected to miss, 1e-6.
+    pub miss_e6: i64,
 }
 
 impl Default for Choice {
@@ -101,6 +115,13 @@ impl Default for Choice {
             prior_e6: 60_000,
             carry_ns: 10_000_000_000,
             residual_half_life_ns: 3_600_000_000_000,
+            theta_shape_e6: 2_500_000,
+            theta_unit_e6: 1_000,
+            theta_half_life_ns: 7 * 86_400_000_000_000,
+            theta_smooth_e6: 1_000_000,
+            match_ns: 5_000_000_000,
+            blur_e6: 300,
+            miss_e6: 50_000,
         }
     }
 }
@@ -132,6 +153,65 @@ pub struct Params {
     pub residual_half_life_ns: i64,
     /// 1 when the margin table is a generic one (flag `TIERS_ASSUMED`).
     pub tiers_assumed: u64,
+    /// Shape of θ's prior, Q16. Default 2.5 (deviation of ln θ .70); range 1–20.
+    pub theta_shape_q16: i64,
+    /// 80 % of θ's prior as multiples of its mean, Q16: low, high.
+    pub theta_spread_q16: [i64; 2],
+    /// Unit of evidence on θ, 1e-6 of open interest. Default 1,000; range 10–100,000.
+    pub theta_unit_e6: i64,
+    /// Half-life of evidence on θ, ns. Default 7 d; range 1 h–90 d.
+    pub theta_half_life_ns: i64,
+    /// Weight of the second-difference penalty, in units of the precision of ln θ, Q16. Default 1; range .1–10.
+    pub theta_smooth_q16: i64,
+    /// How long a swept bucket waits for its prints, ns. Default 5 s; range .5–60 s.
+    pub match_ns: i64,
+    /// Deviation of a print's place, log price Q48. Default 3 bp; range .5–50 bp.
+    pub blur: i64,
+    /// Share of prints that the map is expected to miss, Q16. Default .05; range .001–.5.
+    pub miss_q16: i64,
+    /// The margin table's first rows: what a bankruptcy price says of the liquidation price.
+    pub margin: [Margin; MARGINS],
+    /// Rows of it in use.
+    pub margins: u64,
+}
+
+/// Rows of a margin table that [`Params`] keep; a larger position is read by the last of them.
+pub const MARGINS: usize = 16;
+
+/// One row of [`Params::margin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Margin {
+    /// Largest position value.
+    pub cap: Usd,
+    /// Deduction.
+    pub deduction: Usd,
+    /// Maintenance rate, 1e-6.
+    pub maintenance_e6: i64,
+}
+
+/// Precision of ln θ after evidence of a Gamma shape, both Q16: the inverse of the trigamma function by three terms,
+/// within a hundredth from 1 on.
+#[must_use]
+pub const fn precision(shape_q16: i64) -> i64 {
+    // 1 / (1/a + 1/2a² + 1/6a³) = 6a³ / (6a² + 3a + 1).
+    let a = if shape_q16 < 1 { 1 } else { shape_q16 as i128 };
+    let one = ONE as i128;
+    let below = 6 * a * a + 3 * a * one + one * one;
+    // The cube of 2^46 would leave the range: divide once before.
+    narrow(6 * a * a / one * a / (below / one))
+}
+
+/// 80 % of a normal ln θ of this precision (Q16), as multiples of its centre, Q16: low, high.
+#[must_use]
+pub const fn spread(precision_q16: i64) -> [i64; 2] {
+    let precision = if precision_q16 < 1 { 1 } else { precision_q16 };
+    // Deviation in Q16: sqrt(1 / w); 1.281552 of it either way, at most e^4.
+    let sd = isqrt((1i128 << 48) / precision as i128);
+    let away = (sd as i128 * 83_988) >> 16;
+    let away = (if away > 262_144 { 262_144 } else { away as i64 }) << 32;
+    let one = ln_q48(ONE);
+    [exp_q48(one - away), exp_q48(one + away)]
 }
 
 /// A margin table for venues that have not told theirs: close to the large venues' tables for BTC.
@@ -217,6 +297,7 @@ impl Params {
         } else {
             (tiers, 0)
         };
+        let shape = mul_div(ONE, choice.theta_shape_e6, 1_000_000);
         let mut params = Self {
             mix: [[0; CLASSES]; 2],
             hazard: LADDER_E6.map(|d| hazard(d, choice.alpha_e6)),
@@ -229,7 +310,28 @@ impl Params {
             carry_ns: choice.carry_ns,
             residual_half_life_ns: choice.residual_half_life_ns,
             tiers_assumed: assumed,
+            theta_shape_q16: shape,
+            theta_spread_q16: spread(precision(shape)),
+            theta_unit_e6: choice.theta_unit_e6,
+            theta_half_life_ns: choice.theta_half_life_ns,
+            theta_smooth_q16: mul_div(ONE, choice.theta_smooth_e6, 1_000_000),
+            match_ns: choice.match_ns,
+            blur: mul_div(1 << 48, choice.blur_e6, 1_000_000),
+            miss_q16: mul_div(ONE, choice.miss_e6, 1_000_000),
+            margin: [Margin::zeroed(); MARGINS],
+            margins: tiers.len().min(MARGINS) as u64,
         };
+        for (row, tier) in params.margin.iter_mut().zip(tiers) {
+            *row = Margin {
+                cap: tier.cap,
+                deduction: if rule.deduction {
+                    tier.deduction
+                } else {
+                    Usd::ZERO
+                },
+                maintenance_e6: i64::from(tier.maintenance_e6),
+            };
+        }
         for holder in Holder::BOTH {
             params.mix[holder as usize] = mix(choice, holder, rule, tiers);
         }
@@ -292,6 +394,7 @@ const _: () = {
 };
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "published values are reals")]
 mod tests {
     use super::super::liquidation::{BYBIT, OKX};
     use super::*;
@@ -351,5 +454,23 @@ mod tests {
         assert_eq!(Params::cells(Holder::Long, 0, 100), (98, 97));
         assert_eq!(Params::cells(Holder::Short, 0, 100), (102, 103));
         assert_eq!(Params::cells(Holder::Long, 5, 100), (70, 70));
+    }
+
+    #[test]
+    fn the_priors_width_is_that_of_its_shape() {
+        // trigamma(2.5) = .4904, trigamma(1) = 1.6449, trigamma(20) = .05127.
+        for (shape, want) in [(163_840, 2.039), (ONE, 0.608), (20 * ONE, 19.504)] {
+            let got = precision(shape);
+            let off = got as f64 / ONE as f64 / want - 1.0;
+            assert!(off.abs() < 0.02, "{shape} {got}");
+        }
+        assert!(precision(ONE << 30) > 1 << 45 && precision(i64::MIN) >= 0);
+        let [low, high] = spread(precision(163_840));
+        // e^(±1.28155 · .7003) = .4076, 2.4533.
+        assert!(
+            (low - 26_713).abs() < 60 && (high - 160_780).abs() < 360,
+            "{low} {high}"
+        );
+        assert_eq!(spread(0)[1], exp_q48(ln_q48(ONE) + (4 << 48)));
     }
 }

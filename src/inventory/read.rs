@@ -2,10 +2,11 @@
 //! them changes anything.
 
 use super::half::Half;
-use super::{BUCKETS, CLASSES, Inventory, PRINTS, Print, SWEPT, Swept};
+use super::{BUCKETS, CLASSES, Inventory, SWEPT, Swept};
 use crate::market::Holder;
 use crate::num::Qty;
-use crate::num::fixed::mul_div;
+use crate::num::fixed::{ONE, mul_div};
+use crate::num::narrow;
 use crate::time::Nanos;
 
 impl Inventory {
@@ -142,10 +143,48 @@ impl Inventory {
     pub const fn swept(&self) -> &[Swept; SWEPT] {
         &self.swept
     }
-    /// The last prints, in no order, and how many there have been.
+    /// Mass of an absolute bucket per class, before θ; zeros outside the window.
     #[must_use]
-    pub const fn prints(&self) -> (&[Print; PRINTS], u64) {
-        (&self.prints, self.print_count)
+    pub fn masses(&self, holder: Holder, bucket: i64) -> [i64; CLASSES] {
+        if self.inside(bucket) {
+            self.halves[holder as usize].bucket_masses(bucket)
+        } else {
+            [0; CLASSES]
+        }
+    }
+    /// Typical step of the log mark, Q48; 0 before the second mark.
+    #[must_use]
+    pub const fn mark_step(&self) -> i64 {
+        self.mark_step
+    }
+    /// 80 % of θ per class as multiples of it, Q16: low, high.
+    #[must_use]
+    pub const fn spread(&self) -> &[[i64; 2]; CLASSES] {
+        &self.spread
+    }
+    /// 80 % interval of what a holder's hot plane sums to, as multiples of that sum, Q16: low, high.
+    ///
+    /// The classes' errors are taken as one (comonotone): evidence on neighbours is shared along the ladder, and what
+    /// is wrong with one class (flow, closes, margin tables) is wrong with the others. Where nothing lies in the
+    /// window, a middle class's width; (0, 4) before there is any.
+    #[must_use]
+    pub fn band_q16(&self, holder: Holder) -> [i64; 2] {
+        if self.begun == 0 {
+            return [0, 4 * ONE];
+        }
+        let half = &self.halves[holder as usize];
+        let (mut all, mut low, mut high) = (0i128, 0i128, 0i128);
+        for k in 0..CLASSES {
+            let mass = half.class_mass(k).saturating_sub(half.far_mass(k));
+            let hot = i128::from(mass.max(0)) * i128::from(self.theta[k]);
+            all += hot;
+            low += hot * i128::from(self.spread[k][0]);
+            high += hot * i128::from(self.spread[k][1]);
+        }
+        if all == 0 {
+            return self.spread[CLASSES / 2];
+        }
+        [narrow(low / all), narrow(high / all)]
     }
     /// True when both holders hold exactly the open interest, and no pool is negative.
     #[must_use]

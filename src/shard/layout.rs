@@ -7,7 +7,7 @@
 use crate::shm::record::{FNV_START, fnv_words};
 
 /// Raised by hand when bytes change their meaning without changing the table.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// A type's fields: name and offset, in order, and the size of the whole.
 pub(super) trait Layout {

@@ -13,6 +13,7 @@ use super::reading;
 use super::{VENUES, manner};
 use crate::bias::Scores;
 use crate::book::Book;
+use crate::calibrate::{self, Calibration};
 use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Stream};
 use crate::health::flag;
 use crate::heatmap::Heatmap;
@@ -65,6 +66,7 @@ pub(super) struct Room {
     pub(super) place: [Place; VENUES],
     pub(super) book: [Book; VENUES],
     pub(super) inventory: [Inventory; VENUES],
+    pub(super) calibration: [Calibration; VENUES],
     pub(super) streams: Streams,
     pub(super) heatmap: Heatmap,
     pub(super) zones: Zones,
@@ -98,8 +100,8 @@ pub(super) struct Room {
     pub(super) printed: [i64; 2],
 }
 
-layout!(Room: choice, model_hash, place, book, inventory, streams, heatmap, zones, scores, heat, zoned, wide, reach,
-    exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
+layout!(Room: choice, model_hash, place, book, inventory, calibration, streams, heatmap, zones, scores, heat, zoned,
+    wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
 
 impl Room {
     /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
@@ -155,11 +157,12 @@ impl Room {
             Body::Interest(interest) => self.on_interest(now, v, *interest),
             Body::Liquidation(print) => {
                 self.streams.liquidation(now, print);
-                let (holder, price, qty) = (print.holder, print.price, print.qty);
-                let params = &self.place[v].params;
-                self.inventory[v].liquidation(now, holder, price, qty, params);
-                let printed = &mut self.printed[holder as usize];
-                *printed = printed.saturating_add(price.notional(qty, Round::Down).get());
+                let row = calibrate::observation(event.venue);
+                let (inventory, params) = (&self.inventory[v], &self.place[v].params);
+                self.calibration[v].print(now, row, print, inventory, params);
+                let printed = &mut self.printed[print.holder as usize];
+                let usd = print.price.notional(print.qty, Round::Down).get();
+                *printed = printed.saturating_add(usd);
             }
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),
@@ -270,6 +273,7 @@ impl Room {
         }
         if inventory.is_seeded() {
             inventory.interest(now, place.interest, &place.params);
+            self.calibration[v].interest(now, place.interest);
         } else {
             let history = &place.history;
             history.seed(now, now, place.interest, inventory, &place.params);
@@ -331,6 +335,9 @@ impl Room {
     fn on_gap(&mut self, now: Nanos, v: usize, gap: &Gap) {
         if matches!(gap.stream, Stream::Book | Stream::All) {
             self.book[v].distrust();
+        }
+        if matches!(gap.stream, Stream::Liquidations | Stream::All) {
+            self.calibration[v].lose(&self.inventory[v]);
         }
         if gap.stream != Stream::Book {
             self.place[v].gap_until = now.plus(GAP_SHOWN);
@@ -395,6 +402,8 @@ impl Room {
             self.streams.recall(self.place[v].history.moves());
         }
         self.lay(now, v);
+        // The past has no prints.
+        self.calibration[v].lose(&self.inventory[v]);
     }
 
     /// After LAST of one of this symbol's frames; `booked` is the slot whose book it changed.
@@ -415,6 +424,7 @@ impl Room {
             let loading = place.history.loading;
             if loading == Nanos::ZERO {
                 self.inventory[v].tick(now, &place.params);
+                self.calibration[v].tick(now, &mut self.inventory[v], &place.params);
             } else if now.since(loading) >= LOADED_AFTER {
                 self.loaded(now, v);
             }

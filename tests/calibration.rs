@@ -1,0 +1,697 @@
+//! The calibration of θ against a naive float twin, and what it must do whatever comes: keep the prior without
+//! prints, count what the map misses, know nothing of sides, stay within its bounds.
+//!
+//! The twin reads what anybody can read of an inventory (swept buckets, standing mass, exposure) and computes the text
+//! of heatmap.md 2.8 in reals: no code is shared.
+#![allow(
+    clippy::float_arithmetic,
+    clippy::unwrap_used,
+    reason = "the twin computes in reals, and a test may stop"
+)]
+
+use isotherm::calibrate::{Calibration, OBSERVATIONS, Observation, liquidation_of, observation};
+use isotherm::event::Liquidation;
+use isotherm::inventory::{CLASSES, Inventory, Params};
+use isotherm::market::{Holder, VenueId};
+use isotherm::num::fixed::ONE;
+use isotherm::num::log::{BUCKET, ln_px, px_of_ln};
+use isotherm::num::{Px, Qty};
+use isotherm::time::Nanos;
+use proptest::prelude::*;
+
+const BYBIT: Option<&Observation> = Some(&OBSERVATIONS[0]);
+
+fn inventory() -> Box<Inventory> {
+    bytemuck::allocation::zeroed_box()
+}
+
+fn calibration() -> Box<Calibration> {
+    bytemuck::allocation::zeroed_box()
+}
+
+/// Without a margin table a bankruptcy price is taken as it is, which leaves prints where a test puts them.
+fn bare() -> Params {
+    Params {
+        margins: 0,
+        ..Params::default()
+    }
+}
+
+/// As [`bare`], learning ten times faster: these markets are hours long.
+fn eager() -> Params {
+    Params {
+        theta_unit_e6: 100,
+        ..bare()
+    }
+}
+
+fn thetas(calibration: &Calibration) -> [f64; CLASSES] {
+    let theta = calibration.theta().copied().unwrap();
+    theta.map(|q16| q16 as f64 / ONE as f64)
+}
+
+/// A seeded market: trades, marks and interest, and a crowd in which θ of what is swept dies.
+struct Market {
+    state: u64,
+    ln: f64,
+    interest: f64,
+    now: i64,
+}
+
+impl Market {
+    fn new(seed: u64) -> Self {
+        Self {
+            state: seed | 1,
+            ln: 65_000f64.ln(),
+            interest: 50_000.0,
+            now: 1_700_000_000_000_000_000,
+        }
+    }
+    fn draw(&mut self) -> f64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 11) as f64 / (1u64 << 53) as f64
+    }
+    fn price(&self, off: f64) -> Px {
+        Px::new(((self.ln + off).exp() * 1e10) as i64)
+    }
+    fn at(&self) -> Nanos {
+        Nanos::new(self.now)
+    }
+    /// A second: trades, a mark, now and then an interest. Answers the exposure of the step per holder and class.
+    fn second(&mut self, engine: &mut Inventory, params: &Params) -> [[i64; CLASSES]; 2] {
+        let before = Holder::BOTH.map(|holder| *engine.exposure(holder));
+        self.now += 1_000_000_000;
+        for _ in 0..3 {
+            let (a, b) = (self.draw(), self.draw());
+            engine.trade(
+                self.price((a - 0.5) * 0.0006),
+                Qty::new((40e6 * b * b) as i64 + 1),
+            );
+        }
+        // Waves of several sizes, so that every near class is met.
+        self.ln += (self.draw() - 0.5) * 0.0012 + 0.0004 * (self.now as f64 / 9e11).sin();
+        engine.mark(self.at(), self.price(0.0), params);
+        if self.now / 1_000_000_000 % 5 == 0 {
+            self.interest += (self.draw() - 0.5) * 20.0;
+            engine.interest(self.at(), Qty::new((self.interest * 1e6) as i64), params);
+        }
+        engine.tick(self.at(), params);
+        let after = Holder::BOTH.map(|holder| *engine.exposure(holder));
+        [0, 1].map(|d| core::array::from_fn(|k| after[d][k] - before[d][k]))
+    }
+}
+
+// ------------------------------------------------------------------------------------------
+// the twin
+
+#[derive(Default)]
+struct Twin {
+    /// (when, class shares liquidated, exposure): summed with their age when asked.
+    evidence: Vec<(i64, [f64; CLASSES], [f64; CLASSES])>,
+    waiting: [f64; CLASSES],
+    missed: f64,
+    /// (holder, when, quantity) of every print.
+    prints: Vec<(usize, i64, f64)>,
+}
+
+impl Twin {
+    fn place(price: Px) -> f64 {
+        (price.get() as f64).ln() * (1u64 << 48) as f64 / BUCKET as f64
+    }
+    fn print(
+        &mut self,
+        now: i64,
+        print: &Liquidation,
+        engine: &Inventory,
+        theta: &[f64; CLASSES],
+        params: &Params,
+    ) {
+        let at = Self::place(print.price);
+        let sigma = (params.blur + engine.mark_step()) as f64 / BUCKET as f64;
+        let bell = |bucket: i64| {
+            let z = (bucket as f64 + 0.5 - at) / sigma;
+            if z.abs() < 4.0 {
+                (-0.5 * z * z).exp()
+            } else {
+                0.0
+            }
+        };
+        let mut cells: Vec<(i64, [f64; CLASSES])> = Vec::new();
+        for swept in engine.swept() {
+            let age = now - swept.at.get();
+            if swept.at.get() != 0 && swept.holder == print.holder as u64 && age <= params.match_ns
+            {
+                cells.push((swept.bucket, swept.mass.map(|m| m as f64)));
+            }
+        }
+        let reach = ((4.0 * sigma).floor() as i64).clamp(1, 32);
+        for bucket in at.floor() as i64 - reach..=at.floor() as i64 + reach {
+            cells.push((
+                bucket,
+                engine.masses(print.holder, bucket).map(|m| m as f64),
+            ));
+        }
+        let mut near = [0.0; CLASSES];
+        let mut all = 0.0;
+        for (bucket, mass) in &cells {
+            for k in 0..CLASSES {
+                near[k] += mass[k] * theta[k] * bell(*bucket);
+                all += mass[k] * theta[k];
+            }
+        }
+        let epsilon = params.miss_q16 as f64 / ONE as f64;
+        let missed = epsilon * all / 100.0 * (sigma * (2.0 * std::f64::consts::PI).sqrt()).max(1.0);
+        let whole = near.iter().sum::<f64>() + missed;
+        let qty = print.qty.get() as f64;
+        let mine = near.map(|part| {
+            if whole > missed {
+                qty * part / whole
+            } else {
+                0.0
+            }
+        });
+        self.missed += qty - mine.iter().sum::<f64>();
+        self.evidence.push((now, mine, self.waiting));
+        self.waiting = [0.0; CLASSES];
+        self.prints.push((print.holder as usize, now, qty));
+    }
+    fn sums(&self, now: i64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
+        let (mut a, mut b) = ([0.0; CLASSES], [0.0; CLASSES]);
+        for (at, dead, met) in &self.evidence {
+            let kept = (-(now - at) as f64 / params.theta_half_life_ns as f64).exp2();
+            for k in 0..CLASSES {
+                a[k] += dead[k] * kept;
+                b[k] += met[k] * kept;
+            }
+        }
+        (a, b)
+    }
+    /// Mean size of a cluster, weighted by size.
+    fn lump(&self, now: i64, params: &Params) -> f64 {
+        let (mut squares, mut sum) = (0.0, 0.0);
+        for d in 0..2 {
+            let mut cluster = (i64::MIN / 2, 0.0);
+            for &(_, at, qty) in self.prints.iter().filter(|print| print.0 == d) {
+                let kept = (-(now - at) as f64 / params.theta_half_life_ns as f64).exp2();
+                let before: f64 = if at - cluster.0 < 30_000_000_000 {
+                    cluster.1
+                } else {
+                    0.0
+                };
+                cluster = (at, before + qty);
+                squares += (cluster.1.powi(2) - before.powi(2)) * kept;
+                sum += qty * kept;
+            }
+        }
+        if sum > 0.0 { squares / sum } else { 0.0 }
+    }
+    /// θ by a dense solve of the penalised least squares.
+    fn fit(&self, now: i64, interest: f64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
+        let (a, b) = self.sums(now, params);
+        let unit = interest * params.theta_unit_e6 as f64 / 1e6;
+        let shape = params.theta_shape_q16 as f64 / ONE as f64;
+        let rate = shape / (params.theta_q16 as f64 / ONE as f64);
+        let lump = self.lump(now, params).max(unit);
+        let mut m = [[0.0; CLASSES + 1]; CLASSES];
+        let w: [f64; CLASSES] = core::array::from_fn(|k| {
+            let shape = shape + a[k] / lump;
+            1.0 / (1.0 / shape + 0.5 / shape.powi(2) + 1.0 / 6.0 / shape.powi(3))
+        });
+        for k in 0..CLASSES {
+            m[k][k] += w[k];
+            m[k][CLASSES] = w[k] * ((shape + a[k] / unit) / (rate + b[k] / unit)).ln();
+        }
+        let lambda = params.theta_smooth_q16 as f64 / ONE as f64;
+        for k in 1..CLASSES - 1 {
+            let p = lambda * w[k - 1].min(w[k]).min(w[k + 1]);
+            let d = [(k - 1, 1.0), (k, -2.0), (k + 1, 1.0)];
+            for (i, x) in d {
+                for (j, y) in d {
+                    m[i][j] += p * x * y;
+                }
+            }
+        }
+        for k in 0..CLASSES {
+            let pivot = m[k];
+            for (i, row) in m.iter_mut().enumerate() {
+                if i != k {
+                    let f = row[k] / pivot[k];
+                    row.iter_mut().zip(pivot).for_each(|(x, p)| *x -= f * p);
+                }
+            }
+        }
+        let theta =
+            core::array::from_fn(|k| (m[k][CLASSES] / m[k][k]).exp().clamp(1.0 / 1_024.0, 4.0));
+        (theta, w.map(|w| 1.2816 / w.sqrt()))
+    }
+}
+
+/// Prints what θ of the exposure of a step makes, one print per holder and class, at a bucket that was swept.
+fn prints_of(
+    engine: &Inventory,
+    exposure: &[[i64; CLASSES]; 2],
+    truth: &[f64; CLASSES],
+    now: Nanos,
+) -> Vec<Liquidation> {
+    let mut prints = Vec::new();
+    for holder in Holder::BOTH {
+        for k in 0..CLASSES {
+            let dead = (exposure[holder as usize][k] as f64 * truth[k]) as i64;
+            // The largest of the buckets that were swept this second holds it.
+            let swept = engine.swept().iter();
+            let mine = swept.filter(|s| s.at == now && s.holder == holder as u64 && s.mass[k] > 0);
+            let Some(place) = mine.max_by_key(|s| s.mass[k]) else {
+                continue;
+            };
+            if dead > 0 {
+                prints.push(Liquidation {
+                    price: px_of_ln(place.bucket * BUCKET + BUCKET / 2),
+                    qty: Qty::new(dead),
+                    holder,
+                });
+            }
+        }
+    }
+    prints
+}
+
+/// Runs a market; answers the engine, its calibration, the twin and the time.
+fn run(
+    seed: u64,
+    seconds: usize,
+    truth: &[f64; CLASSES],
+    params: &Params,
+) -> (Box<Inventory>, Box<Calibration>, Twin, i64) {
+    let (mut engine, mut calibration) = (inventory(), calibration());
+    let (mut market, mut twin) = (Market::new(seed), Twin::default());
+    for _ in 0..seconds {
+        let exposure = market.second(&mut engine, params);
+        let now = market.at();
+        let theta = calibration.theta().copied();
+        let theta = theta.unwrap_or([params.theta_q16; CLASSES]);
+        let theta = theta.map(|q16| q16 as f64 / ONE as f64);
+        for row in &exposure {
+            for k in 0..CLASSES {
+                twin.waiting[k] += row[k] as f64;
+            }
+        }
+        for print in prints_of(&engine, &exposure, truth, now) {
+            twin.print(now.get(), &print, &engine, &theta, params);
+            calibration.print(now, BYBIT, &print, &engine, params);
+        }
+        calibration.tick(now, &mut engine, params);
+        assert!(engine.conserved());
+    }
+    (engine, calibration, twin, market.now)
+}
+
+#[test]
+fn theta_is_the_twins_within_two_percent() {
+    let params = bare();
+    let truth = core::array::from_fn(|k| 0.08 + 0.06 * k as f64);
+    for seed in [3, 4] {
+        let (engine, mut calibration, twin, now) = run(seed, 3_000, &truth, &params);
+        let interest = engine.interest_now();
+        calibration.fit(Nanos::new(now), interest, &params);
+        let (want, width) = twin.fit(now, interest.get() as f64, &params);
+        for (k, got) in thetas(&calibration).into_iter().enumerate() {
+            let off = (got / want[k] - 1.0).abs();
+            assert!(off < 0.02, "seed {seed} class {k}: {got} {}", want[k]);
+            let [low, high] = calibration.spread()[k].map(|q16| q16 as f64 / ONE as f64);
+            assert!(
+                (high.ln() / width[k] - 1.0).abs() < 0.02,
+                "{k} {high} {}",
+                width[k]
+            );
+            assert!(
+                (-low.ln() / width[k] - 1.0).abs() < 0.02,
+                "{k} {low} {}",
+                width[k]
+            );
+        }
+        let (a, b) = twin.sums(now, &params);
+        let (got_a, got_b) = calibration.evidence();
+        for k in 0..CLASSES {
+            assert!(
+                (got_a[k] as f64 - a[k]).abs() <= a[k] * 0.01 + 500.0,
+                "{k} {} {}",
+                got_a[k],
+                a[k]
+            );
+            assert!(
+                (got_b[k] as f64 - b[k]).abs() <= b[k] * 0.01 + 500.0,
+                "{k} {} {}",
+                got_b[k],
+                b[k]
+            );
+        }
+        assert!((calibration.missed as f64 / twin.missed - 1.0).abs() < 0.02);
+    }
+}
+
+#[test]
+fn magnitude_and_slope_of_a_crowd_are_found() {
+    let params = eager();
+    for scale in [0.5, 3.0] {
+        let truth = core::array::from_fn(|k| scale * (0.1 + 0.04 * k as f64));
+        let (_, calibration, ..) = run(11, 8_000, &truth, &params);
+        let (_, met) = calibration.evidence();
+        let got = thetas(&calibration);
+        // Neighbours swept in one bucket cannot be told apart by place: what is held is the sum and the slope.
+        let sum =
+            |theta: &[f64; CLASSES]| (0..CLASSES).map(|k| met[k] as f64 * theta[k]).sum::<f64>();
+        let off = |theta: &[f64; CLASSES]| (sum(theta) / sum(&truth)).ln().abs();
+        let (got_off, prior_off) = (off(&got), off(&[0.2; CLASSES]));
+        assert!(
+            got_off < prior_off / 4.0 && got_off < 0.1,
+            "{scale}: {got_off} {prior_off}"
+        );
+        assert!(got[6] > got[0] * 1.2, "{got:?}");
+    }
+}
+
+#[test]
+fn without_prints_theta_is_the_prior_and_evidence_fades_back_to_it() {
+    let params = eager();
+    let (mut engine, mut quiet) = (inventory(), calibration());
+    let mut market = Market::new(21);
+    for _ in 0..1_500 {
+        market.second(&mut engine, &params);
+        quiet.tick(market.at(), &mut engine, &params);
+    }
+    let prior = params.theta_q16;
+    let near = |theta: i64| (theta - prior).abs() <= prior / 1_000;
+    assert!(quiet.theta().unwrap().iter().all(|theta| near(*theta)));
+    assert!(engine.exposure(Holder::Long).iter().sum::<i64>() > 0);
+    for spread in quiet.spread() {
+        // e^(±1.2816 · .70).
+        assert!((spread[1] - ONE * 245 / 100).abs() < ONE / 20, "{spread:?}");
+        assert!(
+            (spread[0] - ONE * 408 / 1_000).abs() < ONE / 100,
+            "{spread:?}"
+        );
+    }
+
+    let (mut engine, mut told, _, now) = run(22, 3_000, &[1.0; CLASSES], &params);
+    assert!(told.theta().unwrap()[0] > 2 * prior);
+    for day in 1..=150 {
+        let at = Nanos::new(now + day * Nanos::DAY.get());
+        told.tick(at, &mut engine, &params);
+    }
+    let theta = *told.theta().unwrap();
+    assert!(theta.iter().all(|theta| near(*theta)), "{theta:?}");
+    assert_eq!(*engine.theta(), theta);
+}
+
+#[test]
+fn a_print_where_the_map_is_empty_is_a_miss() {
+    let params = bare();
+    let (mut engine, mut calibration) = (inventory(), calibration());
+    engine.mark(Nanos::SECOND, Px::whole(100), &params);
+    let print = Liquidation {
+        price: Px::whole(100),
+        qty: Qty::whole(7),
+        holder: Holder::Long,
+    };
+    calibration.print(Nanos::SECOND, BYBIT, &print, &engine, &params);
+    assert_eq!(
+        (calibration.missed, calibration.taken),
+        (print.qty.get(), print.qty.get())
+    );
+    let (a, _) = calibration.evidence();
+    assert!(a.iter().all(|a| *a == 0));
+
+    // In a living market too, far from everything.
+    let (engine, mut calibration, _, now) = run(31, 600, &[0.2; CLASSES], &params);
+    let (missed, a) = (calibration.missed, *calibration.evidence().0);
+    let far = px_of_ln(engine.mark_ln().unwrap() + 3_000 * BUCKET);
+    let print = Liquidation {
+        price: far,
+        ..print
+    };
+    calibration.print(Nanos::new(now), BYBIT, &print, &engine, &params);
+    assert_eq!(calibration.missed - missed, print.qty.get());
+    assert_eq!(*calibration.evidence().0, a);
+    // A venue that is not read changes nothing but a count.
+    let before = *calibration;
+    calibration.print(
+        Nanos::new(now),
+        observation(VenueId::HYPERLIQUID),
+        &print,
+        &engine,
+        &params,
+    );
+    assert_eq!(calibration.unread, before.unread + 1);
+    assert_eq!(calibration.taken, before.taken);
+}
+
+#[test]
+fn holders_swapped_and_prices_reflected_give_the_same_theta() {
+    let mut params = bare();
+    params.mix[1] = params.mix[0];
+    let centre = ln_px(Px::whole(65_000)).div_euclid(BUCKET);
+    let reflect = |price: Px| px_of_ln(2 * centre * BUCKET - ln_px(price));
+    let other = |holder| {
+        if holder == Holder::Long {
+            Holder::Short
+        } else {
+            Holder::Long
+        }
+    };
+    let (mut one, mut two) = ([inventory(), inventory()], [calibration(), calibration()]);
+    let mut market = Market::new(41);
+    for second in 1..2_500 {
+        market.now += 1_000_000_000;
+        let (now, a, b) = (market.at(), market.draw(), market.draw());
+        market.ln += (a - 0.5) * 0.0014;
+        let (mark, trade) = (market.price(0.0), market.price((b - 0.5) * 0.0004));
+        let before = *one[0].exposure(Holder::Long);
+        for (engine, flip) in one.iter_mut().zip([false, true]) {
+            let at = |price| if flip { reflect(price) } else { price };
+            engine.trade(at(trade), Qty::whole(60));
+            engine.mark(now, at(mark), &params);
+            if second % 5 == 0 {
+                engine.interest(now, Qty::whole(50_000), &params);
+            }
+            engine.tick(now, &params);
+        }
+        let met: i64 = one[0]
+            .exposure(Holder::Long)
+            .iter()
+            .zip(before)
+            .map(|(a, b)| a - b)
+            .sum();
+        if met > 0 {
+            for flip in [false, true] {
+                let at = usize::from(flip);
+                let print = Liquidation {
+                    price: if flip { reflect(mark) } else { mark },
+                    qty: Qty::new(met / 2),
+                    holder: if flip {
+                        other(Holder::Long)
+                    } else {
+                        Holder::Long
+                    },
+                };
+                two[at].print(now, BYBIT, &print, &one[at], &params);
+            }
+        }
+        for (calibration, engine) in two.iter_mut().zip(&mut one) {
+            calibration.tick(now, engine, &params);
+        }
+    }
+    assert!(two[0].prints > 100);
+    let (a, b) = (thetas(&two[0]), thetas(&two[1]));
+    for k in 0..CLASSES {
+        assert!((a[k] / b[k] - 1.0).abs() < 0.02, "{k} {} {}", a[k], b[k]);
+    }
+    for holder in Holder::BOTH {
+        let bands = [one[0].band_q16(holder), one[1].band_q16(other(holder))];
+        for i in 0..2 {
+            assert!(
+                (bands[0][i] - bands[1][i]).abs() <= bands[0][i] / 50,
+                "{bands:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_hidden_prints_stand_for_never_exceeds_the_fall_of_interest() {
+    let params = bare();
+    let (engine, _, _, now) = run(51, 900, &[0.2; CLASSES], &params);
+    let now = Nanos::new(now);
+    let binance = observation(VenueId::BINANCE);
+    // A fall that sweeps much at once, and one small print of it.
+    let taken = |fall: i64| {
+        let (mut engine, mut calibration) = (engine.clone(), calibration());
+        let interest = engine.interest_now();
+        calibration.interest(now, interest);
+        let ln = engine.mark_ln().unwrap();
+        engine.mark(now, px_of_ln(ln - 30 * BUCKET), &params);
+        let print = Liquidation {
+            price: px_of_ln(ln - 15 * BUCKET),
+            qty: Qty::new(10_000),
+            holder: Holder::Long,
+        };
+        // The first shows what a print is; of the later ones many are expected in the second.
+        for _ in 0..3 {
+            calibration.print(now, binance, &print, &engine, &params);
+        }
+        let printed: i64 = calibration.evidence().0.iter().sum();
+        calibration.interest(now, Qty::new(interest.get() - fall));
+        calibration.evidence().0.iter().sum::<i64>() - printed
+    };
+    assert_eq!(taken(0), 0);
+    assert_eq!(taken(-5_000_000), 0);
+    assert_eq!(taken(30_000), 0, "the fall is what was printed");
+    let some = taken(40_000);
+    assert!(some > 5_000 && some <= 10_000, "{some}");
+    let all = taken(40_000_000_000);
+    assert!(all > some && all < 3_000_000, "{all}");
+    assert_eq!(taken(50_000_000_000), all);
+}
+
+#[test]
+fn totals_of_periods_find_the_same() {
+    let params = bare();
+    let truth: [f64; CLASSES] = core::array::from_fn(|k| 0.6 - 0.035 * k as f64);
+    let (mut engine, mut by_period) = (inventory(), calibration());
+    let mut market = Market::new(61);
+    let mut sums = [[0i64; CLASSES]; 2];
+    for second in 1..=12_000 {
+        let exposure = market.second(&mut engine, &params);
+        for d in 0..2 {
+            for k in 0..CLASSES {
+                sums[d][k] += exposure[d][k];
+            }
+        }
+        if second % 300 == 0 {
+            for holder in Holder::BOTH {
+                let row = &sums[holder as usize];
+                let dead: f64 = row
+                    .iter()
+                    .zip(truth)
+                    .map(|(met, theta)| *met as f64 * theta)
+                    .sum();
+                let interest = engine.interest_now();
+                by_period.period(
+                    market.at(),
+                    holder,
+                    row,
+                    Qty::new(dead as i64),
+                    interest,
+                    &params,
+                );
+            }
+            by_period.fit(market.at(), engine.interest_now(), &params);
+            sums = [[0; CLASSES]; 2];
+        }
+    }
+    by_period.apply(&mut engine);
+    let got = thetas(&by_period);
+    let (_, met) = by_period.evidence();
+    let (mut expected, mut dead) = (0.0, 0.0);
+    for k in 0..CLASSES {
+        expected += met[k] as f64 * got[k];
+        dead += met[k] as f64 * truth[k];
+    }
+    // The background keeps a twentieth of every total.
+    assert!(
+        (expected / dead - 0.97).abs() < 0.12,
+        "{expected} {dead} {got:?}"
+    );
+    let week = by_period
+        .weeks()
+        .iter()
+        .find(|week| week.number != 0)
+        .unwrap();
+    assert!(week.predicted[0] > 0 && week.realised[0] > 0);
+}
+
+#[test]
+fn a_bankruptcy_price_tells_the_liquidation_price() {
+    // Q LP (1 − m) + c = Q BP for a long: 1 at 80,000 with m .4 % and no deduction.
+    let params = Params::default();
+    let print = |price: &str, qty: &str, holder| Liquidation {
+        price: Px::parse(price).unwrap(),
+        qty: Qty::parse(qty).unwrap(),
+        holder,
+    };
+    let real = |px: Px| px.get() as f64 / 1e10;
+    let lp = real(liquidation_of(&print("79680", "1", Holder::Long), &params));
+    assert!((lp - 80_000.0).abs() < 0.01, "{lp}");
+    let lp = real(liquidation_of(&print("80320", "1", Holder::Short), &params));
+    assert!((lp - 80_000.0).abs() < 0.01, "{lp}");
+    // The second row: m .65 %, c = 300,000 (.0065 − .004) = 750.
+    let bankrupt = 80_000.0 * (1.0 - 0.0065) + 750.0 / 10.0;
+    let lp = real(liquidation_of(
+        &print(&format!("{bankrupt:.4}"), "10", Holder::Long),
+        &params,
+    ));
+    assert!((lp - 80_000.0).abs() < 0.01, "{lp}");
+    let lp = real(liquidation_of(&print("5", "1", Holder::Long), &bare()));
+    assert!((lp - 5.0).abs() < 1e-9);
+}
+
+#[test]
+fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
+    let params = bare();
+    let empty = inventory();
+    assert_eq!(empty.band_q16(Holder::Long), [0, 4 * ONE]);
+    let (mut engine, _, _, _) = run(71, 300, &[0.0; CLASSES], &params);
+    let wide = engine.band_q16(Holder::Long);
+    for (got, want) in wide.iter().zip(params.theta_spread_q16) {
+        assert!((got - want).abs() <= want / 50, "{wide:?} {want}");
+    }
+    let (told, calibration, _, _) = run(71, 4_000, &[0.4; CLASSES], &params);
+    let tight = told.band_q16(Holder::Long);
+    assert!(
+        tight[0] > wide[0] && tight[1] < wide[1],
+        "{tight:?} {wide:?}"
+    );
+    calibration.apply(&mut engine);
+    assert_eq!(engine.theta(), told.theta());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn whatever_comes_theta_stays_within_its_bounds(steps in proptest::collection::vec(
+        (0u8..7, any::<i64>(), any::<i64>(), any::<i64>(), 0u8..3), 1..80,
+    )) {
+        let params = Params::default();
+        let (mut engine, mut calibration) = (inventory(), calibration());
+        for (what, a, b, now, small) in steps {
+            let (a, b, now) = if small < 2 { (a, b, now) } else { (a >> 12, b >> 14, now >> 4) };
+            let at = Nanos::new(now);
+            let (px, qty) = (Px::new(a), Qty::new(b));
+            let holder = if b % 2 == 0 { Holder::Long } else { Holder::Short };
+            let print = Liquidation { price: px, qty, holder };
+            match what {
+                0 => engine.trade(px, qty),
+                1 => { engine.mark(at, px, &params); }
+                2 => { engine.interest(at, qty, &params); calibration.interest(at, qty); }
+                3 => calibration.tick(at, &mut engine, &params),
+                4 => calibration.period(at, holder, &[a; CLASSES], qty, engine.interest_now(), &params),
+                5 => calibration.lose(&engine),
+                _ => {
+                    let row = &OBSERVATIONS[b.unsigned_abs() as usize % OBSERVATIONS.len()];
+                    calibration.print(at, Some(row), &print, &engine, &params);
+                }
+            }
+            calibration.fit(at, engine.interest_now(), &params);
+            calibration.apply(&mut engine);
+            prop_assert!(engine.conserved());
+            for theta in calibration.theta().unwrap() {
+                prop_assert!((ONE / 1_024..=4 * ONE).contains(theta), "{}", theta);
+            }
+            for [low, high] in calibration.spread() {
+                prop_assert!(*low >= 0 && *low <= ONE && *high >= ONE, "{} {}", low, high);
+            }
+        }
+    }
+}
