@@ -20,6 +20,7 @@ use crate::shm::record::Publish;
 use crate::tape::{self, Ordered, Record, Turn};
 use crate::time::{Clock, Nanos, ScaledClock, TICK};
 use crate::venue::lane::{Counts, Lane};
+use crate::venue::names::{Rename, names};
 use crate::venue::{self, Venue, VenueError, texts};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -267,6 +268,8 @@ pub(crate) struct Cast {
     rings: Vec<VenueId>,
     /// External series that the run declared.
     series: Vec<Series>,
+    /// Contracts that were given another name on the way.
+    renames: Vec<Rename>,
     lanes: Vec<Lane>,
     setup: Setup,
     /// The state.
@@ -301,6 +304,19 @@ fn series_of(header: &tape::Header) -> Vec<Series> {
             max_age: Nanos::new(plan.max_age_ns),
         })
         .collect()
+}
+
+/// The renames that a tape's head tells; one of a venue that is not known concerns nobody here.
+fn renames_of(header: &tape::Header) -> Vec<Rename> {
+    let rename = |plan: &tape::RenamePlan| {
+        Some(Rename {
+            venue: venue::by_name(&plan.venue)?.id,
+            was: plan.was.clone(),
+            now: plan.now.clone(),
+            at: Nanos::new(plan.at_ns),
+        })
+    };
+    header.plan.renames.iter().filter_map(rename).collect()
 }
 
 /// What a recording says it is of.
@@ -449,6 +465,7 @@ impl Cast {
             }
         }
         let series = header.map_or(Vec::new(), series_of);
+        let renames = header.map_or(Vec::new(), renames_of);
         let is_session = header.is_none();
         // Of a run that went on from another, only that one's state would do.
         let whole = header
@@ -460,6 +477,7 @@ impl Cast {
         };
         let mut cast = Self::new(found.symbols, venues, Some(rings), choice)?;
         cast.series = series;
+        cast.renames = renames;
         cast.is_session = is_session;
         cast.whole = whole;
         Ok(cast)
@@ -481,6 +499,7 @@ impl Cast {
             symbols,
             rings: rings.unwrap_or(venues),
             series: Vec::new(),
+            renames: Vec::new(),
             lanes: Vec::new(),
             shard: Shard::new(&setup)?,
             setup,
@@ -505,7 +524,9 @@ impl Cast {
                 self.lanes.push(series::lane(&self.series, number));
                 continue;
             }
-            let mut lane = Lane::new(venue.unwrap_or_default(), &self.symbols, number)?;
+            let venue = venue.unwrap_or_default();
+            let names = names(&self.symbols, venue, &self.renames);
+            let mut lane = Lane::named(venue, &names, number)?;
             if at > 0 {
                 // Who asked is not known: whoever can use an answer does.
                 for (request, body) in &self.loose {

@@ -58,7 +58,9 @@ fn the_example_is_the_default_and_complete() {
     let all: String = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest == "[[series]]" || is_key(rest) => format!("{rest}\n"),
+            Some(rest) if ["[[series]]", "[[rename]]"].contains(&rest) || is_key(rest) => {
+                format!("{rest}\n")
+            }
             _ => format!("{line}\n"),
         })
         .collect();
@@ -68,6 +70,12 @@ fn the_example_is_the_default_and_complete() {
     assert_eq!(plan.engine.tape, Some(PathBuf::from("isotherm.tape")));
     assert!(plan.feeds[0].pair && plan.feeds[0].legs().len() == 2);
     assert_eq!(plan.series, [Series::default()]);
+    let rename = &plan.renames[0];
+    assert_eq!(
+        (rename.was.as_str(), rename.now.as_str()),
+        ("SPACEX", "SPCX")
+    );
+    assert_eq!(rename.at, Nanos::seconds(1_780_387_200));
     assert!(text.lines().all(|line| line.len() <= 120), "{text}");
     // Every key of every section is in it.
     for line in plan.show().lines().filter(|line| line.contains(" = ")) {
@@ -278,17 +286,18 @@ fn messages_word_by_word() {
         (
             "[engin]\ncore = 1",
             "isotherm.toml:1:2: unknown section [engin]; did you mean [engine]? \
-             allowed: [engine], [[feed]], [[venue]], [external], [[series]], [model]",
+             allowed: [engine], [[feed]], [[venue]], [external], [[series]], [[rename]], [model]",
         ),
         (
             "[[feeds]]\nurl = \"x\"",
             "isotherm.toml:1:3: unknown section [[feeds]]; did you mean [[feed]]? \
-             allowed: [engine], [[feed]], [[venue]], [external], [[series]], [model]",
+             allowed: [engine], [[feed]], [[venue]], [external], [[series]], [[rename]], [model]",
         ),
         (
             "symbols = [\"BTC\"]",
             "isotherm.toml:1:1: unknown key \"symbols\" outside the sections; \
-             does it belong into [engine]? allowed: [engine], [[feed]], [[venue]], [external], [[series]], [model]",
+             does it belong into [engine]? \
+             allowed: [engine], [[feed]], [[venue]], [external], [[series]], [[rename]], [model]",
         ),
         (
             "[feed]\nvenue = \"bybit\"",
@@ -462,6 +471,20 @@ fn messages_word_by_word() {
              [[feed]]\nvenue = \"bybit\"\nurl = \"ws://h/p\"\ncore = 1",
             "isotherm.toml:7:1: key \"core\" in [[feed]]: found 1, where [engine] spins; \
              allowed: a core of its own, or idle \"yield\" or \"park\"",
+        ),
+        (
+            "[[rename]]\nvenue = \"bybit\"\nwas = \"A\"\nnow = \"B\"\nat = \"2027-02-29T00:00:00Z\"",
+            "isotherm.toml:5:6: key \"at\" in [[rename]]: found \"2027-02-29T00:00:00Z\"; \
+             allowed: a moment in UTC, as \"2026-06-02T08:00:00Z\"",
+        ),
+        (
+            "[[rename]]\nvenue = \"bybit\"\nwas = \"PEPE\"\nnow = \"FROG\"\nat = \"2028-02-29T23:59:59Z\"",
+            "isotherm.toml:4:1: [[rename]] 1: a lot of PEPE is not one of FROG: another contract, not another name",
+        ),
+        (
+            "[engine]\nsymbols = [\"BTC\", \"TON\"]\n\
+             [[rename]]\nvenue = \"bybit\"\nwas = \"BTC\"\nnow = \"TON\"\nat = \"2000-12-31T00:00:00Z\"",
+            "isotherm.toml:6:1: [[rename]] 1: BTC and TON are both symbols of the plan, and would be one",
         ),
         (
             "[engine]\ncore = 1\ncore = 2",

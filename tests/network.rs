@@ -95,6 +95,7 @@ impl Control {
             events: to_shard,
             taped,
             polls: requests.iter().map(poll).collect(),
+            later: Vec::new(),
             share: 100,
             agent: String::new(),
             given: Vec::new(),
@@ -287,7 +288,7 @@ struct Peer {
     events: Consumer<Event>,
     socket: TcpStream,
     // Without it the feed would be without control.
-    _handed: Sender<Handed>,
+    handed: Sender<Handed>,
 }
 
 fn connection(wish: &Wish) -> bool {
@@ -341,7 +342,7 @@ fn feed(script: Script, early: Vec<u8>) -> Peer {
         wishes,
         events,
         socket,
-        _handed: handed,
+        handed,
     }
 }
 
@@ -398,6 +399,39 @@ fn what_came_with_the_handshake_is_read_at_once() {
         }
         seen
     });
+    peer.end();
+}
+
+#[test]
+fn connections_are_made_anew_when_a_contract_is_renamed() {
+    let new = Script {
+        subscribe: vec!["new".to_owned()],
+        ..Script::default()
+    };
+    let script = Script {
+        subscribe: vec!["old".to_owned()],
+        later: vec![(WallClock.now().plus(Nanos::millis(300)), new)],
+        ..Script::default()
+    };
+    let mut peer = feed(script, Vec::new());
+    assert_eq!(peer.hears(SOON), "old");
+    let down = peer.wishes.recv_timeout(SOON).unwrap();
+    assert!(
+        matches!(down, Wish::Down { reason, .. } if reason.contains("another name")),
+        "{down:?}"
+    );
+    assert!(connection(&peer.wishes.recv_timeout(SOON).unwrap()));
+    let (server, address) = listener();
+    let client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
+    peer.socket = server.accept().unwrap().0;
+    let ready = Ready {
+        leg: 0,
+        stream: Socket::Plain(client),
+        early: Vec::new(),
+    };
+    peer.handed.send(Handed::Ready(ready)).unwrap();
+    assert_eq!(peer.hears(SOON), "new");
     peer.end();
 }
 

@@ -27,13 +27,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use tables::{ENGINE, EXTERNAL, FEED, MODEL, SERIES, VENUE};
+use tables::{ENGINE, EXTERNAL, FEED, MODEL, RENAME, SERIES, VENUE};
 use toml::de::DeTable;
 
 pub use fault::ConfigFault;
 pub use margin::MarginRow;
 pub use section::{
-    Channel, Engine, External, Feed, Leg, MIX_LEVERAGES, Model, POLLS, Series, Venue,
+    Channel, Engine, External, Feed, Leg, MIX_LEVERAGES, Model, POLLS, Rename, Series, Venue,
 };
 pub use tables::{FEEDS_MAX, SERIES_MAX, SYMBOLS_MAX, VENUES_MAX};
 
@@ -70,6 +70,8 @@ pub struct Plan {
     pub external: External,
     /// What may come in there, in the order of their numbers.
     pub series: Vec<Series>,
+    /// Contracts that a venue gives another name, in the order of their moments.
+    pub renames: Vec<Rename>,
     /// The map's parameters.
     pub model: Model,
     file: String,
@@ -85,6 +87,7 @@ impl Default for Plan {
             venues: vec![Venue::default()],
             external: External::default(),
             series: Vec::new(),
+            renames: Vec::new(),
             model: Model::default(),
             file: String::new(),
             origins: BTreeMap::new(),
@@ -254,6 +257,10 @@ impl Plan {
                 series,
             );
         }
+        for (n, rename) in self.renames.iter().enumerate() {
+            let path = format!("rename.{n}");
+            self.show_section(&mut out, "[[rename]]", &path, &RENAME, rename);
+        }
         self.show_section(&mut out, "[model]", "model", &MODEL, &self.model);
         out
     }
@@ -296,10 +303,11 @@ impl Plan {
             explain(&mut out, "[[venue]]", &VENUE, venue);
         }
         explain(&mut out, "[external]", &EXTERNAL, &plan.external);
-        let mut series = String::new();
-        explain(&mut series, "[[series]]", &SERIES, &Series::default());
+        let mut lists = String::new();
+        explain(&mut lists, "[[series]]", &SERIES, &Series::default());
+        explain(&mut lists, "[[rename]]", &RENAME, &section::rename());
         // There is none by default: what would be one is commented out.
-        for line in series.lines() {
+        for line in lists.lines() {
             let mark = if line.is_empty() || line.starts_with('#') {
                 ""
             } else {

@@ -6,14 +6,14 @@
 
 use super::fault::{Complaint, ConfigFault, Source, did_you_mean};
 use super::keys::{Key, Value, nearest_key};
-use super::section::{Channel, Feed, POLLS, Series, Venue, page_of};
+use super::section::{Channel, Feed, POLLS, Series, Venue, page_of, rename};
 use super::tables::{
-    ENGINE, EXTERNAL, FEED, FEEDS_MAX, MODEL, SERIES, SERIES_MAX, VENUE, VENUES_MAX, channels_text,
-    section_names, sections,
+    ENGINE, EXTERNAL, FEED, FEEDS_MAX, MODEL, RENAME, RENAMES_MAX, SERIES, SERIES_MAX, VENUE,
+    VENUES_MAX, channels_text, section_names, sections,
 };
 use super::{Origin, Plan};
 use crate::idle::Strategy;
-use crate::market::VenueId;
+use crate::market::{VenueId, lot_of};
 use crate::time::Nanos;
 use crate::venue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +102,9 @@ impl<'a> Reading<'a> {
                         ..Series::default()
                     };
                     plan.series = self.list("series", value, &SERIES, SERIES_MAX, &fresh);
+                }
+                "rename" => {
+                    plan.renames = self.list("rename", value, &RENAME, RENAMES_MAX, &rename());
                 }
                 other => self.unknown(other, name.span().start, value),
             }
@@ -252,6 +255,7 @@ impl<'a> Reading<'a> {
         self.once(&plan.feeds);
         self.one_base(&plan.feeds);
         self.series(plan);
+        self.renames(plan);
         self.cores(plan);
     }
 
@@ -494,6 +498,33 @@ impl<'a> Reading<'a> {
                 self.complain_at(&["external.socket".to_owned()], text.to_owned());
             }
             _ => {}
+        }
+    }
+
+    /// Both names must mean the same coins, and only one of them may be a symbol of the plan.
+    fn renames(&mut self, plan: &Plan) {
+        for (n, rename) in plan.renames.iter().enumerate() {
+            let keys = [format!("rename.{n}.now"), format!("rename.{n}")];
+            let (was, now) = (&rename.was, &rename.now);
+            let is_symbol = |name: &String| plan.engine.symbols.contains(name);
+            let again = plan.renames.iter().take(n);
+            let text = if was == now {
+                format!("\"{was}\" is no other name")
+            } else if lot_of(was) != lot_of(now) {
+                format!("a lot of {was} is not one of {now}: another contract, not another name")
+            } else if is_symbol(was) && is_symbol(now) {
+                format!("{was} and {now} are both symbols of the plan, and would be one")
+            } else if again
+                .clone()
+                .any(|row| (row.venue, &row.was) == (rename.venue, was))
+            {
+                format!("{was} is renamed above")
+            } else {
+                continue;
+            };
+            if self.is_sound(&format!("rename.{n}")) {
+                self.complain_at(&keys, format!("[[rename]] {}: {text}", n + 1));
+            }
         }
     }
 

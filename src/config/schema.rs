@@ -2,9 +2,10 @@
 //! written. It says the shape; what needs two keys to be seen is for `isotherm config check`.
 
 use super::keys::Key;
-use super::section::{Engine, External, Feed, Model, Series, Venue};
+use super::section::{Engine, External, Feed, Model, Rename, Series, Venue};
 use super::tables::{
-    ENGINE, EXTERNAL, FEED, FEEDS_MAX, MODEL, SERIES, SERIES_MAX, VENUE, VENUES_MAX,
+    ENGINE, EXTERNAL, FEED, FEEDS_MAX, MODEL, RENAME, RENAMES_MAX, SERIES, SERIES_MAX, VENUE,
+    VENUES_MAX,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -23,6 +24,7 @@ pub(super) fn schema() -> Json {
             "venue": list(section(&VENUE, Some(&Venue::default())), VENUES_MAX),
             "external": section(&EXTERNAL, Some(&External::default())),
             "series": list(section::<Series>(&SERIES, None), SERIES_MAX),
+            "rename": list(section::<Rename>(&RENAME, None), RENAMES_MAX),
             "model": section(&MODEL, Some(&Model::default())),
         },
     })

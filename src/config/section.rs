@@ -14,6 +14,8 @@ use crate::venue::{self, What};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub use crate::venue::names::Rename;
+
 /// Leverages of the shares in [`Model::mix_e6`], in order.
 pub const MIX_LEVERAGES: [u16; 9] = [3, 5, 10, 20, 25, 50, 75, 100, 125];
 
@@ -334,6 +336,17 @@ impl Default for External {
             mode: 0o660,
             rate_max: 100,
         }
+    }
+}
+
+/// What a `[[rename]]` that says nothing is; every key of one is required.
+pub(super) fn rename() -> Rename {
+    Rename {
+        venue: VenueId::OKX,
+        was: "SPACEX".to_owned(),
+        now: "SPCX".to_owned(),
+        // 2026-06-02T08:00:00Z
+        at: Nanos::seconds(1_780_387_200),
     }
 }
 

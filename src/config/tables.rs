@@ -5,9 +5,9 @@
 
 use super::fault::{Complaint, nearest, quoted};
 use super::keys::{Key, Kind, Scale};
-use super::section::{Channel, Engine, External, Feed, Model, POLLS, Series, Venue};
+use super::section::{Channel, Engine, External, Feed, Model, POLLS, Rename, Series, Venue};
 use crate::idle::Strategy;
-use crate::log::{Form, Level};
+use crate::log::{Form, Level, utc};
 use crate::market::{VenueId, split_multiple};
 use crate::time::Nanos;
 use crate::venue::{self, VENUES};
@@ -20,6 +20,8 @@ pub const SYMBOLS_MAX: usize = 64;
 pub const FEEDS_MAX: usize = 16;
 /// Most venues of one instance: as many as the page lists.
 pub const VENUES_MAX: usize = 16;
+/// Most renames in one plan.
+pub(super) const RENAMES_MAX: usize = 64;
 /// Most external series of one instance.
 pub const SERIES_MAX: usize = 64;
 /// Longest instance name, and name of a series: they are parts of file names and of metrics.
@@ -683,6 +685,84 @@ pub(super) const SERIES: [Key<Series>; 4] = [
     ),
 ];
 
+pub(super) const RENAME: [Key<Rename>; 4] = [
+    Key::required(
+        "venue",
+        "Venue that gives a contract another name.",
+        Kind::Word {
+            words: venue_names,
+            get: |rename| venue_name(rename.venue),
+            set: |rename, at| rename.venue = venue_at(at),
+        },
+    ),
+    Key::required(
+        "was",
+        "Asset until then; it or the new name stands in symbols.",
+        Kind::Text {
+            allowed: symbol_allowed,
+            pattern: "^[A-Z0-9]{1,16}$",
+            get: |rename| Some(rename.was.clone()),
+            set: |rename, text| symbol_name(text).map(|name| rename.was = name),
+        },
+    ),
+    Key::required(
+        "now",
+        "Asset from then on: the same coins in the same number, else it is another contract.",
+        Kind::Text {
+            allowed: symbol_allowed,
+            pattern: "^[A-Z0-9]{1,16}$",
+            get: |rename| Some(rename.now.clone()),
+            set: |rename, text| symbol_name(text).map(|name| rename.now = name),
+        },
+    ),
+    Key::required(
+        "at",
+        "The moment, when connections are made anew.",
+        Kind::Text {
+            allowed: moment_allowed,
+            pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+            get: |rename| Some(moment_text(rename.at)),
+            set: |rename, text| moment(text).map(|at| rename.at = at),
+        },
+    ),
+];
+
+fn moment_allowed() -> String {
+    "a moment in UTC, as \"2026-06-02T08:00:00Z\"".to_owned()
+}
+
+fn moment_text(at: Nanos) -> String {
+    let text = utc(at);
+    format!("{}Z", text.get(..19).unwrap_or_default())
+}
+
+/// Reads what [`moment_text`] writes: days before it are counted off, so that the calendar stands in one place.
+fn moment(text: &str) -> Result<Nanos, Complaint> {
+    let wrong = || Complaint::new(moment_allowed());
+    let part = |from: usize, to: usize, high: i64| {
+        let digits = text
+            .get(from..to)
+            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
+        let number: i64 = digits
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(wrong)?;
+        if number > high {
+            return Err(wrong());
+        }
+        Ok(number)
+    };
+    let (year, month, day) = (part(0, 4, 2_200)?, part(5, 7, 12)?, part(8, 10, 31)?);
+    let of_day = part(11, 13, 23)? * 3_600 + part(14, 16, 59)? * 60 + part(17, 19, 59)?;
+    // No month begins later than 31 days a month behind the year's first.
+    let about =
+        (year - 1_970) * 365 + (year - 1_969) / 4 - (year - 1_901) / 100 + (month - 1) * 31 + day
+            - 1;
+    (about - 9..=about + 1)
+        .map(|days| Nanos::seconds(days * 86_400 + of_day))
+        .find(|at| moment_text(*at) == text)
+        .ok_or_else(wrong)
+}
+
 macro_rules! number {
     ($name:literal, $field:ident, $scale:expr, $range:expr, $doc:literal) => {
         Key::new(
@@ -748,7 +828,7 @@ pub(super) const MODEL: [Key<Model>; 18] = [
 ];
 
 /// `[engine]`, `[[feed]]` ...: name, how it is written, the names of its keys.
-pub(super) fn sections() -> [(&'static str, &'static str, Vec<&'static str>); 6] {
+pub(super) fn sections() -> [(&'static str, &'static str, Vec<&'static str>); 7] {
     fn keys<T>(keys: &[Key<T>]) -> Vec<&'static str> {
         keys.iter().map(|key| key.name).collect()
     }
@@ -758,6 +838,7 @@ pub(super) fn sections() -> [(&'static str, &'static str, Vec<&'static str>); 6]
         ("venue", "[[venue]]", keys(&VENUE)),
         ("external", "[external]", keys(&EXTERNAL)),
         ("series", "[[series]]", keys(&SERIES)),
+        ("rename", "[[rename]]", keys(&RENAME)),
         ("model", "[model]", keys(&MODEL)),
     ]
 }

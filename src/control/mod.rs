@@ -5,8 +5,8 @@
 //! answer holds up nobody. Attempts that fail are repeated after a wait that doubles from 100 ms to 30 s, with jitter
 //! so that many connections lost at once do not all come back at once; a connection that lived for a minute starts
 //! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST one request a
-//! venue is out at a time, on a thread of the venue's own (`fetch`): nothing here waits for an answer. Answers travel to
-//! the shard through a ring of the venue's own and are taped there (`rest`).
+//! venue is out at a time, on a thread of the venue's own (`fetch`): nothing here waits for an answer. Answers travel
+//! to the shard through a ring of the venue's own and are taped there (`rest`).
 
 mod budget;
 mod fetch;
@@ -15,7 +15,7 @@ mod rest;
 mod told;
 
 pub use outside::Outside;
-pub use rest::{Poll, RestRing, polls, retry};
+pub use rest::{Poll, Renamed, RestRing, polls, retry};
 pub use told::Seat;
 
 use crate::event::Event;
@@ -211,6 +211,10 @@ pub fn run(control: Control, clock: &impl Clock, stop: &dyn Fn() -> bool) {
             }
             Err(crossbeam::channel::RecvTimeoutError::Timeout) => {}
             Err(crossbeam::channel::RecvTimeoutError::Disconnected) => return,
+        }
+        // Before a connection is made: who asks for one because of a rename finds its decoder's answers asked for.
+        for rest in &mut rests {
+            rest.rename(clock, &mut log);
         }
         for way in &mut ways {
             if let Some(rest) = rests.get_mut(way.line.venue) {

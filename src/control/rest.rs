@@ -1,9 +1,9 @@
 //! Rest: what is asked of one venue by REST, when, and where the answers go.
 //!
-//! A queue of requests with due times, one of which is out at a time (`fetch`). Images of books come first, because a book waits for them;
-//! then whatever has been due for longest and fits the budget. An answer is taped and decoded on
-//! its way to the shard through the venue's own ring; an image, or an answer the feeds' decoders
-//! need first (a *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
+//! A queue of requests with due times, one of which is out at a time (`fetch`). Images of books come first, because a
+//! book waits for them; then whatever has been due for longest and fits the budget. An answer is taped and decoded on
+//! its way to the shard through the venue's own ring; an image, or an answer the feeds' decoders need first (a
+//! *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
 
 use super::budget::Budget;
 use super::fetch::{Fetch, Fetched};
@@ -69,6 +69,8 @@ pub struct RestRing {
     pub taped: Taped,
     /// What to ask: what it is, path and query, how often, its weight.
     pub polls: Vec<Poll>,
+    /// What is asked from later moments on, in order.
+    pub later: Vec<Renamed>,
     /// Our percentage of the venue's budgets.
     pub share: u32,
     /// Sent as User-Agent; empty = the library's.
@@ -77,6 +79,17 @@ pub struct RestRing {
     pub given: Vec<Event>,
     /// Whom to trust there.
     pub trust: Trust,
+}
+
+/// What a venue calls the symbols from a moment on, and what is asked of it then.
+#[derive(Debug)]
+pub struct Renamed {
+    /// The moment, Unix time.
+    pub from: Nanos,
+    /// Assets, in the plan's order.
+    pub assets: Vec<String>,
+    /// What to ask, in the order of what it replaces.
+    pub polls: Vec<Poll>,
 }
 
 /// Something that is asked again and again.
@@ -141,6 +154,8 @@ pub(super) struct Rest {
     fetch: Fetch,
     /// What the answer to is awaited.
     out: Option<Out>,
+    /// What is asked, in the row's order.
+    polls: Vec<Poll>,
     queue: Vec<Asked>,
     images: Vec<Image>,
     pub(super) budget: Budget,
@@ -162,6 +177,8 @@ pub(super) struct Rest {
 enum Out {
     Poll(Asked),
     Image(Image),
+    /// Nobody wants its answer any more; it costs this.
+    Nothing(u32),
 }
 
 impl Asked {
@@ -193,8 +210,12 @@ impl Rest {
         let mut polls = std::mem::take(&mut ring.polls);
         // What others need first is asked first.
         polls.sort_by_key(|poll| poll.what);
+        for later in &mut ring.later {
+            later.polls.sort_by_key(|poll| poll.what);
+        }
         let queue = polls
-            .into_iter()
+            .iter()
+            .cloned()
             .enumerate()
             .map(|(at, poll)| Asked {
                 poll,
@@ -224,6 +245,7 @@ impl Rest {
                 https::agent(config.build(), &ring.trust),
             ),
             out: None,
+            polls,
             queue,
             images: Vec::new(),
             feeds,
@@ -302,6 +324,45 @@ impl Rest {
         push(&mut self.ring.events, &given);
     }
 
+    /// From a moment of the plan on asks by other names: contracts' terms at once, and connections wait for what their
+    /// decoders need, as at the start.
+    pub(super) fn rename(&mut self, clock: &impl Clock, log: &mut Log) {
+        let now = clock.now();
+        while self.ring.later.first().is_some_and(|next| next.from <= now) {
+            let next = self.ring.later.remove(0);
+            // What is out speaks of the old names.
+            self.out = match self.out.take() {
+                Some(Out::Poll(asked)) => {
+                    let weight = asked.poll.weight;
+                    self.queue.push(asked);
+                    Some(Out::Nothing(weight))
+                }
+                out => out,
+            };
+            for asked in &mut self.queue {
+                let own = |poll: &&Poll| poll.request == asked.poll.request;
+                if let Some(at) = self.polls.iter().position(|poll| own(&poll))
+                    && let Some(poll) = next.polls.get(at)
+                {
+                    asked.poll = poll.clone();
+                }
+                if asked.poll.what == What::Instruments {
+                    asked.due = Instant::now();
+                }
+            }
+            let changed = self.ring.assets.iter().zip(&next.assets);
+            for (was, is) in changed.filter(|(was, is)| was != is) {
+                let text = format!("{was} is called {is} from now on; connections are made anew");
+                log.say(Level::Warn, "renamed", self.ring.venue.name, &text);
+            }
+            (self.ring.assets, self.polls) = (next.assets, next.polls);
+            self.primed.clear();
+            self.images.clear();
+            self.listed.fill(false);
+            self.told = false;
+        }
+    }
+
     /// The least time between a request and its answer; zero = none came.
     pub(super) const fn round_trip(&self) -> Nanos {
         self.fetch.least()
@@ -331,6 +392,7 @@ impl Rest {
                 &asked.poll.request
             }
             Out::Image(image) => &image.request,
+            Out::Nothing(_) => return,
         };
         match self.fetch.ask(request) {
             Ok(()) => self.out = Some(out),
@@ -370,9 +432,11 @@ impl Rest {
         let weight = match &out {
             Out::Poll(asked) => asked.poll.weight,
             Out::Image(_) => IMAGE_WEIGHT,
+            Out::Nothing(weight) => *weight,
         };
         let body = self.body(got, weight, log);
         match out {
+            Out::Nothing(_) => {}
             Out::Image(image) => self.hand_image(&image, body, log),
             Out::Poll(asked) => self.settle_poll(asked, body, clock, log),
         }
@@ -638,6 +702,7 @@ pub(super) mod tests {
             events,
             taped: Taped::new(0, None),
             polls: vec![poll("/a"), poll("/b")],
+            later: Vec::new(),
             share: 100,
             agent: String::new(),
             given: Vec::new(),
@@ -761,6 +826,40 @@ pub(super) mod tests {
             );
             assert!(rest.round_trip() > Nanos::ZERO);
         }
+    }
+
+    #[test]
+    fn from_its_moment_on_a_contract_is_asked_for_by_its_new_name() {
+        let mut rest = rest(&served(pages));
+        let from = WallClock.now();
+        rest.turn(&WallClock, &mut log());
+        assert!(rest.out.is_some(), "asked by the old name");
+        let poll = |poll: &Poll| Poll {
+            request: format!("{}/new", poll.request),
+            ..poll.clone()
+        };
+        rest.ring.later.push(Renamed {
+            from,
+            assets: vec!["NEW".to_owned()],
+            polls: rest.polls.iter().map(poll).collect(),
+        });
+        rest.rename(&WallClock, &mut log());
+        let mut asked: Vec<&str> = rest
+            .queue
+            .iter()
+            .map(|asked| asked.poll.request.as_str())
+            .collect();
+        asked.sort_unstable();
+        assert_eq!(asked, ["/a/new", "/b/new"]);
+        assert_eq!(rest.asset(0), "NEW");
+        while matches!(rest.out, Some(Out::Nothing(_))) {
+            rest.turn(&WallClock, &mut log());
+        }
+        assert_eq!(
+            rest.ring.lane.counts,
+            Default::default(),
+            "the old answer is not read"
+        );
     }
 
     #[test]

@@ -156,8 +156,8 @@ impl Seat {
         }
         let delay = self.delay();
         if delay != i64::MAX {
-            // Its clock less ours: the shortest way here makes it look late by that much. No way here is longer than the
-            // shortest there and back, so the clock is late by something between none of that and all of it.
+            // Its clock less ours: the shortest way here makes it look late by that much. That way is no longer than
+            // the shortest there and back, so it is half of that, give or take the half.
             let half = trip.get() / 2;
             record.offset_ns = delay.saturating_neg().saturating_add(half);
             record.offset_error_ns = if half > 0 { half } else { -1 };

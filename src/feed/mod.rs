@@ -178,6 +178,8 @@ pub struct Script {
     pub lifetime: Nanos,
     /// Both legs are always wanted.
     pub pair: bool,
+    /// What takes its place from a moment (Unix) on, because a contract has another name then; in order.
+    pub later: Vec<(Nanos, Script)>,
 }
 
 /// Everything a feed thread owns.
@@ -333,6 +335,11 @@ impl<C: Clock> Feed<C> {
             return worked;
         }
         memory.looked = now;
+        if let Some((from, _)) = self.script.later.first()
+            && self.clock.now() >= *from
+        {
+            self.rename(memory);
+        }
         self.steer(memory, now);
         for leg in 0..2 {
             if memory.lines[leg].is_up() {
@@ -341,6 +348,19 @@ impl<C: Clock> Feed<C> {
         }
         self.report(memory);
         worked
+    }
+
+    /// A contract has another name from now on: connections are made anew, and subscribe to that. Once in months, so
+    /// the memory of the old texts is released here.
+    fn rename(&mut self, memory: &mut Memory) {
+        let (_, script) = self.script.later.remove(0);
+        let later = core::mem::replace(&mut self.script, script);
+        self.script.later = later.later;
+        for leg in 0..2 {
+            if memory.lines[leg].is_up() {
+                self.down(memory, leg, "a contract has another name from now on");
+            }
+        }
     }
 
     /// Asks for the connections that are wanted, and lets the old one go when the new one has taken over.

@@ -5,15 +5,16 @@
 
 use super::RunError;
 use crate::config::{Feed as FeedPlan, Leg, MarginRow, Plan, Series};
-use crate::control::{Line, RestRing, polls};
+use crate::control::{Line, Renamed, RestRing, polls};
 use crate::event::{Body, Event, Head, Stream};
 use crate::feed::taped::Taped;
 use crate::feed::{Handed, Script};
 use crate::market::{SymbolId, VenueId};
 use crate::ring::Producer;
-use crate::tape::SeriesPlan;
+use crate::tape::{RenamePlan, SeriesPlan};
 use crate::time::Nanos;
 use crate::venue::lane::Lane;
+use crate::venue::names::{Epoch, names};
 use crate::venue::{self, Venue, VenueError, What, instrument_name, texts};
 use crate::wire::socket::Target;
 use crate::wire::tls::Trust;
@@ -36,8 +37,26 @@ pub(super) fn row(id: VenueId) -> Result<&'static Venue, VenueError> {
     venue::venue(id).ok_or(VenueError::Unknown(id.0))
 }
 
-/// What a feed says, and by what it judges its connections.
-pub(super) fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
+/// What a feed says, and by what it judges its connections: by the names of this moment, then by later ones.
+pub(super) fn script(row: &Venue, feed: &FeedPlan, names: &[Epoch], now: Nanos) -> Script {
+    let (names, later) = current(names, now);
+    Script {
+        later: later
+            .iter()
+            .map(|(from, names)| (*from, script_of(row, feed, names)))
+            .collect(),
+        ..script_of(row, feed, names)
+    }
+}
+
+/// The names of a moment and the epochs behind it.
+fn current(names: &[Epoch], now: Nanos) -> (&[String], &[Epoch]) {
+    let behind = names.partition_point(|(from, _)| *from <= now).max(1);
+    let (begun, later) = names.split_at(behind.min(names.len()));
+    (begun.last().map_or(&[], |(_, names)| names), later)
+}
+
+fn script_of(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script {
     let streams: Vec<Stream> = feed.channels.iter().map(|c| c.stream()).collect();
     let wanted = |stream: Stream| streams.contains(&stream);
     let has_book = wanted(Stream::Book);
@@ -76,6 +95,7 @@ pub(super) fn script(row: &Venue, feed: &FeedPlan, symbols: &[String]) -> Script
         ping_every: row.ping_every,
         lifetime: row.lifetime,
         pair: feed.pair,
+        later: Vec::new(),
     }
 }
 
@@ -137,37 +157,51 @@ pub(super) fn rest_ring(
     history: bool,
     events: Producer<Event>,
     taped: Taped,
+    now: Nanos,
 ) -> Result<RestRing, RunError> {
     let row = row(id)?;
     let symbols = &plan.engine.symbols;
     let treated = plan.venue(id);
-    let mut polls = polls(row, symbols, history);
-    for poll in &mut polls {
-        if let Some(every) = treated.poll(poll.what) {
-            poll.every = Duration::from_nanos(every.get().max(0).unsigned_abs());
-        }
-    }
     let given = margin(&treated.margin, id, symbols);
-    // A table of the plan goes before the venue's.
-    let named: Vec<String> = treated
-        .margin
-        .iter()
-        .filter_map(|row| instrument_name(id, &row.symbol))
-        .collect();
-    polls.retain(|poll| {
-        poll.what != What::Tiers
-            || !named
-                .iter()
-                .any(|name| poll.request.contains(name.as_str()))
+    let asked = |names: &[String]| {
+        let mut polls = polls(row, names, history);
+        for poll in &mut polls {
+            if let Some(every) = treated.poll(poll.what) {
+                poll.every = Duration::from_nanos(every.get().max(0).unsigned_abs());
+            }
+        }
+        // A table of the plan goes before the venue's.
+        let given = symbols.iter().zip(names).filter(|(symbol, _)| {
+            let mut rows = treated.margin.iter();
+            rows.any(|row| row.symbol == **symbol)
+        });
+        let named: Vec<String> = given
+            .filter_map(|(_, name)| instrument_name(id, name))
+            .collect();
+        polls.retain(|poll| {
+            poll.what != What::Tiers
+                || !named
+                    .iter()
+                    .any(|name| poll.request.contains(name.as_str()))
+        });
+        polls
+    };
+    let epochs = names(symbols, id, &plan.renames);
+    let (begun, later) = current(&epochs, now);
+    let later = later.iter().map(|(from, names)| Renamed {
+        from: *from,
+        assets: names.clone(),
+        polls: asked(names),
     });
     Ok(RestRing {
         base: plan.rest(id).to_owned(),
         venue: row,
-        assets: symbols.clone(),
-        lane: Lane::new(id, symbols, u16::try_from(number).unwrap_or(u16::MAX))?,
+        assets: begun.to_vec(),
+        lane: Lane::named(id, &epochs, u16::try_from(number).unwrap_or(u16::MAX))?,
         events,
         taped,
-        polls,
+        polls: asked(begun),
+        later: later.collect(),
         share: u32::from(treated.budget),
         agent: treated.user_agent,
         given,
@@ -189,6 +223,19 @@ fn margin(rows: &[MarginRow], venue: VenueId, symbols: &[String]) -> Vec<Event> 
         Some(Event::new(head, Body::Tier(row.tier)))
     };
     rows.iter().filter_map(event).collect()
+}
+
+/// Renames as a tape's head tells them.
+pub(super) fn renames(plan: &Plan) -> Vec<RenamePlan> {
+    let told = |rename: &venue::names::Rename| RenamePlan {
+        venue: venue::venue(rename.venue)
+            .map_or("", |row| row.name)
+            .to_owned(),
+        was: rename.was.clone(),
+        now: rename.now.clone(),
+        at_ns: rename.at.get(),
+    };
+    plan.renames.iter().map(told).collect()
 }
 
 /// External series as a tape's head tells them.

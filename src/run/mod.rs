@@ -26,6 +26,7 @@ use crate::sync::{Flag, Tally};
 use crate::tape::{self, End, Header, Recorder, RingPlan, RunPlan, Told};
 use crate::time::Clock;
 use crate::venue::lane::Lane;
+use crate::venue::names::names;
 use crate::venue::{self, VenueError};
 use crate::wire::tls::TrustFault;
 use engine::{Engine, Finished};
@@ -221,13 +222,14 @@ fn wire<C: Clock + Copy + Send + 'static>(
         let (handed, to_take) = crossbeam::channel::bounded(4 + symbols.len());
         let tally = Arc::new(Tally::default());
         let number_u16 = u16::try_from(number).unwrap_or(u16::MAX);
+        let names = names(symbols, feed.venue, &plan.renames);
         let thread = Feed {
             number,
             urls: inputs::legs(feed).map(|leg| leg.url.to_owned()),
-            lane: Lane::new(feed.venue, symbols, number_u16)?,
+            lane: Lane::named(feed.venue, &names, number_u16)?,
             events: to_shard,
             taped: tapes.ring(number, TAPE_RING),
-            script: inputs::script(inputs::row(feed.venue)?, feed, symbols),
+            script: inputs::script(inputs::row(feed.venue)?, feed, &names, clock.now()),
             handed: to_take,
             wishes: wish.clone(),
             clock,
@@ -254,7 +256,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         let (to_shard, from_rest) = channel::<Event>(RING);
         rings.push(from_rest);
         let taped = tapes.ring(number, TAPE_RING);
-        let ring = inputs::rest_ring(plan, *venue, number, history, to_shard, taped)?;
+        let ring = inputs::rest_ring(plan, *venue, number, history, to_shard, taped, clock.now())?;
         asked.push(ring);
     }
     let mut outside = None;
@@ -431,6 +433,7 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
                 .collect(),
             model: plan.model.texts(),
             series: inputs::series(plan),
+            renames: inputs::renames(plan),
         },
     }
 }

@@ -293,6 +293,22 @@ pub struct RunPlan {
     /// External series, in the order of their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<SeriesPlan>,
+    /// Contracts that are given another name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renames: Vec<RenamePlan>,
+}
+
+/// One rename of a [`RunPlan`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RenamePlan {
+    /// The venue's name.
+    pub venue: String,
+    /// The asset until then.
+    pub was: String,
+    /// The asset from then on.
+    pub now: String,
+    /// When, Unix nanoseconds.
+    pub at_ns: i64,
 }
 
 /// One external series of a [`RunPlan`].

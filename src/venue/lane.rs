@@ -9,6 +9,7 @@
 //! shard takes whole groups; the journal of a tape counts them.
 
 use super::ledger::take;
+use super::names::Epoch;
 use super::{Decoder, Refusal, Road, VenueError};
 use crate::event::{Body, Event, FIRST, Gap, Head, LAST, Stream};
 use crate::health::{Fault, FaultKind};
@@ -72,6 +73,9 @@ pub struct Lane {
     /// subscribed to proves nothing.
     carries: [Carries; 2],
     own: Vec<Event>,
+    /// Decoders of other names, and from when they read; those before `turned` were used up.
+    later: Vec<(Nanos, Decoder)>,
+    turned: u8,
 }
 
 /// A bad frame of one leg loses nothing while the other leg is up, had none for this long, and was heard within it.
@@ -159,6 +163,43 @@ impl Lane {
         ))
     }
 
+    /// As [`Lane::new`], for symbols whose names change: whoever connects, or hears an answer, reads by the names of
+    /// that moment.
+    ///
+    /// # Errors
+    /// As [`Lane::new`].
+    pub fn named(venue: VenueId, names: &[Epoch], number: u16) -> Result<Self, VenueError> {
+        let (first, later) = names.split_first().ok_or(VenueError::TooMany(0))?;
+        let mut lane = Self::new(venue, &first.1, number)?;
+        for (from, assets) in later {
+            lane.later.push((*from, Decoder::new(venue, assets)?));
+        }
+        Ok(lane)
+    }
+
+    /// Takes the decoder of the names of this moment. What the old one remembered is over with its connections.
+    fn rename(&mut self, recv: Nanos) {
+        let due = |lane: &Self| {
+            let next = lane.later.get(usize::from(lane.turned));
+            next.is_some_and(|(from, _)| *from <= recv)
+        };
+        while due(self) {
+            self.turn();
+            for leg in 0..2 {
+                if self.up & (1 << leg) != 0 {
+                    self.decoder.leg_up(leg, false);
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        if let Some((_, next)) = self.later.get_mut(usize::from(self.turned)) {
+            core::mem::swap(&mut self.decoder, next);
+            self.turned += 1;
+        }
+    }
+
     /// A lane around a decoder.
     pub(crate) fn of(decoder: Decoder, venue: VenueId, symbols: u16, number: u16) -> Self {
         Self {
@@ -173,6 +214,8 @@ impl Lane {
             spoiled: [Nanos::ZERO; 2],
             carries: core::array::from_fn(|_| Carries::new(usize::from(symbols))),
             own: Vec::with_capacity(1 + STREAMS.len() * usize::from(symbols)),
+            later: Vec::new(),
+            turned: 0,
         }
     }
 
@@ -261,6 +304,7 @@ impl Lane {
 
     /// Decodes a REST answer.
     pub fn rest(&mut self, recv: Nanos, request: &str, body: &[u8]) -> &[Event] {
+        self.rename(recv);
         match self.decoder.rest(recv, request, body) {
             Ok(decoded) => {
                 for fault in decoded.faults {
@@ -289,6 +333,9 @@ impl Lane {
     /// A leg is up; nothing when the other was up already.
     pub fn connected_leg(&mut self, leg: usize, recv: Nanos) -> &[Event] {
         let first = self.up == 0;
+        if first {
+            self.rename(recv);
+        }
         self.up |= 1 << (leg & 1);
         self.decoder.leg_up(leg, first);
         self.spoiled[leg & 1] = Nanos::ZERO;
@@ -390,6 +437,9 @@ impl Lane {
                 out.extend_from_slice(&stamp.get().to_le_bytes());
             }
         }
+        if !self.later.is_empty() {
+            out.push(self.turned);
+        }
         self.decoder.remember(out);
     }
 
@@ -406,6 +456,15 @@ impl Lane {
             let own = [&mut carries.up, &mut carries.last].into_iter();
             for stamp in own.chain(carries.heard.iter_mut().flatten().flatten()) {
                 *stamp = Nanos::new(i64::from_le_bytes(*take::<8>(from)?));
+            }
+        }
+        if !self.later.is_empty() {
+            let turned = take::<1>(from)?[0];
+            if usize::from(turned) > self.later.len() {
+                return None;
+            }
+            while self.turned < turned {
+                self.turn();
             }
         }
         self.decoder.recall(from)
@@ -672,6 +731,53 @@ mod tests {
             lane.text_leg(0, at(second), trade.as_bytes(), &mut room);
         }
         assert_eq!(lost_trades(lane.disconnected_leg(1, at(160))), [0, 1]);
+    }
+
+    #[test]
+    fn names_are_those_of_the_connection_s_moment_and_are_remembered() {
+        let at = Nanos::seconds;
+        let names = [
+            (Nanos::ZERO, vec!["OLD".to_owned()]),
+            (at(50), vec!["NEW".to_owned()]),
+        ];
+        let new = || Lane::named(VenueId::BYBIT, &names, 0).unwrap();
+        let mut room = Vec::new();
+        let mut heard = |lane: &mut Lane, second: i64, name: &str| {
+            let text = format!(
+                r#"{{"topic":"publicTrade.{name}USDT","type":"snapshot","ts":1790000000000,"data":[{{"T":1790000000000,"s":"{name}USDT","S":"Buy","v":"1","p":"2.5","L":"PlusTick","i":"a9188a0a-82bc-50de-be60-{second:012}","BT":false,"RPI":false,"seq":1}}]}}"#
+            );
+            lane.text(at(second), text.as_bytes(), &mut room).len()
+        };
+        let mut lane = new();
+        lane.connected(at(10));
+        assert_eq!(heard(&mut lane, 11, "OLD"), 1);
+        assert_eq!(heard(&mut lane, 12, "NEW"), 0);
+        // A connection keeps its names; the next one has those of its own moment.
+        assert_eq!(heard(&mut lane, 60, "OLD"), 1);
+        lane.disconnected(at(61));
+        lane.connected(at(62));
+        assert_eq!(heard(&mut lane, 63, "OLD"), 0);
+        assert_eq!(heard(&mut lane, 64, "NEW"), 1);
+        let mut memory = Vec::new();
+        lane.remember(&mut memory);
+        let mut again = new();
+        again.recall(&mut memory.as_slice()).unwrap();
+        assert_eq!(heard(&mut again, 65, "NEW"), 1);
+        memory[2 * 8 + 2 + 1 + 2 * (2 + 2 * STREAMS.len()) * 8] = 9;
+        assert!(
+            new().recall(&mut memory.as_slice()).is_none(),
+            "no such names"
+        );
+        // An answer too is read by the names of its moment.
+        let mut lane = new();
+        let body = |name: &str| {
+            format!(
+                r#"{{"retCode":0,"result":{{"list":[{{"symbol":"{name}USDT","buyRatio":"0.5","sellRatio":"0.5","timestamp":"1"}}]}}}}"#
+            )
+        };
+        let request = "/v5/market/account-ratio?x";
+        assert_eq!(lane.rest(at(10), request, body("OLD").as_bytes()).len(), 1);
+        assert_eq!(lane.rest(at(51), request, body("NEW").as_bytes()).len(), 1);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod index;
 pub mod lane;
 pub(crate) mod ledger;
 mod line;
+pub mod names;
 pub mod okx;
 mod recent;
 pub mod texts;

@@ -4,8 +4,8 @@
 //! decimals: the tick told here is the finest of them. Rows of a table begin at a notional and end where the next
 //! begins; the last ends nowhere. A position's rate is half of what its leverage needs at most, and deductions make
 //! the rows meet. In `universe` and the contexts beside it a place is a coin's number: those that are gone stay.
-//! Five thousand bars are kept there, of whatever length, so all are asked for. Funding's history wants a beginning, and
-//! gives five hundred hours from there on: it is asked from `PAST` ago.
+//! Five thousand bars are kept there, of whatever length, so all are asked for. Funding's history wants a beginning,
+//! and gives five hundred hours from there on: it is asked from `PAST` ago.
 
 use super::super::ledger::Scratch;
 use super::super::{Ask, What};
