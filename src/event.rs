@@ -282,7 +282,7 @@ pub struct Bar {
 /// Binds a short id to a public account address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// The short id that trades and positions carry, from 1.
+    /// The short id that trades of the same connection carry, from 1.
     pub id: u32,
     /// The public address.
     pub address: [u8; 20],
@@ -291,8 +291,9 @@ pub struct Account {
 /// A public account's exact position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Whose, by short id.
-    pub account: u32,
+    /// Whose: a 64-bit hash of the address. Unlike an [`Account`]'s id it means the same on every connection and after
+    /// a restart.
+    pub account: u64,
     /// Long or short.
     pub holder: Holder,
     /// Size; 0 = closed.
@@ -669,7 +670,7 @@ impl Event {
                 })
             }
             Kind::Position => Body::Position(Position {
-                account: w[3] as u32,
+                account: w[3] as u64,
                 holder: Holder::from_u8(self.side),
                 qty: Qty::new(w[0]),
                 entry: Px::new(w[1]),
@@ -772,7 +773,7 @@ mod tests {
                 address: core::array::from_fn(|i| i as u8),
             }),
             Body::Position(Position {
-                account: 5,
+                account: u64::MAX - 5,
                 holder: Holder::Long,
                 qty,
                 entry: px,

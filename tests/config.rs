@@ -429,7 +429,7 @@ fn messages_word_by_word() {
             "[[venue]]\nname = \"bybit\"\npolls = { intrest = \"2s\", ratios = 3 }",
             "isotherm.toml:3:11: key \"polls\" in [[venue]]: found intrest; \
              did you mean \"interest\"? \
-             allowed: \"instruments\", \"tiers\", \"interest\", \"mark\", \"ratios\"\n\
+             allowed: \"instruments\", \"tiers\", \"interest\", \"mark\", \"ratios\", \"accounts\"\n\
              isotherm.toml:3:36: key \"polls\" in [[venue]]: found 3; \
              allowed: a time from \"1s\" to \"1d\" (ms, s, m, h, d)",
         ),

@@ -795,6 +795,7 @@ fn the_built_in_exchange_is_understood() {
     for ask in row().asks {
         for request in texts::requests(row(), ask, &[assets[0].to_owned()]) {
             let request = texts::dated(&request, world.now());
+            let request = request.replace(isotherm::venue::ACCOUNT, &format!("0x{:040}", 7));
             let (path, body) = request.split_once(' ').unwrap();
             let (_, _, answer) = world.rest("POST", path, body);
             let said = decoder.rest(world.now(), &request, answer.as_bytes());

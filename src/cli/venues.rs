@@ -43,6 +43,7 @@ const fn what(what: What) -> &'static str {
         What::InterestHistory => "open-interest history",
         What::FundingHistory => "funding history",
         What::Ratios => "long/short ratios",
+        What::Accounts => "positions of public accounts",
     }
 }
 

@@ -167,12 +167,13 @@ impl Feed {
 }
 
 /// What is asked of a venue again and again and may be told how often, as the plan writes it.
-pub const POLLS: [(&str, What); 5] = [
+pub const POLLS: [(&str, What); 6] = [
     ("instruments", What::Instruments),
     ("tiers", What::Tiers),
     ("interest", What::Interest),
     ("mark", What::Mark),
     ("ratios", What::Ratios),
+    ("accounts", What::Accounts),
 ];
 
 /// Section `[[venue]]`: how one venue is treated. A venue without a section has the default.

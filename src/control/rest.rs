@@ -107,12 +107,13 @@ pub struct Poll {
     pub pages: u32,
 }
 
-/// The polls of a venue's row for these assets; history only when it is wanted.
+/// The polls of a venue's row for these assets; history only when it is wanted. Accounts are not among them: whom to
+/// ask about is learned from trades.
 #[must_use]
 pub fn polls(row: &Venue, assets: &[String], history: bool) -> Vec<Poll> {
     row.asks
         .iter()
-        .filter(|ask| history || !ask.what.is_past())
+        .filter(|ask| ask.what != What::Accounts && (history || !ask.what.is_past()))
         .flat_map(|ask| {
             texts::requests(row, ask, assets)
                 .into_iter()

@@ -81,6 +81,8 @@ pub enum What {
     FundingHistory,
     /// Long/short ratios.
     Ratios,
+    /// The positions of one public account.
+    Accounts,
 }
 
 impl What {
@@ -93,6 +95,9 @@ impl What {
         )
     }
 }
+
+/// Stands in a request of [`What::Accounts`] for the address: `0x` and forty hexadecimal digits.
+pub const ACCOUNT: &str = "{account}";
 
 /// How much may be asked by REST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

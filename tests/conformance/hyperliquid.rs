@@ -7,6 +7,9 @@ use fixtures::*;
 
 const META: &str = r#"{"universe":[{"name":"OLD","szDecimals":1,"maxLeverage":5,"isDelisted":true},{"szDecimals":5,"name":"BTC","maxLeverage":40,"marginTableId":56}],"marginTables":[[50,{"description":"","marginTiers":[]}],[56,{"description":"tiered 40x","marginTiers":[{"lowerBound":"0.0","maxLeverage":40},{"lowerBound":"150000000.0","maxLeverage":20}]}]]}"#;
 
+/// A cross position whose venue states a price, an isolated one, and one that nothing forces.
+const STATE: &str = r#"{"marginSummary":{"accountValue":"1182.312496","totalNtlPos":"3434.815334","totalRawUsd":"86.549602","totalMarginUsed":"171.740766"},"crossMarginSummary":{"accountValue":"1182.312496","totalNtlPos":"3434.815334","totalRawUsd":"86.549602","totalMarginUsed":"171.740766"},"crossMaintenanceMarginUsed":"66.25","withdrawable":"1010.57173","assetPositions":[{"type":"oneWay","position":{"coin":"ETH","szi":"0.1334","leverage":{"type":"cross","value":20},"entryPx":"1705.82","positionValue":"227.675114","unrealizedPnl":"0.118726","returnOnEquity":"0.01042942","liquidationPx":null,"marginUsed":"11.383755","maxLeverage":25,"cumFunding":{"allTime":"1.5","sinceOpen":"0.0","sinceChange":"0.0"}}},{"type":"oneWay","position":{"coin":"BTC","szi":"-0.785","leverage":{"type":"isolated","value":20,"rawUsd":"66650.25"},"entryPx":"80951.0","positionValue":"62800.0","unrealizedPnl":"746.535","returnOnEquity":"0.2","liquidationPx":"83198.69592357","marginUsed":"3140.0","maxLeverage":40,"cumFunding":{"allTime":"0.0","sinceOpen":"0.0","sinceChange":"0.0"}}}],"time":1790000000500}"#;
+
 pub(crate) const ROW: Row = Row {
     venue: "hyperliquid",
     assets: &["BTC", "PEPE"],
@@ -104,6 +107,16 @@ pub(crate) const ROW: Row = Row {
             told: &[
                 "1789992000048 BTC funding 12500000 next 0 every 1 h, past",
                 "1789995600021 BTC funding -613340000 next 0 every 1 h, past",
+            ],
+        },
+        Answer {
+            request: r#"/info {"type":"clearinghouseState","user":"{account}"}"#,
+            before: &[],
+            body: STATE,
+            // PEPE is followed and not held; ETH is held and not followed.
+            told: &[
+                "1790000000500 BTC fcf31c11232f5733 holds 0.785 Short from 80951 to 83198.69592357",
+                "1790000000500 PEPE fcf31c11232f5733 holds 0 Long from 0 to 0",
             ],
         },
     ],

@@ -287,6 +287,10 @@ fn told(row: &Row, event: &Event) -> String {
             "bar {} {} {} {} of {} over {} s",
             b.open, b.high, b.low, b.close, b.volume, b.seconds
         ),
+        Body::Position(p) => format!(
+            "{:016x} holds {} {:?} from {} to {}",
+            p.account, p.qty, p.holder, p.entry, p.liquidation
+        ),
         Body::Account(a) => format!(
             "account {} is {:02x} to {:02x}",
             a.id, a.address[0], a.address[19]

@@ -6,13 +6,19 @@
 //! the rows meet. In `universe` and the contexts beside it a place is a coin's number: those that are gone stay.
 //! Five thousand bars are kept there, of whatever length, so all are asked for. Funding's history wants a beginning,
 //! and gives five hundred hours from there on: it is asked from `PAST` ago.
+//!
+//! `clearinghouseState` tells what one address holds: coin by coin the signed size, the entry and the venue's own
+//! liquidation price, which knows collateral that we do not. A coin that is followed and not in the answer is told as
+//! size 0. A liquidation price of `null`, of zero or less, or beyond every price we admit means that the mark alone
+//! will not force it: a position without price.
 
 use super::super::ledger::Scratch;
-use super::super::{Ask, What};
+use super::super::{Ask, What, text_id};
+use super::accounts;
 use super::{INTERVAL, Line, NAMES, Patch};
-use crate::event::{Bar, Body, Event, Funding, HISTORY, Head, Instrument, Tier};
+use crate::event::{Bar, Body, Event, Funding, HISTORY, Head, Instrument, Position, Tier};
 use crate::health::{Fault, FaultKind};
-use crate::market::{SymbolId, VenueId};
+use crate::market::{Holder, SymbolId, VenueId};
 use crate::num::{HEADROOM, Px, Qty, Usd};
 use crate::time::Nanos;
 use crate::wire::decimal::{self, Decimal, TENS, fix, fix_near};
@@ -24,11 +30,11 @@ const BARS: &str = concat!(
     r#"/info {"type":"candleSnapshot","req":{"coin":"{}","interval":"5m","#,
     r#""startTime":0,"endTime":4102444800000}}"#
 );
-
+const ACCOUNTS: &str = r#"/info {"type":"clearinghouseState","user":"{account}"}"#;
 const FUNDING: &str = r#"/info {"type":"fundingHistory","coin":"{}","startTime":{since}}"#;
 
-/// What is asked; contexts are the frames' backup.
-pub(super) const ASKS: [Ask; 4] = [
+/// What is asked; contexts are the frames' backup. An account is asked for no more often than its row says.
+pub(super) const ASKS: [Ask; 5] = [
     Ask {
         what: What::Instruments,
         request: META,
@@ -57,6 +63,13 @@ pub(super) const ASKS: [Ask; 4] = [
         every: Nanos::ZERO,
         // One more for every twenty rows.
         weight: 44,
+        pages: 1,
+    },
+    Ask {
+        what: What::Accounts,
+        request: ACCOUNTS,
+        every: Nanos::MINUTE,
+        weight: 2,
         pages: 1,
     },
 ];
@@ -109,6 +122,11 @@ pub(super) fn decode(
         Some("metaAndAssetCtxs") => answer.contexts(&body),
         Some("candleSnapshot") => answer.past(&body, "s", bar),
         Some("fundingHistory") => answer.past(&body, "coin", funding),
+        Some("clearinghouseState") => {
+            let user = asked.get("user").and_then(Value::as_str);
+            let user = user.and_then(|text| accounts::address(text.as_bytes()));
+            answer.account(text_id(&user.ok_or_else(unknown)?), &body)
+        }
         _ => Err(unknown()),
     }
 }
@@ -177,6 +195,39 @@ impl Answer<'_> {
                 }
                 Err(fault) => self.scratch.faults.push(fault),
             }
+        }
+        Ok(())
+    }
+
+    /// What an account holds of every coin that is followed, in their order. An answer of which a row does not fit
+    /// tells nothing: a position that is left out would read as closed.
+    fn account(&mut self, account: u64, state: &Value) -> Result<(), Fault> {
+        let held = list(state, "assetPositions")?
+            .iter()
+            .map(|row| row.get("position").ok_or(fault(FaultKind::MissingField)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let at = match state.get("time") {
+            None => 0,
+            Some(_) => whole(state, "time")?,
+        };
+        let mut all = Vec::with_capacity(self.lines.len());
+        for line in self.lines {
+            let mut told = Position {
+                account,
+                holder: Holder::Long,
+                qty: Qty::ZERO,
+                entry: Px::ZERO,
+                liquidation: Px::ZERO,
+            };
+            for row in &held {
+                if word(row, "coin")? == line.name {
+                    told = position(account, row, line)?;
+                }
+            }
+            all.push(told);
+        }
+        for (symbol, told) in all.into_iter().enumerate() {
+            self.say(symbol, at, 0, Body::Position(told));
         }
         Ok(())
     }
@@ -308,6 +359,41 @@ fn patch(context: &Value, line: &Line) -> Result<Patch, Fault> {
     }
     patch.check()?;
     Ok(patch)
+}
+
+/// `{"coin","szi","entryPx","liquidationPx",…}`
+fn position(account: u64, row: &Value, line: &Line) -> Result<Position, Fault> {
+    let size = fix_near(wanted(row, "szi")?, line.qty_target).map_err(fault)?;
+    // Averages are printed finer than they mean; a position of nothing has no entry.
+    let entry = match number(row, "entryPx")? {
+        Some(entry) => fix_near(entry, line.px_target).map_err(fault)?,
+        None => 0,
+    };
+    if size.unsigned_abs() > HEADROOM.unsigned_abs() || entry < 0 || size != 0 && entry == 0 {
+        return Err(fault(FaultKind::OutOfRange));
+    }
+    let far = |kind| matches!(kind, FaultKind::OutOfRange);
+    let liquidation = match number(row, "liquidationPx") {
+        Ok(None) => 0,
+        Ok(Some(price)) => match fix_near(price, line.px_target) {
+            Ok(price) => price.max(0),
+            Err(kind) if far(kind) => 0,
+            Err(kind) => return Err(fault(kind)),
+        },
+        Err(found) if far(found.kind) => 0,
+        Err(found) => return Err(found),
+    };
+    Ok(Position {
+        account,
+        holder: if size < 0 {
+            Holder::Short
+        } else {
+            Holder::Long
+        },
+        qty: Qty::new(size.saturating_abs()),
+        entry: Px::new(entry),
+        liquidation: Px::new(liquidation),
+    })
 }
 
 /// `{"t":start,"T":end,"s":coin,"i":"5m","o","c","h","l","v","n"}`
