@@ -15,14 +15,30 @@ use crate::event::{ALONE, Body, Event, FIRST, Gap, Head, Kind, LAST, Stream};
 use crate::health::{Fault, FaultKind};
 use crate::market::SymbolId;
 use crate::time::Nanos;
-use bytemuck::Zeroable;
+use bytemuck::{Pod, Zeroable};
 
 /// Trades remembered per symbol: many times what two legs are apart, or a venue repeats.
 const TRADES: usize = 4096;
 /// Prints remembered per symbol.
 const PRINTS: usize = 512;
+/// The leg whose values of a kind count has said none for so long, by the exchange's stamps: the other's count.
+const OWNER_LATE: Nanos = Nanos::seconds(1);
+/// A value whose stamp lies behind the last one's by less than this is late. By more, the exchange's clock has stepped.
+const VALUE_LATE: Nanos = Nanos::seconds(10);
+/// Kinds of values: event kinds up to `Interest`.
+const VALUES: usize = 8;
 /// Marks a row that is left out; no event has these bits.
 const DROPPED: u8 = u8::MAX;
+
+/// The last value of a kind that was taken.
+#[derive(Debug, Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+struct Valued {
+    /// The exchange's stamp; zero = none yet.
+    at: Nanos,
+    /// The leg that told it.
+    by: u64,
+}
 
 /// Room for the events of one frame.
 #[derive(Debug)]
@@ -118,8 +134,10 @@ pub(crate) struct Ledger {
     prints: Vec<Recent>,
     /// Bit per leg that is connected.
     up: u8,
-    /// The leg whose values (tickers) count.
+    /// The leg whose values (tickers) count at first.
     owner: usize,
+    /// The last value of each kind, by symbol, while two legs are up.
+    valued: Vec<[Valued; VALUES]>,
     /// Trades and prints that were met before, updates that the other leg had brought.
     pub(crate) duplicates: u64,
     /// The stream and symbol that the frame spoke of, also when nothing of it was new.
@@ -138,6 +156,7 @@ impl Ledger {
             // A decoder that is told of no connection has one.
             up: 1,
             owner: 0,
+            valued: vec![[Valued::zeroed(); VALUES]; symbols],
             duplicates: 0,
             heard: None,
         }
@@ -162,6 +181,8 @@ impl Ledger {
     pub(crate) fn leg_up(&mut self, leg: usize, alone: bool) {
         let bit = 1u8 << (leg & 1);
         self.up = if alone { bit } else { self.up | bit };
+        // What one leg told alone is not remembered: the second begins with what the first goes on to say.
+        self.valued.fill([Valued::zeroed(); VALUES]);
         if self.up & (1 << self.owner) == 0 {
             self.owner = leg & 1;
         }
@@ -370,17 +391,43 @@ impl Ledger {
         self.close(road)
     }
 
-    /// Closes a frame of values (mark, funding, interest, best prices): those of one leg count,
-    /// the other's say the same a moment earlier or later.
+    /// Closes a frame of values (mark, funding, interest, best prices): those of one leg count, the other's say the
+    /// same a moment earlier or later. While the one says nothing of a kind the other's count, and never an older one
+    /// behind a newer.
     #[inline]
     pub(crate) fn values(&mut self, leg: usize, road: Road) -> Result<Said, Fault> {
         self.hear(Stream::Ticker);
-        if leg != self.owner && self.up == 3 {
+        if self.up == 3 && !self.is_news(leg) {
             self.duplicates += 1;
             self.scratch.clear();
             return Ok(Said::IGNORED);
         }
         self.close(road)
+    }
+
+    /// True when the values of a leg of two, which the frame begins with, are to be taken; remembers their stamp.
+    fn is_news(&mut self, leg: usize) -> bool {
+        let leg = leg & 1;
+        let Some(first) = self.scratch.events().first() else {
+            return leg == self.owner;
+        };
+        let (exch, kind) = (first.exch, first.kind() as usize);
+        let own = self.valued.get_mut(usize::from(first.symbol.0));
+        let Some(valued) = own.and_then(|own| own.get_mut(kind)) else {
+            return leg == self.owner;
+        };
+        let since = exch.since(valued.at);
+        let is_news = if valued.at == Nanos::ZERO {
+            leg == self.owner
+        } else if valued.by == leg as u64 {
+            since >= Nanos::ZERO || Nanos::ZERO.since(since) >= VALUE_LATE
+        } else {
+            exch != Nanos::ZERO && since > OWNER_LATE
+        };
+        if is_news {
+            (valued.at, valued.by) = (exch, leg as u64);
+        }
+        is_news
     }
 
     /// Closes a frame as it is.
@@ -398,6 +445,7 @@ impl Ledger {
     pub(crate) fn remember(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.up, self.owner as u8]);
         out.extend_from_slice(bytemuck::cast_slice(&self.books));
+        out.extend_from_slice(bytemuck::cast_slice(&self.valued));
         self.early.remember(out);
         for recent in self.trades.iter().chain(&self.prints) {
             for word in recent.words() {
@@ -413,6 +461,9 @@ impl Ledger {
         for chain in &mut self.books {
             let bytes = take::<{ size_of::<Chain>() }>(from)?;
             *chain = bytemuck::pod_read_unaligned(bytes);
+        }
+        for valued in self.valued.iter_mut().flatten() {
+            *valued = bytemuck::pod_read_unaligned(take::<{ size_of::<Valued>() }>(from)?);
         }
         self.early.recall(from)?;
         for recent in self.trades.iter_mut().chain(&mut self.prints) {
@@ -447,4 +498,70 @@ fn print_id(event: &Event) -> u64 {
     .fold(u64::from(event.symbol.0), |hash, word| {
         (hash.rotate_left(29) ^ word as u64).wrapping_mul(MIX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::VenueId;
+    use crate::num::Px;
+
+    /// How many events a mark of a leg with this stamp (milliseconds) gives.
+    fn mark(ledger: &mut Ledger, leg: usize, symbol: u16, ms: i64) -> usize {
+        ledger.scratch.clear();
+        let head = Head {
+            recv: Nanos::new(1),
+            exch: Nanos::millis(ms),
+            venue: VenueId::OKX,
+            symbol: SymbolId(symbol),
+            bits: 0,
+        };
+        ledger
+            .scratch
+            .push(Event::new(head, Body::Mark(Px::new(5))));
+        ledger.values(leg, Road::Fast).unwrap().events
+    }
+
+    #[test]
+    fn values_of_the_other_leg_count_while_the_first_is_silent() {
+        let mut ledger = Ledger::new(2, 8);
+        ledger.leg_up(0, true);
+        assert_eq!(mark(&mut ledger, 0, 0, 90_000), 1);
+        ledger.leg_up(1, false);
+        assert_eq!(
+            mark(&mut ledger, 1, 0, 90_001),
+            0,
+            "the first has yet to speak"
+        );
+        for ms in [100_000, 100_200, 100_400] {
+            assert_eq!(mark(&mut ledger, 1, 0, ms), 0);
+            assert_eq!(mark(&mut ledger, 0, 0, ms), 1);
+            assert_eq!(mark(&mut ledger, 1, 0, ms), 0);
+        }
+        // It falls silent on one symbol: a second later the other's are taken.
+        let taken: Vec<_> = (1..=9)
+            .map(|i| mark(&mut ledger, 1, 0, 100_400 + 200 * i))
+            .collect();
+        assert_eq!(taken, [0, 0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(
+            mark(&mut ledger, 0, 1, 100_500),
+            1,
+            "another symbol is its own"
+        );
+        // It comes back: nothing is told twice, and nothing older behind what is newer.
+        for ms in [102_000, 102_200, 102_400] {
+            assert_eq!(mark(&mut ledger, 0, 0, ms), 0);
+        }
+        assert_eq!(mark(&mut ledger, 1, 0, 102_600), 1);
+        assert_eq!(mark(&mut ledger, 1, 0, 102_400), 0);
+        // It counts again when the other has fallen silent.
+        assert_eq!(mark(&mut ledger, 0, 0, 103_600), 0);
+        assert_eq!(mark(&mut ledger, 0, 0, 103_800), 1);
+        assert_eq!(mark(&mut ledger, 1, 0, 104_000), 0);
+        // A clock that is set back by more than anything is late is believed.
+        assert_eq!(mark(&mut ledger, 0, 0, 60_000), 1);
+        // Alone it is not asked.
+        ledger.leg_down(0, |_| {});
+        assert_eq!(mark(&mut ledger, 1, 0, 50_000), 1);
+    }
 }
