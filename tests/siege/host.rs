@@ -16,9 +16,9 @@ pub(crate) struct Planned {
     pub venue: VenueId,
     /// Its feeds: channels, and whether each is a pair.
     feeds: &'static [(&'static [Channel], bool)],
-    /// It is struck by maintenance.
-    pub goes_away: bool,
-    /// It admits a text in 700 ms: a lost connection is not whole again in a brief siege.
+    /// What it is struck by in the middle, on every connection: the dial of a brief siege cannot wait for it.
+    pub strike: Option<Fault>,
+    /// It admits a text in 700 ms: a connection that is lost again and again is not whole again in a brief siege.
     is_paced: bool,
     /// Its silence is judged after a minute only, which a brief siege does not have.
     is_patient: bool,
@@ -36,7 +36,7 @@ pub(crate) const PLANNED: &[Planned] = &[
             (&[Channel::Book, Channel::Trades], false),
             (&[Channel::Tickers, Channel::Liquidations], false),
         ],
-        goes_away: false,
+        strike: None,
         is_paced: false,
         is_patient: false,
         busy: 1,
@@ -52,7 +52,7 @@ pub(crate) const PLANNED: &[Planned] = &[
                 false,
             ),
         ],
-        goes_away: true,
+        strike: Some(Fault::Maintenance),
         is_paced: false,
         is_patient: false,
         busy: 3,
@@ -65,7 +65,7 @@ pub(crate) const PLANNED: &[Planned] = &[
             (&[Channel::Book, Channel::Trades], true),
             (&[Channel::Tickers, Channel::Liquidations], false),
         ],
-        goes_away: false,
+        strike: Some(Fault::Cut),
         is_paced: false,
         is_patient: true,
         busy: 3,
@@ -78,7 +78,7 @@ pub(crate) const PLANNED: &[Planned] = &[
             (&[Channel::Book, Channel::Trades], false),
             (&[Channel::Tickers], false),
         ],
-        goes_away: false,
+        strike: Some(Fault::Close),
         is_paced: true,
         is_patient: true,
         busy: 1,
@@ -93,6 +93,8 @@ pub(crate) struct Host {
     /// Virtual time at which it opened.
     pub open: Nanos,
     pub contracts: Vec<Contract>,
+    /// Liquidations it had told then, by contract and holder.
+    pub forced: Vec<[u64; 2]>,
 }
 
 impl fmt::Debug for Host {
@@ -174,12 +176,20 @@ impl Host {
             retry: Nanos::millis(300),
             ..Options::default()
         };
+        let told = |c: &Contract| world.liquidations_told(&c.symbol).unwrap().rows;
         Self {
             planned,
             open,
+            forced: contracts.iter().map(told).collect(),
             contracts,
             handle: Server::start(world, options).unwrap(),
         }
+    }
+
+    /// Liquidations of a contract told so far, by holder.
+    pub(crate) fn forced(&self, symbol: usize) -> [u64; 2] {
+        let name = &self.contracts[symbol].symbol;
+        self.handle.check(name).unwrap().liquidations.rows
     }
 
     pub(crate) fn assets(&self) -> Vec<String> {
@@ -243,6 +253,19 @@ impl Host {
         streams.map(|(_, _, count)| count).sum()
     }
 
+    /// What tables of the shard refused: levels of books, price cells of volume.
+    pub(crate) fn refused(&self, shard: &Shard) -> [u64; 2] {
+        let venue = self.planned.venue;
+        let all = 0..self.contracts.len();
+        all.fold([0, 0], |[levels, cells], at| {
+            let more = shard.book_at(at, venue).unwrap().dropped;
+            [
+                levels + more,
+                cells + shard.inventory_at(at, venue).unwrap().merged,
+            ]
+        })
+    }
+
     /// The engine's books and the told ones.
     pub(crate) fn compare_books(&self, shard: &Shard, wrong: &mut Vec<String>) {
         for (at, contract) in self.contracts.iter().enumerate() {
@@ -270,7 +293,7 @@ impl Host {
 }
 
 /// A printed level in 1e-10 of a price of a canonical lot and 1e-6 of a canonical lot, exactly.
-fn steps(contract: &Contract, (price, size): &(String, String)) -> (i64, i64) {
+pub(crate) fn steps(contract: &Contract, (price, size): &(String, String)) -> (i64, i64) {
     let lot = (0..10)
         .find(|e| 10u32.pow(*e) == lot_of(&contract.asset))
         .unwrap() as i32;

@@ -5,6 +5,7 @@
 //!
 //! - every book is the exchange's told book, level by level, and no book waits;
 //! - every trade that was received was applied exactly once, and one that was not received lies behind a `Gap`;
+//! - every liquidation that was applied was told, and one that was told and not applied lies behind a `Gap`;
 //! - every hole that was cut into a book was noticed;
 //! - what was counted as a fault was one;
 //! - memory did not grow, nothing panicked, the log said each thing once a second at most;
@@ -34,7 +35,7 @@ use isotherm::shard::Shard;
 use isotherm::shm::page::counter;
 use isotherm::shm::reader::PageReader;
 use isotherm::shm::record::Nowhere;
-use isotherm::sim::{Fault, Faults};
+use isotherm::sim::Faults;
 use isotherm::time::{Clock as _, Nanos, ScaledClock, WallClock, mono_now};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -245,7 +246,7 @@ fn an_engine_under_siege_loses_nothing_unnoticed_and_ends_in_the_exchanges_books
     let mut slow = true;
     let mut away = hosts
         .iter()
-        .filter(|host| host.planned.goes_away)
+        .filter(|host| host.planned.strike.is_some())
         .collect::<Vec<_>>();
     loop {
         std::thread::sleep(Duration::from_millis(20));
@@ -267,8 +268,10 @@ fn an_engine_under_siege_loses_nothing_unnoticed_and_ends_in_the_exchanges_books
             third = resident();
         }
         if part > 0.5 {
-            away.drain(..)
-                .for_each(|host| host.handle.strike(Fault::Maintenance));
+            let struck = |host: &Host| host.planned.strike.map(|how| host.handle.strike(how));
+            away.drain(..).for_each(|host| {
+                struck(host);
+            });
         }
         if part >= 1.0 {
             break;
@@ -328,6 +331,11 @@ fn an_engine_under_siege_loses_nothing_unnoticed_and_ends_in_the_exchanges_books
     said_once(&lines, begun.elapsed());
     for host in &hosts {
         eprintln!("siege: {host:?}: {:?}", host.injected());
+        let [levels, cells] = host.refused(&ended.finished.shard);
+        eprintln!(
+            "siege: {host:?}: full tables: {levels} levels of books, {cells} cells of volume"
+        );
+        assert_eq!(levels, 0, "a told book fits");
     }
 
     let reading = Instant::now();
@@ -349,6 +357,7 @@ fn an_engine_under_siege_loses_nothing_unnoticed_and_ends_in_the_exchanges_books
         &hosts,
         &mut wrong,
     );
+    eprintln!("siege: {} things are wrong before the replay", wrong.len());
     replays(&ended, folder.path(), &plan, &mut wrong);
     let shown = wrong.len().min(60);
     if !wrong.is_empty() {

@@ -1,25 +1,29 @@
 //! Witness: the tape of the siege read a second time. The engine's own decoder gives the events, plain JSON says what
 //! the frames hold, and the two are held against each other frame by frame.
 
-use crate::host::{Host, world};
+use crate::host::{Host, steps, world};
 use isotherm::config::{Channel, Plan};
 use isotherm::event::{Body, Event, Kind, Stream};
 use isotherm::health::FaultKind;
-use isotherm::market::VenueId;
+use isotherm::market::{Holder, VenueId};
 use isotherm::shard::Shard;
+use isotherm::sim::params::Contract;
 use isotherm::sim::{Dialect, Fault, TopicKind};
 use isotherm::tape::{self, Record};
 use isotherm::time::Nanos;
 use isotherm::venue::lane::{Counts, Lane};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 /// A trade by its id, whatever the venue's ids are.
 type Id = u64;
 
-/// One stream of one contract.
+/// A liquidation: price, quantity, and 0 for a long that died. Stamps are left out, for a clock may step.
+type Print = (i64, i64, u8);
+
+/// One contract at one venue.
 #[derive(Debug, Default)]
 struct Thread {
     /// When each trade was first received, in records of the tape.
@@ -30,12 +34,17 @@ struct Thread {
     lost: Vec<usize>,
     /// Times a book was told to be broken.
     broken: u64,
-    prints: u64,
+    /// Liquidations applied, and the record of each.
+    prints: Vec<(Print, usize)>,
+    /// Records at which liquidations were told to be lost.
+    lost_prints: Vec<usize>,
 }
 
 /// What the tape says.
 pub(crate) struct Witness {
     threads: BTreeMap<(VenueId, u16), Thread>,
+    /// Records at which a leg of a pair went down, by venue.
+    ends: BTreeMap<VenueId, Vec<usize>>,
     counts: Counts,
     duplicates: u64,
     kinds: BTreeMap<Kind, u64>,
@@ -111,6 +120,7 @@ impl Witness {
         }
         let mut witness = Self {
             threads: BTreeMap::new(),
+            ends: BTreeMap::new(),
             counts: Counts::default(),
             duplicates: 0,
             kinds: BTreeMap::new(),
@@ -147,6 +157,8 @@ impl Witness {
                 }
                 Record::Disconnect { recv, reason, .. } => {
                     witness.framing += u64::from(reason == "broken framing");
+                    let venue = hosts[*host].planned.venue;
+                    witness.ends.entry(venue).or_default().push(at);
                     lane.disconnected_leg(leg, recv).to_vec()
                 }
                 Record::Sent { bytes, .. } => {
@@ -178,7 +190,11 @@ impl Witness {
             let thread = self.thread(event.venue, event.symbol.0);
             match event.body() {
                 Body::Trade(_) => thread.applied += 1,
-                Body::Liquidation(_) => thread.prints += 1,
+                Body::Liquidation(print) => {
+                    let key = (print.price.get(), print.qty.get(), print.holder as u8);
+                    thread.prints.push((key, at));
+                }
+                Body::Gap(gap) if gap.stream == Stream::Liquidations => thread.lost_prints.push(at),
                 Body::Gap(gap) if gap.stream == Stream::Book => thread.broken += 1,
                 Body::Gap(gap) if gap.stream == Stream::Trades => thread.lost.push(at),
                 _ => {}
@@ -243,7 +259,12 @@ impl Witness {
     pub(crate) fn compare(&mut self, host: &Host, wrong: &mut Vec<String>) {
         wrong.append(&mut self.wrong);
         let told = told(host);
-        let (mut lost, mut rows) = (0, 0);
+        let ends = match host.is_paired(Channel::Trades) {
+            true => self.ends.get(&host.planned.venue).cloned(),
+            false => None,
+        };
+        let ends = ends.unwrap_or_default();
+        let (mut lost, mut rows, mut prints, mut lost_prints) = (0, 0, 0, 0);
         for (symbol, contract) in host.contracts.iter().enumerate() {
             let name = format!("{host:?} {}", contract.symbol);
             let thread = self.thread(host.planned.venue, symbol as u16);
@@ -255,7 +276,12 @@ impl Witness {
                 ));
             }
             rows += thread.applied;
-            lost += thread.compare(&name, &told[symbol], wrong);
+            lost += thread.compare(&name, &told[symbol].0, &ends, wrong);
+            prints += thread.prints.len();
+            lost_prints += match &told[symbol].1 {
+                Some(told) => thread.compare_prints(&name, told, host, wrong),
+                None => thread.count_prints(&name, host, symbol, wrong),
+            };
             let holes = host.holes(symbol);
             if host.is_numbered() && !host.is_paired(Channel::Book) && thread.broken < holes {
                 wrong.push(format!(
@@ -272,8 +298,8 @@ impl Witness {
             own.map(|(_, thread)| pick(thread)).sum()
         };
         eprintln!(
-            "siege: {host:?}: {rows} trades applied, {lost} lost behind gaps, {} prints, {} books broken and healed",
-            total(|thread| thread.prints),
+            "siege: {host:?}: {rows} trades applied, {lost} lost behind gaps, {prints} prints, {lost_prints} lost behind \
+             gaps, {} books broken and healed",
             total(|thread| thread.broken)
         );
     }
@@ -353,7 +379,10 @@ impl Witness {
 
 impl Thread {
     /// Every told trade behind the first received one was received, or lies behind a gap; answers how many do.
-    fn compare(&self, name: &str, told: &[Id], wrong: &mut Vec<String>) -> u64 {
+    ///
+    /// What one leg of a pair could not read while the other had just fallen silent is told with the next `end` of a
+    /// leg: nobody can know earlier.
+    fn compare(&self, name: &str, told: &[Id], ends: &[usize], wrong: &mut Vec<String>) -> u64 {
         let Some(first) = told.iter().position(|id| self.received.contains_key(id)) else {
             if !told.is_empty() {
                 wrong.push(format!("{name}: {} trades told, none received", told.len()));
@@ -363,7 +392,9 @@ impl Thread {
         let (mut lost, mut before, mut hole) = (0, self.received[&told[first]], 0u64);
         let covered = |from: usize, to: usize| {
             let at = self.lost.partition_point(|at| *at < from.min(to));
+            let end = ends.get(ends.partition_point(|end| *end < from.max(to)));
             self.lost.get(at).is_some_and(|at| *at <= to.max(from))
+                || end.is_some_and(|end| self.lost.binary_search(end).is_ok())
         };
         for id in &told[first..] {
             let Some(now) = self.received.get(id).copied() else {
@@ -388,10 +419,109 @@ impl Thread {
     }
 }
 
-/// Every trade an exchange has told since it opened, by contract, in order.
-fn told(host: &Host) -> Vec<Vec<Id>> {
+impl Thread {
+    /// Every liquidation that was applied was told, as often; every told one behind the first applied was applied, or
+    /// lies behind a gap; answers how many do.
+    fn compare_prints(
+        &self,
+        name: &str,
+        told: &[Print],
+        host: &Host,
+        wrong: &mut Vec<String>,
+    ) -> u64 {
+        let mut applied: HashMap<Print, VecDeque<usize>> = HashMap::new();
+        for (print, at) in &self.prints {
+            applied.entry(*print).or_default().push_back(*at);
+        }
+        let records: Vec<Option<usize>> = told
+            .iter()
+            .map(|print| applied.get_mut(print)?.pop_front())
+            .collect();
+        let strangers: usize = applied.values().map(VecDeque::len).sum();
+        // Where stamps have stepped a row that is repeated is another row.
+        if strangers > 0 && host.handle.injected().count(Fault::ClockStep) == 0 {
+            wrong.push(format!("{name}: {strangers} liquidations were never told"));
+        }
+        let (Some(first), Some(last)) = (
+            records.iter().position(Option::is_some),
+            records.iter().rposition(Option::is_some),
+        ) else {
+            return 0;
+        };
+        let mut lost = 0;
+        for (at, _) in records.iter().enumerate().filter(|(_, r)| r.is_none()) {
+            if at < first {
+                continue;
+            }
+            if at > last {
+                wrong.push(format!("{name}: the last liquidations did not arrive"));
+                break;
+            }
+            let before = records[..at].iter().rev().flatten().next().unwrap();
+            let behind = records[at..].iter().flatten().next().unwrap();
+            let (from, to) = (before.min(behind), before.max(behind));
+            if !self
+                .lost_prints
+                .iter()
+                .any(|gap| (from..=to).contains(&gap))
+            {
+                wrong.push(format!(
+                    "{name}: liquidation {:?} lost without a gap (records {from} to {to})",
+                    told[at]
+                ));
+            }
+            lost += 1;
+        }
+        lost
+    }
+
+    /// As [`Thread::compare_prints`], by numbers alone.
+    fn count_prints(&self, name: &str, host: &Host, symbol: usize, wrong: &mut Vec<String>) -> u64 {
+        let mut lost = 0;
+        for holder in [Holder::Long, Holder::Short] {
+            let told = host.forced(symbol)[holder as usize] - host.forced[symbol][holder as usize];
+            let own = self
+                .prints
+                .iter()
+                .filter(|((_, _, died), _)| *died == holder as u8);
+            let applied = own.count() as u64;
+            let is_fine = applied <= told && (applied == told || !self.lost_prints.is_empty());
+            if !is_fine {
+                wrong.push(format!(
+                    "{name} {holder:?}: {told} liquidations told, {applied} applied"
+                ));
+            }
+            lost += told.saturating_sub(applied);
+        }
+        lost
+    }
+}
+
+/// The liquidations of a frame that a venue tells of a contract.
+fn prints(host: &Host, symbol: usize, frame: &Value) -> Vec<Print> {
+    let rows = match host.planned.dialect {
+        Dialect::Bybit => &frame["data"],
+        _ => &frame["data"][0]["details"],
+    };
+    let print = |row: &Value| {
+        let text = |name: &str| row[name].as_str().unwrap().to_owned();
+        let (level, died) = match host.planned.dialect {
+            Dialect::Bybit => ((text("p"), text("v")), text("S") == "Sell"),
+            _ => ((text("bkPx"), text("sz")), text("posSide") == "short"),
+        };
+        let (price, qty) = steps(&host.contracts[symbol], &level);
+        let holder = if died { Holder::Short } else { Holder::Long };
+        (price, qty, holder as u8)
+    };
+    rows.as_array().unwrap().iter().map(print).collect()
+}
+
+/// Every trade an exchange has told since it opened, and every liquidation where the frames say them all, by contract,
+/// in order.
+fn told(host: &Host) -> Vec<(Vec<Id>, Option<Vec<Print>>)> {
     if host.planned.dialect == Dialect::Binance {
-        // Ids rise by one: the last one says them all.
+        // Ids rise by one: the last one says them all. Its contracts stood still for a while, which a second world does
+        // not know.
         let each = host.contracts.iter().map(|contract| {
             let last = host
                 .handle
@@ -399,24 +529,36 @@ fn told(host: &Host) -> Vec<Vec<Id>> {
                 .unwrap()
                 .trades
                 .last_aggregate;
-            (last.saturating_sub(200_000)..=last).collect()
+            ((last.saturating_sub(200_000)..=last).collect(), None)
         });
         return each.collect();
     }
     let mut twin = world(host.planned, host.contracts.len());
-    let mut told = vec![Vec::new(); host.contracts.len()];
+    let mut told = vec![(Vec::new(), Some(Vec::new())); host.contracts.len()];
     twin.advance(host.handle.now(), &mut |frame| {
-        if frame.topic.kind != TopicKind::Trades {
+        let kind = frame.topic.kind;
+        if !matches!(kind, TopicKind::Trades | TopicKind::Liquidation) {
             return;
         }
         let frame: Value = serde_json::from_str(frame.text).unwrap();
+        if kind == TopicKind::Liquidation {
+            let name = match host.planned.dialect {
+                Dialect::Bybit => &frame["data"][0]["s"],
+                _ => &frame["data"][0]["instId"],
+            };
+            let own = |c: &Contract| Some(c.symbol.as_str()) == name.as_str();
+            let symbol = host.contracts.iter().position(own).unwrap();
+            let all = told[symbol].1.as_mut().unwrap();
+            all.extend(prints(host, symbol, &frame));
+            return;
+        }
         for (name, id) in trades(host.planned.dialect, Nanos::ZERO, &frame).unwrap() {
             let symbol = host
                 .contracts
                 .iter()
                 .position(|c| c.symbol == name)
                 .unwrap();
-            told[symbol].push(id);
+            told[symbol].0.push(id);
         }
     });
     told
