@@ -145,11 +145,16 @@ impl Chain {
         }
         if self.above & bit != 0 {
             if link.update >= top {
-                return Step::Old;
+                // One that never follows, while nothing else moves the chain, is believed in the end.
+                self.waited = self.waited.saturating_add(1);
+                if self.waited < PATIENCE {
+                    return Step::Old;
+                }
+            } else {
+                self.top[leg] = link.update.max(1);
+                self.back[leg] = 0;
             }
             self.above &= !bit;
-            self.top[leg] = link.update.max(1);
-            self.back[leg] = 0;
         }
         if link.update <= self.last && self.back[leg] < BACK {
             let low = link.update < self.top[leg] && up == 3;
@@ -376,6 +381,17 @@ mod tests {
         );
         assert_eq!(late.follow(1, up, delta(4)), Step::Old);
         assert_eq!(late.follow(1, up, delta(5)), Step::Next);
+        // One that never goes lower is believed in the end, when it is alone.
+        let mut alone = Chain::default();
+        for leg in [0, 1] {
+            alone.follow(leg, up, image(1_000_000));
+        }
+        alone.follow(0, up, lower);
+        assert!(!alone.leg_down(0, 2));
+        let steps: Vec<Step> = (1_000_001..1_000_001 + u64::from(PATIENCE))
+            .map(|id| alone.follow(1, 2, delta(id)))
+            .collect();
+        assert_eq!(steps.last(), Some(&Step::Broken { expected: 4 }));
         // The second leg is believed when the first is gone, and a hole is found.
         assert!(!chain.leg_down(0, 2));
         assert_eq!(chain.follow(1, 2, delta(70_000)), Step::Next);
