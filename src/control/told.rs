@@ -3,7 +3,7 @@
 //! Twice a second the counts of the feeds are summed up by venue and written to the page's margin, with the clocks'
 //! offset and the age of every channel; the distinct error log goes there whenever it changed. A venue's clock that
 //! jumps is noticed here: the least delay of its messages is compared with the last one. So is a recording that has
-//! stopped, or whose old segments nobody takes care of.
+//! stopped, or beside which something went wrong.
 
 use crate::feed::count;
 use crate::log::{Level, Log};
@@ -106,7 +106,7 @@ impl Told {
         // Of a tape that has stopped it is no news.
         if let (Some(what), [false, false]) = (self.tape.troubled(), self.said) {
             self.said[1] = true;
-            let text = format!("the tape goes on, its old segments are not taken care of: {what}");
+            let text = format!("the tape goes on, but: {what}");
             log.say(Level::Warn, "tape", "segments", &text);
         }
     }

@@ -8,17 +8,23 @@
 //!
 //! A piece that did not fit its ring, or a disk that says no, ends the tape there with a Hole: nothing that was stepped
 //! after the lost piece is journalled. The feeds never wait for any of this.
+//!
+//! Nor does the stop wait for a disk that hangs: the recording is closed on this thread, and a thread that moves nothing
+//! for [`PATIENCE`] is left where it is. Should its disk come back before the process is gone, it ends the tape with a
+//! Hole; else the tape ends as a killed process leaves it.
 
 use crate::feed::taped::{self, Piece, Taped};
 use crate::ring::{ByteConsumer, byte_channel};
-use crate::sync::Flag;
+use crate::sync::{Flag, Tally};
 use crate::tape::{End, Record, Recorder, Told};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the thread sleeps when nothing has come.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long the thread may move nothing at the stop before it is taken to hang.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One thread's pieces, as the tape thread sees them.
 #[derive(Debug)]
@@ -79,9 +85,29 @@ impl Ways {
 /// A tape being written, as the thread that started it sees it.
 #[derive(Debug)]
 pub struct Taping {
-    thread: JoinHandle<Recorder>,
-    stop: Arc<Flag>,
+    thread: JoinHandle<Result<(), String>>,
+    orders: Arc<Orders>,
     told: Arc<Told>,
+}
+
+/// What the thread is told, and how far it is.
+#[derive(Debug, Default)]
+struct Orders {
+    /// What to do with the recording once its rings are empty.
+    last: OnceLock<Last>,
+    /// Nobody waits for it any more.
+    left: Flag,
+    /// Pieces and turns behind it.
+    moved: Tally<1>,
+}
+
+/// The end of a recording.
+#[derive(Debug, Clone, Copy)]
+enum Last {
+    /// Closed, with its End when a shard ran.
+    Close(Option<End>),
+    /// Taken back.
+    Discard,
 }
 
 impl Taping {
@@ -90,12 +116,16 @@ impl Taping {
     /// # Errors
     /// The machine gives no thread; the recording is then taken back.
     pub fn start(recorder: Recorder, ways: Ways) -> Result<Self, std::io::Error> {
-        let (stop, told) = (Arc::<Flag>::default(), recorder.told());
-        let (stopped, ways) = (Arc::clone(&stop), ways);
+        let (orders, told) = (Arc::<Orders>::default(), recorder.told());
+        let heard = Arc::clone(&orders);
         let thread = std::thread::Builder::new()
             .name("tape".to_owned())
-            .spawn(move || drain(recorder, ways, &stopped))?;
-        Ok(Self { thread, stop, told })
+            .spawn(move || record(recorder, ways, &heard))?;
+        Ok(Self {
+            thread,
+            orders,
+            told,
+        })
     }
 
     /// What may be asked of the recording, from any thread: why it has failed, what else went wrong.
@@ -113,36 +143,69 @@ impl Taping {
     /// Ends the thread once its rings are empty and closes the tape with `end`; `None` when no shard ran.
     ///
     /// # Errors
-    /// Why the tape is not whole.
+    /// Why the tape is not whole: also that its disk hangs, and the thread was left there.
     pub fn close(self, end: Option<End>) -> Result<(), String> {
-        self.stop.raise();
-        match self.thread.join() {
-            Ok(recorder) => recorder.finish(end),
-            Err(_) => Err("the tape thread died; this is a defect, please report it".to_owned()),
-        }
+        self.end(Last::Close(end), PATIENCE)
     }
 
     /// Ends the thread and takes the recording back: its start has failed.
     pub fn discard(self) {
-        self.stop.raise();
-        if let Ok(recorder) = self.thread.join() {
-            recorder.discard();
+        // Why the start failed is told already.
+        let _ = self.end(Last::Discard, PATIENCE);
+    }
+
+    /// Waits for the thread for as long as it moves.
+    fn end(self, last: Last, patience: Duration) -> Result<(), String> {
+        let _ = self.orders.last.set(last);
+        let (mut moved, mut since) = (self.orders.moved.get(0), Instant::now());
+        while !self.thread.is_finished() {
+            let now = self.orders.moved.get(0);
+            if now != moved {
+                (moved, since) = (now, Instant::now());
+            } else if since.elapsed() >= patience {
+                self.orders.left.raise();
+                return Err(format!(
+                    "the disk has taken nothing for {} s: the tape is left open, without what was not written",
+                    patience.as_secs()
+                ));
+            }
+            std::thread::sleep(PAUSE);
         }
+        let died = |_| Err("the tape thread died; this is a defect, please report it".to_owned());
+        self.thread.join().unwrap_or_else(died)
     }
 }
 
-/// Drains `ways` into `recorder` until `stop` is raised and nothing is left, or until the recording stops; the rings
+/// Records until it is told to end, and ends the recording as it is told.
+fn record(recorder: Recorder, ways: Ways, orders: &Orders) -> Result<(), String> {
+    let mut recorder = drain(recorder, ways, orders);
+    orders.moved.add(0, 1);
+    if orders.left.is_up() {
+        recorder.stop("the disk hung, and the run has ended without it");
+    }
+    match orders.last.get() {
+        Some(Last::Discard) => {
+            recorder.discard();
+            Ok(())
+        }
+        Some(Last::Close(end)) => recorder.finish(*end),
+        // It has stopped before the run: it says why.
+        None => recorder.finish(None),
+    }
+}
+
+/// Drains `ways` into `recorder` until the end was ordered and nothing is left, or until the recording stops; the rings
 /// are then abandoned, which their producers see.
-fn drain(mut recorder: Recorder, mut ways: Ways, stop: &Flag) -> Recorder {
+fn drain(mut recorder: Recorder, mut ways: Ways, orders: &Orders) -> Recorder {
     let mut piece = Vec::with_capacity(1 << 16);
     loop {
         // Asked before the rings: what was written before the stop is seen below.
-        let stopping = stop.is_up();
+        let stopping = orders.last.get().is_some();
         let journalled = ways.journal.as_ref().map_or(0, |way| way.from.len());
         let mut moved = false;
         for way in &mut ways.rings {
             let waiting = way.from.len();
-            moved |= way.drain(waiting, &mut piece, &mut recorder);
+            moved |= way.drain(waiting, &mut piece, &mut recorder, &orders.moved);
         }
         // Asked after the journal: if a piece was lost before something journalled there was stepped, it is seen here.
         let mut all = ways.rings.iter().chain(&ways.journal);
@@ -155,9 +218,9 @@ fn drain(mut recorder: Recorder, mut ways: Ways, stop: &Flag) -> Recorder {
             return recorder;
         }
         if let Some(way) = &mut ways.journal {
-            moved |= way.drain(journalled, &mut piece, &mut recorder);
+            moved |= way.drain(journalled, &mut piece, &mut recorder, &orders.moved);
         }
-        if !recorder.tend() {
+        if !recorder.tend() || orders.left.is_up() {
             return recorder;
         }
         if !moved {
@@ -171,13 +234,20 @@ fn drain(mut recorder: Recorder, mut ways: Ways, stop: &Flag) -> Recorder {
 
 impl Way {
     /// Takes the pieces that make up so many bytes of the ring; true when there was one.
-    fn drain(&mut self, bytes: usize, piece: &mut Vec<u8>, recorder: &mut Recorder) -> bool {
+    fn drain(
+        &mut self,
+        bytes: usize,
+        piece: &mut Vec<u8>,
+        recorder: &mut Recorder,
+        moved: &Tally<1>,
+    ) -> bool {
         let mut taken = 0;
         while taken < bytes && self.from.read(piece) {
             taken += size_of::<u32>() + piece.len();
             if !append(recorder, piece) {
                 break;
             }
+            moved.add(0, 1);
         }
         taken > 0
     }
@@ -304,6 +374,49 @@ mod tests {
         assert!(why.starts_with("ring 3 did not fit its way"), "{why}");
         assert_eq!(told.failed(), Some(why.as_str()));
         assert_eq!(kinds(&path), [(Kind::Frame, 3), (Kind::Hole, 0)]);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_does_not_hold_the_stop() {
+        let (release, hangs) = crossbeam::channel::bounded::<()>(0);
+        let orders = Arc::<Orders>::default();
+        let told = Arc::clone(&orders);
+        // As a thread whose write never comes back, after one that took its time.
+        let thread = std::thread::spawn(move || {
+            for _ in 0..3 {
+                std::thread::sleep(Duration::from_millis(150));
+                told.moved.add(0, 1);
+            }
+            let _ = hangs.recv();
+            Ok(())
+        });
+        let taping = Taping {
+            thread,
+            orders: Arc::clone(&orders),
+            told: Arc::default(),
+        };
+        let why = taping
+            .end(Last::Close(None), Duration::from_millis(300))
+            .unwrap_err();
+        assert!(why.contains("the disk has taken nothing"), "{why}");
+        assert!(orders.left.is_up());
+        assert_eq!(orders.moved.get(0), 3, "what moves is waited for");
+        drop(release);
+    }
+
+    #[test]
+    fn a_thread_that_was_left_ends_its_tape_with_a_hole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.tape");
+        let mut ways = Ways::new(true);
+        let mut feed = ways.ring(0, 1 << 10);
+        assert!(feed.put(Piece::Frame, 0, Nanos::new(1), b"{}"));
+        let orders = Orders::default();
+        orders.last.set(Last::Close(Some(End::default()))).unwrap();
+        orders.left.raise();
+        let why = record(recorder(&path), ways, &orders).unwrap_err();
+        assert!(why.contains("the disk hung"), "{why}");
+        assert_eq!(kinds(&path), [(Kind::Frame, 0), (Kind::Hole, 0)]);
     }
 
     #[test]

@@ -10,6 +10,9 @@
 //! gone, a file too large) ends it: the file is cut back to its last whole record, a Hole says why
 //! if there is room, [`Told::failed`] says it to whoever asks, and every later call does nothing.
 //! Memory: one buffer of [`BUFFER`] and the largest record.
+//!
+//! Once in [`SYNC`] the machine is asked to have on the disk what was written, on a thread of its own, so that a disk
+//! that takes its time holds up nothing: a machine that loses power loses the last seconds, not the last half minute.
 
 use super::file::{Writer, hole_bytes, whole_records};
 use super::folder::{self, Lock};
@@ -17,6 +20,7 @@ use super::index::{Closed, Row};
 use super::pack::Pack;
 use super::{End, Error, Header, Kind, Record, chain};
 use crate::time::Nanos;
+use crossbeam::channel::Sender;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -28,6 +32,8 @@ use std::time::{Duration, Instant};
 const BUFFER: usize = 1 << 18;
 /// How often it is looked whether the file still has its name.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often what was written is put on the disk; less often where the disk takes longer than that.
+const SYNC: Duration = Duration::from_secs(1);
 
 /// When segments are closed, and how many are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +137,53 @@ impl Out {
     }
 }
 
+/// The thread that puts what was written on the disk. It ends with its owner, who does not wait for it.
+#[derive(Debug)]
+struct Sync {
+    /// Taken one at a time: while the disk is busy, others are let go.
+    files: Option<Sender<File>>,
+    asked: Instant,
+    told: Arc<Told>,
+}
+
+impl Sync {
+    fn new(told: Arc<Told>) -> Self {
+        Self {
+            files: None,
+            asked: Instant::now(),
+            told,
+        }
+    }
+
+    /// Asks for it, when it is time.
+    fn turn(&mut self, file: &File) {
+        if self.asked.elapsed() < SYNC {
+            return;
+        }
+        self.asked = Instant::now();
+        if self.files.is_none() {
+            let (files, to_sync) = crossbeam::channel::bounded::<File>(0);
+            let told = Arc::clone(&self.told);
+            let body = move || {
+                for file in to_sync {
+                    if let Err(fault) = file.sync_data() {
+                        told.trouble(&format!("what was written is not on the disk: {fault}"));
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().name("tape-sync".to_owned());
+            match thread.spawn(body) {
+                Ok(_) => self.files = Some(files),
+                Err(fault) => return self.told.trouble(&format!("no syncing: {fault}")),
+            }
+        }
+        // One that is not taken finds the disk busy with the one before.
+        if let (Ok(file), Some(files)) = (file.try_clone(), &self.files) {
+            let _ = files.try_send(file);
+        }
+    }
+}
+
 /// The segment being written.
 #[derive(Debug)]
 struct Open {
@@ -148,6 +201,7 @@ pub struct Recorder {
     limits: Limits,
     told: Arc<Told>,
     looked: Instant,
+    sync: Sync,
     pack: Option<Pack>,
     /// Of a folder.
     lock: Option<Lock>,
@@ -245,6 +299,7 @@ impl Recorder {
             open: Some(open),
             header,
             limits: *limits,
+            sync: Sync::new(Arc::clone(&told)),
             told,
             looked: Instant::now(),
             pack: None,
@@ -301,6 +356,7 @@ impl Recorder {
             self.stop(&fault);
             return false;
         }
+        self.sync.turn(&open.writer.out().file);
         if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             if !open.is_there() {
@@ -333,7 +389,11 @@ impl Recorder {
                 ..End::default()
             });
             let path = open.path;
-            if let Err(error) = open.writer.finish(end) {
+            let done = open.writer.finish(end).and_then(|out| {
+                let fail = |source| Error::io(&path.display().to_string(), source);
+                out.file.sync_data().map_err(fail)
+            });
+            if let Err(error) = done {
                 self.told.fail(&Error::named(&path, error));
             }
         }
@@ -468,5 +528,30 @@ impl Error {
             Self::Io { source, .. } => format!("{}: {source}", path.display()),
             other => other.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_does_not_take_what_was_written_is_told() {
+        let told: Arc<Told> = Arc::default();
+        let mut sync = Sync::new(Arc::clone(&told));
+        // Cannot be put on any disk.
+        let file = OpenOptions::new()
+            .write(true)
+            .open("/dev/null")
+            .expect("opens");
+        sync.turn(&file);
+        assert!(sync.files.is_none(), "it is not time");
+        while told.troubled().is_none() {
+            sync.asked = Instant::now().checked_sub(SYNC).expect("a clock that runs");
+            sync.turn(&file);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let what = told.troubled().unwrap_or_default();
+        assert!(what.contains("not on the disk"), "{what}");
     }
 }
