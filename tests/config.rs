@@ -487,6 +487,16 @@ fn messages_word_by_word() {
             "isotherm.toml:6:1: [[rename]] 1: BTC and TON are both symbols of the plan, and would be one",
         ),
         (
+            "[[feed]]\nvenue = \"okx\"\nrest = \"\"",
+            "isotherm.toml:3:1: [[feed]] 1: okx is not asked by REST (rest = \"\"): contracts' values come by REST, \
+             without them no frame can be read; allowed here: http://host[:port] or https://host[:port]",
+        ),
+        (
+            "[[feed]]\nvenue = \"binance\"\nurl = \"ws://h/p\"\nchannels = [\"book\"]",
+            "isotherm.toml:3:1: [[feed]] 1: binance is not asked by REST (rest = \"\"): images of books come by REST, \
+             without them no book can be trusted; allowed here: http://host[:port] or https://host[:port]",
+        ),
+        (
             "[engine]\ncore = 1\ncore = 2",
             "isotherm.toml:3:1: duplicate key",
         ),

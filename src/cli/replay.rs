@@ -71,6 +71,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// One file, as what it is.
 fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayError>> {
+    if file.extension().is_some_and(|end| end == "toml") {
+        let name = file.display();
+        bail!(
+            "{name}: a plan is no recording; replay what it recorded (tape in [engine]), or start it: isotherm run {name}"
+        );
+    }
     let Some(name) = &args.venue else {
         let symbols = args.symbols.as_deref();
         return Ok(replay::run(file, symbols, args.speed, &mut Nowhere));

@@ -169,6 +169,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let mut servers = Vec::new();
     for (place, dialect) in args.venue.iter().enumerate() {
+        // Where the feeds that follow are written to a file this is a comment of it.
+        say!(
+            "# {}: {} h of {} contracts go by before the doors open",
+            dialect.name(),
+            args.hours,
+            args.symbols
+        );
         let server = args.open(place, *dialect, &options)?;
         print_feeds(*dialect, &server);
         servers.push((*dialect, server));

@@ -254,6 +254,7 @@ impl<'a> Reading<'a> {
         }
         self.once(&plan.feeds);
         self.one_base(&plan.feeds);
+        self.needs_rest(plan);
         self.series(plan);
         self.renames(plan);
         self.cores(plan);
@@ -498,6 +499,34 @@ impl<'a> Reading<'a> {
                 self.complain_at(&["external.socket".to_owned()], text.to_owned());
             }
             _ => {}
+        }
+    }
+
+    /// A feed that nothing can be read of, or whose books stay untrusted for ever, is no choice.
+    fn needs_rest(&mut self, plan: &Plan) {
+        for (n, feed) in plan.feeds.iter().enumerate() {
+            let Some(row) = venue::venue(feed.venue).filter(|_| self.is_sound("feed")) else {
+                continue;
+            };
+            let why = if !plan.rest(feed.venue).is_empty() {
+                continue;
+            } else if row.asks.iter().any(|ask| {
+                ask.what == venue::What::Instruments && row.primers.contains(&ask.request)
+            }) {
+                "contracts' values come by REST, without them no frame can be read"
+            } else if row.image.is_some() && feed.channels.contains(&Channel::Book) {
+                "images of books come by REST, without them no book can be trusted"
+            } else {
+                continue;
+            };
+            let keys = ["rest", "url", "venue"].map(|key| format!("feed.{n}.{key}"));
+            let text = format!(
+                "[[feed]] {}: {} is not asked by REST (rest = \"\"): {why}; allowed here: {}",
+                n + 1,
+                row.name,
+                "http://host[:port] or https://host[:port]"
+            );
+            self.complain_at(&keys, text);
         }
     }
 

@@ -349,7 +349,13 @@ impl Way {
             Ok((stream, early)) => {
                 let ready = Handed::Ready(Ready { leg, stream, early });
                 match self.line.handed.try_send(ready) {
-                    Ok(()) => self.since = Some(Instant::now()),
+                    Ok(()) => {
+                        self.since = Some(Instant::now());
+                        let (venue, leg) = (rest.venue().name, leg_name(leg));
+                        let text =
+                            format!("{venue}, leg {leg}: connected to {}", self.line.target.url);
+                        log.say(Level::Info, "up", &format!("feed {feed}"), &text);
+                    }
                     // The feed has asked once and waits: without this its leg would stay down for ever.
                     Err(TrySendError::Full(_)) => {
                         let wait = self.later();
