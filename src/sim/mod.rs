@@ -29,7 +29,7 @@ mod world;
 pub use dialect::{Answer, Dialect, Heartbeat, Order};
 pub use faults::{Fault, Faults, Injected};
 pub use params::Params;
-pub use pit::{Stats, Status};
+pub use pit::{Forced, Stats, Status};
 pub use server::{BACKLOG, Check, Handle, Options, Server};
 pub use told::{BookTold, LiquidationsTold, TradesTold};
 pub use world::{Frame, Topic, TopicKind, Truth, World};

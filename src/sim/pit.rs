@@ -78,6 +78,22 @@ pub(crate) struct Death {
     pub(crate) last_lots: i64,
 }
 
+/// A position that the mark has crossed: what no exchange tells in this form.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forced {
+    /// Exchange time, milliseconds.
+    pub ms: i64,
+    /// Whose.
+    pub holder: Holder,
+    /// The mark at which it had to be, quote units.
+    pub price: f64,
+    /// Base.
+    pub size: f64,
+}
+
+/// Forced positions remembered; the oldest go first.
+const REMEMBERED: usize = 65_536;
+
 /// What has happened in one contract since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -135,6 +151,7 @@ pub(crate) struct Pit {
     /// As in [`Print`], of the last one.
     pub(crate) direction: u8,
     doomed: VecDeque<u32>,
+    pub(crate) forced: VecDeque<Forced>,
     fills: Vec<Fill>,
     pub(crate) prints: Vec<Print>,
     pub(crate) deaths: Vec<Death>,
@@ -203,6 +220,7 @@ impl Pit {
             anchor: contract.price,
             direction: 1,
             doomed: VecDeque::new(),
+            forced: VecDeque::new(),
             fills: Vec::with_capacity(512),
             prints: Vec::with_capacity(512),
             deaths: Vec::new(),
@@ -498,6 +516,15 @@ impl Pit {
                 let alone = margin::way(holder) * (key - calm) >= 0.0;
                 self.stats.forced[holder as usize] += 1;
                 self.stats.induced += u64::from(!alone);
+                if self.forced.len() >= REMEMBERED {
+                    self.forced.pop_front();
+                }
+                self.forced.push_back(Forced {
+                    ms: self.ms,
+                    holder,
+                    price: key / KEYS * self.unit,
+                    size: position.lots as f64 * self.lot,
+                });
             }
             self.crowd.doom(id);
             self.doomed.push_back(id);

@@ -16,7 +16,7 @@
 use super::SimError;
 use super::dialect::{Answer, Desk, Heartbeat, Order, Request, Turn, Words, words};
 use super::params::Params;
-use super::pit::{Change, Pit, Stats, Status};
+use super::pit::{Change, Forced, Pit, Stats, Status};
 use super::quill::Quill;
 use super::rng::Rng;
 use super::told::{BookTold, LiquidationsTold, TradesTold};
@@ -476,6 +476,13 @@ impl World {
     pub fn mark(&self, symbol: &str) -> Option<f64> {
         let (pit, _) = self.find(symbol)?;
         Some(pit.mark_units as f64 * pit.scales().1)
+    }
+
+    /// The positions that the mark has crossed since the last call, oldest first; at most some
+    /// 65,000 are remembered. Nothing for a contract that is not here.
+    pub fn forced(&mut self, symbol: &str) -> Vec<Forced> {
+        let pit = self.find_mut(symbol);
+        pit.map_or_else(Vec::new, |pit| pit.forced.drain(..).collect())
     }
 
     /// Lots held by longs and by shorts (equal, or the world is broken), each summed from its
