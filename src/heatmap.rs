@@ -18,9 +18,10 @@
 //! Cost: one refresh reads 2 x 4,096 cells a venue and writes as many sums: 13 us for one venue on a
 //! quiet core (`bench/map.rs`, default build), twice that with the other core busy.
 
+use crate::inventory::exact::Exact;
 use crate::inventory::{BUCKETS, Inventory};
 use crate::market::Holder;
-use crate::num::fixed::{ONE32, mul_div};
+use crate::num::fixed::{ONE32, mul_div, mul32};
 use crate::num::log::{BUCKET, ln_px, px_of_ln};
 use crate::num::{Px, Usd, narrow};
 use crate::time::Nanos;
@@ -100,6 +101,19 @@ impl Heatmap {
         marks: &[Px],
         reference: usize,
     ) {
+        self.refresh_with(now, inventories, marks, reference, None);
+    }
+
+    /// As [`Heatmap::refresh`], with the positions that are known exactly at the venue of a place: of its open interest
+    /// the model fills what they do not cover.
+    pub fn refresh_with(
+        &mut self,
+        now: Nanos,
+        inventories: &[Inventory],
+        marks: &[Px],
+        reference: usize,
+        exact: Option<(usize, &Exact)>,
+    ) {
         self.refreshed_at = now;
         self.venues = 0;
         self.below_long.fill(0);
@@ -119,7 +133,8 @@ impl Heatmap {
                     && inventory.is_seeded()
                 {
                     self.venues |= 1 << v;
-                    self.add(v, inventory, own);
+                    let exact = exact.filter(|(at, _)| *at == v).map(|(_, exact)| exact);
+                    self.add(v, inventory, own, exact);
                 }
             }
         }
@@ -147,7 +162,7 @@ impl Heatmap {
         self.offsets[v]
     }
 
-    fn add(&mut self, v: usize, inventory: &Inventory, mark: Px) {
+    fn add(&mut self, v: usize, inventory: &Inventory, mark: Px, exact: Option<&Exact>) {
         let own_ln = ln_px(mark);
         let start = self.bucket() - self.offset(v, own_ln);
         let own = own_ln.div_euclid(BUCKET);
@@ -162,6 +177,22 @@ impl Heatmap {
                 Holder::Short => (&mut self.above_short, 1, high.saturating_sub(start)),
             };
             let powers = &FACTORS[holder as usize];
+            let mut whole = factor;
+            if let Some(exact) = exact {
+                let interest = inventory.interest_now();
+                let weight = exact.weight_q32(holder, interest);
+                for (ln, qty) in exact.priced(holder) {
+                    // Not reached yet, so never behind the mark by more than the offset's rounding.
+                    let away = (ln.div_euclid(BUCKET) - start).saturating_mul(way).max(0);
+                    if let Some((sum, power)) = half.iter_mut().zip(powers).nth(away as usize) {
+                        let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
+                        let qty = mul32(qty.get(), weight);
+                        *sum = sum.saturating_add(cents(qty, price, shift));
+                    }
+                }
+                whole = mul32(factor, exact.rest_q32(holder, interest));
+            }
+            let factor = whole;
             // Rounding of the offset can leave the venue's own bucket just behind index 0: it
             // belongs to it.
             let mut behind = start;
@@ -348,6 +379,77 @@ mod tests {
                     "{price} {qty} {want} {got}"
                 );
             }
+        }
+    }
+
+    /// Positions of accounts 0, 1, …: (holder, whole lots, liquidation price).
+    fn positions(held: &[(Holder, i64, Px)]) -> Box<Exact> {
+        let mut exact: Box<Exact> = bytemuck::allocation::zeroed_box();
+        for (account, (holder, lots, liquidation)) in held.iter().enumerate() {
+            let told = crate::event::Position {
+                account: account as u64,
+                holder: *holder,
+                qty: Qty::whole(*lots),
+                entry: Px::whole(65_000),
+                liquidation: *liquidation,
+            };
+            exact.tell(Nanos::SECOND, &told, None);
+        }
+        exact
+    }
+
+    /// A quarter of the longs is known, half of that without a price; no short is.
+    #[test]
+    fn the_model_fills_what_is_not_known_exactly() {
+        let mark = Px::whole(65_000);
+        let inventory = seeded(mark, 50_000);
+        let known = [(LONG, 6_250, Px::whole(64_000)), (LONG, 6_250, Px::ZERO)];
+        let exact = positions(&known);
+        let (mut plain, mut with) = (map(), map());
+        let all = std::slice::from_ref(&*inventory);
+        plain.refresh(Nanos::SECOND, all, &[mark], 0);
+        with.refresh_with(Nanos::SECOND, all, &[mark], 0, Some((0, &exact)));
+        assert!(plain.above_short == with.above_short);
+        let at = (plain.bucket() - crate::num::log::bucket_of(Px::whole(64_000))) as usize;
+        for i in 0..DEPTH {
+            let own = with.below_long[i] as f64;
+            let mut want = plain.below_long[i] as f64 * 0.75;
+            if i == at {
+                // 6,250 lots at the middle of its bucket: within a basis point of 64,000.
+                let usd = 6_250.0 * 64_000.0 * 100.0;
+                assert!((own - want - usd).abs() < usd * 1e-4, "{own} {want}");
+                want = own;
+            }
+            assert!((own - want).abs() <= 2.0 + want * 1e-9, "{i} {own} {want}");
+        }
+        // Positions of a venue that is not in the map change nothing.
+        with.refresh_with(Nanos::SECOND, all, &[mark], 0, Some((1, &exact)));
+        assert!(plain.below_long == with.below_long);
+    }
+
+    /// exact + (1 − coverage) · (mass + inert + pending) = open interest, whatever is known.
+    #[test]
+    fn what_is_known_and_what_is_filled_in_is_the_open_interest() {
+        let inventory = seeded(Px::whole(65_000), 50_000);
+        let interest = inventory.interest_now();
+        for lots in [0, 1, 33_333, 49_999, 50_000, 70_000, 400_000] {
+            let halves = [
+                (LONG, lots / 2, Px::whole(64_000)),
+                (LONG, lots - lots / 2, Px::ZERO),
+            ];
+            let exact = positions(&halves);
+            let (low, high) = inventory.window();
+            let mut model = inventory.inert(LONG).get() + inventory.pending(LONG).get();
+            model += (low..=high)
+                .map(|b| inventory.mass(LONG, b).get())
+                .sum::<i64>();
+            let far = (0..crate::inventory::CLASSES).map(|k| inventory.far_mass(LONG, k).get());
+            model += far.sum::<i64>();
+            let known = mul32(exact.tracked(LONG).get(), exact.weight_q32(LONG, interest));
+            let filled = mul32(model, exact.rest_q32(LONG, interest));
+            let off = known + filled - interest.get();
+            // A Q32 share of 5e10 units is exact to a dozen; cells round down one by one.
+            assert!(off.abs() <= 10_000, "{lots}: {off}");
         }
     }
 

@@ -27,6 +27,7 @@ use crate::event::{ALONE, Body, Event, Kind};
 use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
+use crate::inventory::exact::Exact;
 use crate::inventory::liquidation::{self, Rule};
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
@@ -470,6 +471,13 @@ impl Shard {
     #[must_use]
     pub fn inventory_at(&self, symbol: usize, venue: VenueId) -> Option<&Inventory> {
         Some(&self.room(symbol)?.inventory[self.slot(venue)?])
+    }
+
+    /// Positions of public accounts in a symbol, and the venue they are held at; `None` while none was told.
+    #[must_use]
+    pub fn exact(&self, symbol: usize) -> Option<(VenueId, &Exact)> {
+        let (slot, exact) = self.room(symbol)?.known()?;
+        Some((*self.venues.get(slot)?, exact))
     }
 
     /// A symbol's map.

@@ -295,6 +295,7 @@ impl Room {
         fill(now, mark, above, true, &mut wide.cold_above, cold);
         fill(now, mark, below, false, &mut wide.cold_below, cold);
         wide.map = MapRecord::ABSENT;
+        wide.map.coverage_e6 = self.coverage_e6();
         wide.publish_mono_ns = 0;
     }
 }

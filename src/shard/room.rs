@@ -14,16 +14,17 @@ use super::{VENUES, manner};
 use crate::bias::Scores;
 use crate::book::Book;
 use crate::calibrate::{self, Calibration};
-use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Stream};
+use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Position, Stream};
 use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
+use crate::inventory::exact::Exact;
 use crate::inventory::params::Choice;
-use crate::market::VenueId;
+use crate::market::{Holder, VenueId};
 use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{ln_px, px_of_ln};
 use crate::num::{Px, Qty, Round, narrow};
-use crate::shm::record::Wide;
+use crate::shm::record::{NO_SHARE, Wide};
 use crate::signal::Class;
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, View, ZoneReading};
@@ -67,6 +68,10 @@ pub(super) struct Room {
     pub(super) book: [Book; VENUES],
     pub(super) inventory: [Inventory; VENUES],
     pub(super) calibration: [Calibration; VENUES],
+    /// Positions of public accounts, where a venue tells them.
+    pub(super) exact: Exact,
+    /// Slot of that venue plus one; 0 = none has told any.
+    teller: u64,
     pub(super) streams: Streams,
     pub(super) heatmap: Heatmap,
     pub(super) zones: Zones,
@@ -100,8 +105,8 @@ pub(super) struct Room {
     pub(super) printed: [i64; 2],
 }
 
-layout!(Room: choice, model_hash, place, book, inventory, calibration, streams, heatmap, zones, scores, heat, zoned,
-    wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
+layout!(Room: choice, model_hash, place, book, inventory, calibration, exact, teller, streams, heatmap, zones, scores, heat,
+    zoned, wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
 
 impl Room {
     /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
@@ -167,6 +172,7 @@ impl Room {
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),
             Body::Gap(gap) => self.on_gap(now, v, gap),
+            Body::Position(told) => self.on_position(now, v, told),
             Body::Bbo(_) => {
                 if own && self.place[v].confirms != 0 {
                     self.streams.confirm(now);
@@ -177,7 +183,6 @@ impl Room {
             | Body::Series(_)
             | Body::Bar(_)
             | Body::Account(_)
-            | Body::Position(_)
             | Body::Total(_)
             | Body::Tick
             | Body::Connect(_)
@@ -208,10 +213,45 @@ impl Room {
         if self.is_open(v) && self.inventory[v].mark(now, mark, &self.place[v].params) {
             self.swept = 1;
         }
+        if v as u64 + 1 == self.teller && mark.get() > 0 && self.exact.mark(ln_px(mark)) {
+            self.swept = 1;
+        }
         if own {
             self.zones.mark(now, mark);
             self.reach = self.reaches();
         }
+    }
+
+    /// What an account holds at a venue.
+    // LIMIT: one venue of a symbol tells positions; another's would be of other accounts under the same numbers.
+    fn on_position(&mut self, now: Nanos, v: usize, told: &Position) {
+        if self.teller == 0 {
+            self.teller = v as u64 + 1;
+        }
+        if self.teller != v as u64 + 1 {
+            self.place[v].counts.unlisted += 1;
+            return;
+        }
+        let mark = self.place[v].mark;
+        let mark_ln = (mark.get() > 0).then(|| ln_px(mark));
+        self.exact.tell(now, told, mark_ln);
+    }
+
+    /// The venue that tells positions, and what they are.
+    pub(super) fn known(&self) -> Option<(usize, &Exact)> {
+        Some((self.teller.checked_sub(1)? as usize, &self.exact))
+    }
+
+    /// Tracked share of the open interest of the venue that tells positions, per holder, 1e-6.
+    pub(super) fn coverage_e6(&self) -> [u32; 2] {
+        let Some((v, exact)) = self.known() else {
+            return [NO_SHARE; 2];
+        };
+        let interest = self
+            .inventory
+            .get(v)
+            .map_or(Qty::ZERO, Inventory::interest_now);
+        Holder::BOTH.map(|holder| exact.coverage_e6(holder, interest) as u32)
     }
 
     /// How far a venue's mark is from the reference's, taken when the venue speaks: later only the reference moves.
@@ -311,6 +351,9 @@ impl Room {
     fn delist(&mut self, now: Nanos, v: usize, venue: VenueId) {
         self.book[v].distrust();
         self.inventory[v].clear();
+        if v as u64 + 1 == self.teller {
+            self.exact.clear();
+        }
         self.place[v].begin(&self.choice, manner(venue));
         self.place[v].status = DELISTED;
         if v == self.slot() {
@@ -478,7 +521,13 @@ impl Room {
         self.changed = 1;
         let marks = self.marks(now);
         let (slot, mark, tick) = (self.slot(), self.own().mark, self.own().tick);
-        self.heatmap.refresh(now, &self.inventory, &marks, slot);
+        self.exact.age(now);
+        let known = self
+            .teller
+            .checked_sub(1)
+            .map(|v| (v as usize, &self.exact));
+        self.heatmap
+            .refresh_with(now, &self.inventory, &marks, slot, known);
         let heat = Heat {
             mark,
             below_long: &self.heatmap.below_long,
@@ -553,6 +602,7 @@ impl Room {
     pub(super) fn add_to(&self, tally: &mut super::Tally) {
         tally.reseeds += self.broken;
         tally.saturated += self.scores.cards().saturated + self.zones.clipped;
+        tally.table_full += self.exact.dropped;
         for ((place, book), inventory) in self.place.iter().zip(&self.book).zip(&self.inventory) {
             let Counts {
                 rows_full,
