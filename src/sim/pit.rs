@@ -62,7 +62,12 @@ pub(crate) struct Print {
     pub(crate) seq: u64,
     /// 0 plus, 1 zero-plus, 2 minus, 3 zero-minus.
     pub(crate) direction: u8,
+    /// Buyer and seller: the place of a person's position, or [`MAKERS`] plus the place of a makers' account.
+    pub(crate) owners: [u32; 2],
 }
+
+/// Makers' accounts are numbered from here; below are people.
+pub(crate) const MAKERS: u32 = 1 << 31;
 
 /// One clip of a forced order, as the liquidation stream shows it.
 #[derive(Debug, Clone, Copy)]
@@ -486,6 +491,7 @@ impl Pit {
                 taker,
                 seq: self.seq,
                 direction: self.direction,
+                owners: [MAKERS; 2],
             });
         }
         self.stats.trades += self.fills.len() as u64;
@@ -503,6 +509,23 @@ impl Pit {
             self.pushed_basis += push;
         }
         (done, price)
+    }
+
+    /// Says whose the prints from the `from`th on are: `holder`'s side was `one`'s, the other's `other`.
+    fn sign_off(&mut self, from: usize, holder: Holder, one: u32, other: u32) {
+        let owners = match holder {
+            Holder::Long => [one, other],
+            Holder::Short => [other, one],
+        };
+        for print in self.prints.iter_mut().skip(from) {
+            print.owners = owners;
+        }
+    }
+
+    /// What an owner of [`Print::owners`] that is a makers' account holds, lots, shorts negative.
+    pub(crate) fn maker_lots(&self, owner: u32) -> Option<i64> {
+        let place = usize::try_from(owner.checked_sub(MAKERS)?).ok()?;
+        self.accounts.get(place).copied()
     }
 
     /// Doomed positions: everyone the mark has crossed, sold or bought clip by clip.
@@ -548,8 +571,10 @@ impl Pit {
         let (holder, lots) = (position.holder, position.lots.min(clip));
         let rest = position.lots - lots;
         let tick = (self.crowd.bankruptcy(position) / self.tick()).round() as i64;
+        let from = self.prints.len();
         let (done, price) = self.take(closing(holder), lots, Some(tick), true);
         let maker = self.maker();
+        self.sign_off(from, turned(holder), id, maker_number(maker));
         let fund = self.accounts.len() - 1;
         self.give(maker, done * sign(holder));
         self.give(fund, (lots - done) * sign(holder));
@@ -619,8 +644,10 @@ impl Pit {
         if patient && self.rng.chance(self.people.passive_share) {
             taker = other(taker);
         }
+        let from = self.prints.len();
         let (done, _) = self.take(taker, lots, None, false);
         let maker = self.maker();
+        self.sign_off(from, turned(holder), id, maker_number(maker));
         self.give(maker, done * sign(holder));
         self.crowd.reduce(id, done);
         done
@@ -634,6 +661,7 @@ impl Pit {
             taker = other(taker);
         }
         let lots = ((wish.value / self.anchor / self.lot) as i64).max(1);
+        let from = self.prints.len();
         let (done, entry) = self.take(taker, lots, None, false);
         if done == 0 {
             return;
@@ -642,7 +670,8 @@ impl Pit {
         self.give(maker, -done * sign(wish.holder));
         let due = self.beat + (wish.hold / BEAT_SECONDS) as u64 + 1;
         let position = self.crowd.position(&self.people, &wish, done, entry, due);
-        self.crowd.admit(position);
+        let id = self.crowd.admit(position);
+        self.sign_off(from, wish.holder, id, maker_number(maker));
         self.stats.opened += 1;
     }
 
@@ -667,7 +696,10 @@ impl Pit {
             }
         }
         let taker = Side::from_u8(self.rng.below(2) as u8);
+        let from = self.prints.len();
         let (done, _) = self.take(taker, lots, None, false);
+        let [one, other] = [buyer, seller].map(maker_number);
+        self.sign_off(from, Holder::Long, one, other);
         self.give(buyer, done);
         self.give(seller, -done);
     }
@@ -747,6 +779,17 @@ const fn sign(holder: Holder) -> i64 {
         Holder::Long => 1,
         Holder::Short => -1,
     }
+}
+
+const fn turned(holder: Holder) -> Holder {
+    match holder {
+        Holder::Long => Holder::Short,
+        Holder::Short => Holder::Long,
+    }
+}
+
+const fn maker_number(place: usize) -> u32 {
+    MAKERS | place as u32
 }
 
 const fn closing(holder: Holder) -> Side {

@@ -135,7 +135,7 @@ pub struct World {
     now: Nanos,
     clients: BTreeMap<String, Client>,
     /// Minute, and the REST weight used in it.
-    weight: Cell<(i64, u32)>,
+    pub(crate) weight: Cell<(i64, u32)>,
 }
 
 impl World {

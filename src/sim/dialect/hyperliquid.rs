@@ -35,8 +35,6 @@ const PAST: usize = 10;
 const ROWS: usize = 256;
 /// Beats after which an unchanged image is sent.
 const STILL: u64 = 50;
-/// People who trade here; each has one address.
-const USERS: u64 = 512;
 
 /// Kinds of stream and their names.
 const STREAMS: [(TopicKind, &str); 4] = [
@@ -87,11 +85,23 @@ pub(crate) struct Desk {
     past: VecDeque<(u64, Print)>,
 }
 
-/// The address of a user.
-fn address(user: u64, quill: &mut Quill) {
-    let seed = mix(user ^ 0x6879_7065);
+/// The address of an owner.
+fn address(owner: u32, quill: &mut Quill) {
+    let seed = mix(u64::from(owner) ^ 0x6879_7065);
     quill.put("\"0x").hex(seed, 16).hex(mix(seed), 16);
-    quill.hex(mix(seed ^ 1), 8).put("\"");
+    quill
+        .hex(u64::from(owner) ^ mix(seed ^ 1) & 0xffff_ffff, 8)
+        .put("\"");
+}
+
+/// The owner whose address it is; `None` for an address that is nobody's.
+fn owner(text: &str) -> Option<u32> {
+    let seed = u64::from_str_radix(text.get(2..18)?, 16).ok()?;
+    let veiled = u32::from_str_radix(text.get(34..)?, 16).ok()?;
+    let owner = veiled ^ mix(seed ^ 1) as u32;
+    let mut own = Quill::default();
+    address(owner, &mut own);
+    (own.text().trim_matches('"') == text.to_ascii_lowercase()).then_some(owner)
 }
 
 /// Sixty-four hex digits; zeros for more than a quarter of all, as the venue has them.
@@ -264,9 +274,9 @@ fn trade(pit: &Pit, print: &Print, tid: u64, quill: &mut Quill) {
     quill.put(",\"hash\":");
     hash(print.seq, quill);
     quill.put(",\"tid\":").whole(tid).put(",\"users\":[");
-    address(mix(tid) % USERS, quill);
+    address(print.owners[0], quill);
     quill.put(",");
-    address(mix(tid ^ 1) % USERS, quill);
+    address(print.owners[1], quill);
     quill.put("]}");
 }
 

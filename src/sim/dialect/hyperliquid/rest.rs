@@ -2,16 +2,16 @@
 //!
 //! `l2Book` is the image the stream told last. The place in `universe` is the asset's number, so a
 //! delisted coin stays there and says so; one that is not listed yet is absent, and should be last in
-//! the world's parameters. `clearinghouseState` shows positions that are really held, one coin's
-//! share of them under each address that trades name. A type that is not known is refused in plain
-//! text, a coin that is not known is `null`, and so is every answer beyond the weight of a minute.
+//! the world's parameters. `clearinghouseState` shows what the address really holds: the owners
+//! that trades name are the places of people's positions, one in each coin, and the makers' accounts.
+//! A type that is not known is refused in plain text, a coin that is not known is `null`, and so is
+//! every answer beyond the weight of a minute.
 
-use super::{USERS, address, context};
+use super::{context, owner};
 use crate::market::Side;
-use crate::sim::crowd::Position;
 use crate::sim::dialect::{Answer, Desk as AnyDesk, Request};
 use crate::sim::margin::way;
-use crate::sim::pit::{Pit, Status};
+use crate::sim::pit::{MAKERS, Pit, Status};
 use crate::sim::quill::Quill;
 use crate::sim::world::World;
 use serde_json::Value;
@@ -228,7 +228,8 @@ fn fundings(ask: &Ask<'_>, quill: &mut Quill) -> bool {
     true
 }
 
-/// The positions of an address; one that no trade has named holds nothing.
+/// What an address holds, coin by coin; one that nobody trades under holds nothing. People's positions are isolated,
+/// the makers' accounts are cross and far from any end.
 #[expect(
     clippy::float_arithmetic,
     reason = "positions of the simulated market are in floats"
@@ -237,19 +238,15 @@ fn state(ask: &Ask<'_>, quill: &mut Quill) -> bool {
     let Some(who) = ask.body["user"].as_str() else {
         return false;
     };
-    let user = (0..USERS).find(|user| {
-        let mut own = Quill::default();
-        address(*user, &mut own);
-        own.text().trim_matches('"') == who
-    });
+    let owner = owner(who);
     let (mut equity, mut value) = (0.0, 0.0);
     let held = ask.coins().filter_map(|(pit, _)| {
-        let place = usize::try_from(user?).ok()?;
-        Some((pit, pit.crowd.iter().nth(place)?))
+        let held = owner.and_then(|owner| Held::of(pit, owner))?;
+        Some((pit, held))
     });
     quill.put("{\"assetPositions\":");
-    list(held, quill, |(pit, position), quill| {
-        let [own, worth] = holding(pit, position, quill);
+    list(held, quill, |(pit, held), quill| {
+        let [own, worth] = held.write(pit, quill);
         equity += own;
         value += worth;
     });
@@ -265,50 +262,86 @@ fn state(ask: &Ask<'_>, quill: &mut Quill) -> bool {
     true
 }
 
-/// One position; answers its equity and its value, USD.
+/// One owner's position in one coin.
+struct Held {
+    /// Shorts negative.
+    lots: i64,
+    /// Quote units.
+    entry: f64,
+    margin: f64,
+    kind: &'static str,
+    forced: Option<f64>,
+}
+
 #[expect(
     clippy::float_arithmetic,
     reason = "positions of the simulated market are in floats"
 )]
-fn holding(pit: &Pit, position: &Position, quill: &mut Quill) -> [f64; 2] {
-    let (lot, unit) = pit.scales();
-    let way = way(position.holder);
-    let size = position.lots as f64 * lot;
-    let at = pit.mark_units as f64 * unit;
-    let gain = (at - position.entry) * size * way;
-    // A hedge may have no margin of its own.
-    let margin = position.margin.max(0.01);
-    let steps = |amount: f64, places: i32| (amount * 10f64.powi(places)).round() as i64;
-    quill.put("{\"type\":\"oneWay\",\"position\":{\"coin\":\"");
-    quill.put(&pit.contract.symbol).put("\",\"szi\":\"");
-    let lots = position.lots * steps(way, 0);
-    quill.point(lots, pit.contract.lot_scale);
-    quill.put("\",\"leverage\":{\"type\":\"isolated\",\"value\":");
-    let most = f64::from(pit.contract.max_leverage) / 100.0;
-    let leverage = (position.entry * size / margin).round();
-    quill.whole(leverage.clamp(1.0, most) as u64);
-    quill.put(",\"rawUsd\":\"");
-    quill.point(steps(position.margin - position.entry * size * way, 6), 6);
-    quill
-        .put("\"},\"entryPx\":\"")
-        .point(steps(position.entry, 9), 9);
-    for (words, amount) in [
-        ("\",\"positionValue\":\"", size * at),
-        ("\",\"unrealizedPnl\":\"", gain),
-        ("\",\"returnOnEquity\":\"", gain / margin),
-        ("\",\"marginUsed\":\"", position.margin + gain),
-    ] {
-        quill.put(words).point(steps(amount, 6), 6);
-    }
-    quill.put("\",\"liquidationPx\":");
-    match pit.crowd.forced_price(position) {
-        Some(price) => {
-            quill.put("\"").point(steps(price, 9), 9).put("\"");
+impl Held {
+    fn of(pit: &Pit, owner: u32) -> Option<Self> {
+        if owner < MAKERS {
+            let position = pit.crowd.get(owner)?;
+            let way = way(position.holder).round() as i64;
+            return Some(Self {
+                lots: position.lots * way,
+                entry: position.entry,
+                margin: position.margin,
+                kind: "isolated",
+                forced: pit.crowd.forced_price(position),
+            });
         }
-        None => {
-            quill.put("null");
-        }
+        let (lot, unit) = pit.scales();
+        let lots = pit.maker_lots(owner).filter(|lots| *lots != 0)?;
+        let entry = pit.mark_units as f64 * unit;
+        Some(Self {
+            lots,
+            entry,
+            margin: lots.abs() as f64 * lot * entry,
+            kind: "cross",
+            forced: None,
+        })
     }
-    quill.put(",\"maxLeverage\":").whole(most as u64).put("}}");
-    [position.margin + gain, size * at]
+
+    /// Writes it; answers its equity and its value, USD.
+    fn write(&self, pit: &Pit, quill: &mut Quill) -> [f64; 2] {
+        let (lot, unit) = pit.scales();
+        let size = self.lots as f64 * lot;
+        let at = pit.mark_units as f64 * unit;
+        let gain = (at - self.entry) * size;
+        // A hedge may have no margin of its own.
+        let margin = self.margin.max(0.01);
+        let steps = |amount: f64, places: i32| (amount * 10f64.powi(places)).round() as i64;
+        quill.put("{\"type\":\"oneWay\",\"position\":{\"coin\":\"");
+        quill.put(&pit.contract.symbol).put("\",\"szi\":\"");
+        quill.point(self.lots, pit.contract.lot_scale);
+        quill.put("\",\"leverage\":{\"type\":\"").put(self.kind);
+        quill.put("\",\"value\":");
+        let most = f64::from(pit.contract.max_leverage) / 100.0;
+        let leverage = (self.entry * size.abs() / margin).round();
+        quill.whole(leverage.clamp(1.0, most) as u64);
+        if self.kind == "isolated" {
+            let raw = steps(self.margin - self.entry * size, 6);
+            quill.put(",\"rawUsd\":\"").point(raw, 6).put("\"");
+        }
+        quill.put("},\"entryPx\":\"").point(steps(self.entry, 9), 9);
+        for (words, amount) in [
+            ("\",\"positionValue\":\"", size.abs() * at),
+            ("\",\"unrealizedPnl\":\"", gain),
+            ("\",\"returnOnEquity\":\"", gain / margin),
+            ("\",\"marginUsed\":\"", self.margin + gain),
+        ] {
+            quill.put(words).point(steps(amount, 6), 6);
+        }
+        quill.put("\",\"liquidationPx\":");
+        match self.forced {
+            Some(price) => {
+                quill.put("\"").point(steps(price, 9), 9).put("\"");
+            }
+            None => {
+                quill.put("null");
+            }
+        }
+        quill.put(",\"maxLeverage\":").whole(most as u64).put("}}");
+        [self.margin + gain, size.abs() * at]
+    }
 }

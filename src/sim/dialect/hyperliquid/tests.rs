@@ -141,21 +141,46 @@ fn trades_begin_with_the_past_and_name_their_owners() {
         assert_eq!(past[..], rows[rows.len() - 10..]);
     }
     assert_eq!(seen.len(), 3);
-    // Somebody who trades holds something, and it would die where the world says.
-    let user = &seen[&0][0]["users"][0];
-    let state = ask(&world, &json!({"type": "clearinghouseState", "user": user}));
-    let held = state["assetPositions"].as_array().unwrap();
-    assert!(!held.is_empty());
-    for asset in held {
-        let position = &asset["position"];
-        let long = number(&position["szi"]) > 0.0;
-        let truth = world.truth(position["coin"].as_str().unwrap()).unwrap();
-        if position["liquidationPx"].is_null() {
-            continue;
+    // Who trades holds what the world says, dies where it says, and holds no more than there is.
+    let users: BTreeSet<&str> = seen
+        .values()
+        .flatten()
+        .flat_map(|row| row["users"].as_array().unwrap())
+        .map(|user| user.as_str().unwrap())
+        .collect();
+    let (mut sizes, mut forced) = (BTreeMap::<String, [f64; 2]>::new(), 0);
+    for (asked, user) in users.iter().enumerate() {
+        if asked % 500 == 0 {
+            // Their weight is of another minute.
+            world.weight.set((0, 0));
         }
-        let price = number(&position["liquidationPx"]);
-        let own = &truth.positions[usize::from(!long)];
-        assert!(own.iter().any(|(p, _)| (p / price - 1.0).abs() < 1e-6));
+        assert!(super::owner(user).is_some() && super::owner(&user.replace("0x", "0y1")).is_none());
+        let state = ask(&world, &json!({"type": "clearinghouseState", "user": user}));
+        for asset in state["assetPositions"].as_array().unwrap() {
+            let position = &asset["position"];
+            let (coin, size) = (position["coin"].as_str().unwrap(), number(&position["szi"]));
+            let h = usize::from(size < 0.0);
+            sizes.entry(coin.to_owned()).or_default()[h] += size.abs();
+            if position["liquidationPx"].is_null() {
+                continue;
+            }
+            let price = number(&position["liquidationPx"]);
+            let own = &world.truth(coin).unwrap().positions[h];
+            assert!(own.iter().any(|(p, s)| {
+                (p / price - 1.0).abs() < 1e-6 && (s / size.abs() - 1.0).abs() < 1e-6
+            }));
+            forced += 1;
+        }
+    }
+    assert!(forced > 100, "{forced}");
+    for (coin, sizes) in sizes {
+        let open = world.truth(&coin).unwrap().interest;
+        for size in sizes {
+            assert!(
+                size > 0.0 && size <= open * (1.0 + 1e-9),
+                "{coin} {size} of {open}"
+            );
+        }
     }
 }
 
