@@ -100,6 +100,7 @@ impl Control {
             agent: String::new(),
             given: Vec::new(),
             trust: Trust::new(&[]).unwrap(),
+            accounts: None,
         };
         let line = Line {
             feed: 0,
@@ -318,6 +319,7 @@ fn feed(script: Script, early: Vec<u8>) -> Peer {
         lane: Lane::new(VenueId::BYBIT, &["BTC".into()], 0).unwrap(),
         events: to_shard,
         taped: Taped::new(0, None),
+        sightings: None,
         script,
         handed: to_take,
         wishes: wish,
@@ -600,6 +602,7 @@ impl Legs {
             lane: Lane::new(VenueId::BYBIT, &["BTC".into()], 0).unwrap(),
             events: to_shard,
             taped: Taped::new(0, None),
+            sightings: None,
             script,
             handed: to_take,
             wishes: wish,

@@ -39,15 +39,19 @@ pub(super) struct Budget {
     barred: Option<Instant>,
 }
 
+/// Our share, in percent, of the weight a venue admits in a period.
+pub(super) fn share_of(row: &Venue, share: u32) -> u64 {
+    let whole = u64::from(row.rest_budget.weight.max(1));
+    (whole * u64::from(share.clamp(1, 100)) / 100).max(1)
+}
+
 impl Budget {
     /// `share` is our percentage of what the venue admits.
     pub(super) fn new(row: &Venue, share: u32, now: Instant) -> Self {
-        let share = u64::from(share.clamp(1, 100));
-        let whole = u64::from(row.rest_budget.weight.max(1));
-        let connects = u64::from(row.connects.max(1)) * share / 100;
+        let connects = u64::from(row.connects.max(1)) * u64::from(share.clamp(1, 100)) / 100;
         Self {
-            weight: (whole * share / 100).max(1),
-            whole,
+            weight: share_of(row, share),
+            whole: u64::from(row.rest_budget.weight.max(1)),
             period: Duration::from_nanos(row.rest_budget.per.get().max(1).unsigned_abs()),
             began: now,
             spent: 0,

@@ -6,8 +6,10 @@
 //! so that many connections lost at once do not all come back at once; a connection that lived for a minute starts
 //! over. No venue is connected to, or asked by REST, more often than it admits (`budget`). Of REST one request a
 //! venue is out at a time, on a thread of the venue's own (`fetch`): nothing here waits for an answer. Answers travel
-//! to the shard through a ring of the venue's own and are taped there (`rest`).
+//! to the shard through a ring of the venue's own and are taped there (`rest`). Where accounts are public, those that
+//! trade are asked about (`accounts`).
 
+pub mod accounts;
 mod budget;
 mod fetch;
 mod outside;

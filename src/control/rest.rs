@@ -4,14 +4,17 @@
 //! book waits for them; then whatever has been due for longest and fits the budget. An answer is taped and decoded on
 //! its way to the shard through the venue's own ring; an image, or an answer the feeds' decoders need first (a
 //! *primer*), goes to the feed instead, which tapes and decodes it in its own ring.
+//! When nothing is due, an account is asked about that trades have named (`accounts`).
 
+use super::accounts::{Accounts, Due};
 use super::budget::Budget;
 use super::fetch::{Fetch, Fetched};
 use super::{count, push};
-use crate::event::{Event, FIRST, Kind, LAST};
+use crate::event::{Body, Event, FIRST, Kind, LAST};
 use crate::feed::taped::{Piece, Taped};
 use crate::feed::{Answer, Handed};
 use crate::log::{Level, Log};
+use crate::num::{Round, Usd};
 use crate::ring::Producer;
 use crate::sync::Tally;
 use crate::time::{Clock, Nanos};
@@ -79,6 +82,8 @@ pub struct RestRing {
     pub given: Vec<Event>,
     /// Whom to trust there.
     pub trust: Trust,
+    /// Whom else to ask about; `None` where accounts are not public.
+    pub accounts: Option<Accounts>,
 }
 
 /// What a venue calls the symbols from a moment on, and what is asked of it then.
@@ -171,6 +176,16 @@ pub(super) struct Rest {
     listed: Vec<bool>,
     told: bool,
     tally: Arc<Tally<{ count::ALL }>>,
+    /// When it was made: accounts count from here.
+    began: Instant,
+}
+
+/// What an answer told beside its events.
+struct Told {
+    /// The request of the next page.
+    next: Option<String>,
+    /// Notional of the positions in it, at their entries.
+    held: Usd,
 }
 
 /// The request that is out.
@@ -178,6 +193,7 @@ pub(super) struct Rest {
 enum Out {
     Poll(Asked),
     Image(Image),
+    Account(Due),
     /// Nobody wants its answer any more; it costs this.
     Nothing(u32),
 }
@@ -237,6 +253,7 @@ impl Rest {
             budget: Budget::new(ring.venue, ring.share, now),
             listed: vec![false; ring.assets.len()],
             told: false,
+            began: now,
             tally,
             vain: 0,
             quiet: None,
@@ -378,6 +395,7 @@ impl Rest {
             }
         }
         let now = Instant::now();
+        self.hear(log);
         if self.out.is_some()
             || self.ring.base.is_empty()
             || self.quiet.is_some_and(|until| now < until)
@@ -393,6 +411,7 @@ impl Rest {
                 &asked.poll.request
             }
             Out::Image(image) => &image.request,
+            Out::Account(due) => &due.request,
             Out::Nothing(_) => return,
         };
         match self.fetch.ask(request) {
@@ -417,7 +436,10 @@ impl Rest {
             .enumerate()
             .filter(|(_, asked)| asked.due <= now && first(asked))
             .min_by_key(|(_, asked)| asked.due)
-            .map(|(at, _)| at)?;
+            .map(|(at, _)| at);
+        let Some(at) = at else {
+            return self.next_account(now);
+        };
         let admitted = self.budget.admits(self.queue[at].poll.weight, now);
         admitted.then(|| Out::Poll(self.queue.swap_remove(at)))
     }
@@ -433,12 +455,14 @@ impl Rest {
         let weight = match &out {
             Out::Poll(asked) => asked.poll.weight,
             Out::Image(_) => IMAGE_WEIGHT,
+            Out::Account(_) => self.ring.accounts.as_ref().map_or(0, |all| all.weight),
             Out::Nothing(weight) => *weight,
         };
         let body = self.body(got, weight, log);
         match out {
             Out::Nothing(_) => {}
             Out::Image(image) => self.hand_image(&image, body, log),
+            Out::Account(due) => self.settle_account(&due, body, clock, log),
             Out::Poll(asked) => self.settle_poll(asked, body, clock, log),
         }
     }
@@ -462,9 +486,9 @@ impl Rest {
             body => body,
         };
         match body.and_then(|body| self.take(&asked.poll.request, &body, clock, log)) {
-            Ok(next) => {
+            Ok(told) => {
                 asked.fails = 0;
-                if let Some(next) = asked.behind(next) {
+                if let Some(next) = asked.behind(told.next) {
                     self.queue.push(next);
                 } else if asked.poll.what == What::Instruments {
                     self.missing(log);
@@ -501,6 +525,56 @@ impl Rest {
             }
         }
         self.queue.push(asked);
+    }
+
+    /// Notes who traded.
+    fn hear(&mut self, log: &mut Log) {
+        let Some(accounts) = &mut self.ring.accounts else {
+            return;
+        };
+        let before = accounts.overflown;
+        accounts.hear();
+        if accounts.overflown != before {
+            let text = "owners of trades came faster than they were noted: some are met later";
+            log.say(Level::Warn, "accounts", self.ring.venue.name, text);
+        }
+    }
+
+    /// Time since it was made, which accounts count by.
+    fn age(&self) -> Nanos {
+        Nanos::new(i64::try_from(self.began.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    /// The account to ask about, when nothing else is due.
+    fn next_account(&mut self, now: Instant) -> Option<Out> {
+        let at = self.age();
+        let accounts = self.ring.accounts.as_ref()?;
+        let admitted = self.budget.admits(accounts.weight, now);
+        let due = accounts.next(at).filter(|_| admitted)?;
+        Some(Out::Account(due))
+    }
+
+    /// Notes what an account's answer told, or that there was none.
+    fn settle_account(
+        &mut self,
+        due: &Due,
+        body: Result<Vec<u8>, String>,
+        clock: &impl Clock,
+        log: &mut Log,
+    ) {
+        let told = body.and_then(|body| self.take(&due.request, &body, clock, log));
+        let at = self.age();
+        let Some(accounts) = &mut self.ring.accounts else {
+            return;
+        };
+        match told {
+            Ok(told) => accounts.answered(at, &due.address, told.held),
+            Err(fault) => {
+                accounts.failed(at, &due.address);
+                let text = format!("{}: {fault}", due.request);
+                log.say(Level::Warn, "accounts", self.ring.venue.name, &text);
+            }
+        }
     }
 
     /// A page of the past: the older ones are asked for first, because rows are wanted oldest first; the last of them
@@ -573,14 +647,14 @@ impl Rest {
         }
     }
 
-    /// Takes an answer in: tapes it, decodes it, hands its events over. Gives the request of the next page.
+    /// Takes an answer in: tapes it, decodes it, hands its events over.
     fn take(
         &mut self,
         request: &str,
         body: &[u8],
         clock: &impl Clock,
         log: &mut Log,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Told, String> {
         let recv: Nanos = clock.now();
         let ring = &mut self.ring;
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
@@ -591,7 +665,11 @@ impl Rest {
         }
         let faults = ring.lane.counts.faults;
         let events = ring.lane.rest(recv, request, body);
+        let mut held = Usd::ZERO;
         for event in events {
+            if let Body::Position(told) = event.body() {
+                held = held.plus(told.entry.notional(told.qty, Round::Down));
+            }
             if event.kind() == Kind::Instrument
                 && let Some(listed) = self.listed.get_mut(usize::from(event.symbol.0))
             {
@@ -615,7 +693,8 @@ impl Rest {
         if self.ring.venue.primers.contains(&request) {
             self.prime(request, body);
         }
-        Ok((self.ring.venue.next_page)(request, body))
+        let next = (self.ring.venue.next_page)(request, body);
+        Ok(Told { next, held })
     }
 
     /// Hands an answer to every feed whose decoder needs it before frames mean anything.
@@ -708,6 +787,7 @@ pub(super) mod tests {
             agent: String::new(),
             given: Vec::new(),
             trust: Trust::new(&[]).unwrap(),
+            accounts: None,
         };
         Rest::new(ring, Vec::new(), Instant::now(), Arc::default())
     }

@@ -14,6 +14,7 @@
 //! ring makes the feed wait (counted): nothing is lost, and the socket's own buffer is the next to fill.
 
 mod line;
+pub mod sighting;
 pub mod taped;
 
 use crate::event::{Event, Stream};
@@ -29,6 +30,7 @@ use crate::wire::wake::Wake;
 use crate::wire::websocket::Message;
 use crossbeam::channel::{Receiver, Sender};
 use line::{Line, Silence};
+use sighting::Sighting;
 use std::sync::Arc;
 use std::time::Duration;
 use taped::{Piece, Taped};
@@ -195,6 +197,8 @@ pub struct Feed<C: Clock> {
     pub events: Producer<Event>,
     /// To the tape.
     pub taped: Taped,
+    /// To control: who traded, where the venue publishes that and answers for it.
+    pub sightings: Option<Producer<Sighting>>,
     /// What it sends.
     pub script: Script,
     /// Sockets and answers come here.
@@ -598,7 +602,11 @@ impl<C: Clock> Feed<C> {
                     if let Some(event) = group.last() {
                         delay.note(recv, event.exch);
                     }
+                    let events = group.len();
                     push(&mut self.events, group, &self.tally);
+                    if let Some(to) = &mut self.sightings {
+                        sighting::tell(to, &self.lane, events);
+                    }
                     if let Some((stream, symbol)) = self.lane.heard() {
                         line.hear(now, stream, symbol);
                         self.hear(stream, now);

@@ -5,12 +5,14 @@
 
 use super::RunError;
 use crate::config::{Feed as FeedPlan, Leg, MarginRow, Plan, Series};
+use crate::control::accounts::Accounts;
 use crate::control::{Line, Renamed, RestRing, polls};
 use crate::event::{Body, Event, Head, Stream};
+use crate::feed::sighting::Sighting;
 use crate::feed::taped::Taped;
 use crate::feed::{Handed, Script};
 use crate::market::{SymbolId, VenueId};
-use crate::ring::Producer;
+use crate::ring::{Consumer, Producer};
 use crate::tape::{RenamePlan, SeriesPlan};
 use crate::time::Nanos;
 use crate::venue::lane::Lane;
@@ -149,7 +151,14 @@ pub(super) fn lines(
     legs(feed).into_iter().enumerate().map(line).collect()
 }
 
-/// What is asked of a venue by REST, and where the answers go. `history` says whether its past is asked for.
+/// True when a feed's trades name accounts that the venue can be asked about.
+pub(super) fn has_accounts(plan: &Plan, feed: &FeedPlan, row: &Venue) -> bool {
+    row.asks.iter().any(|ask| ask.what == What::Accounts)
+        && !plan.rest(feed.venue).is_empty()
+        && feed.channels.iter().any(|c| c.stream() == Stream::Trades)
+}
+
+/// What is asked of a venue by REST, and where the answers go. `seen` is where its feeds tell who traded. `history` says whether its past is asked for.
 pub(super) fn rest_ring(
     plan: &Plan,
     id: VenueId,
@@ -158,6 +167,7 @@ pub(super) fn rest_ring(
     events: Producer<Event>,
     taped: Taped,
     now: Nanos,
+    seen: Vec<Consumer<Sighting>>,
 ) -> Result<RestRing, RunError> {
     let row = row(id)?;
     let symbols = &plan.engine.symbols;
@@ -193,6 +203,8 @@ pub(super) fn rest_ring(
         assets: names.clone(),
         polls: asked(names),
     });
+    let every = treated.poll(What::Accounts);
+    let accounts = Accounts::new(row, u32::from(treated.budget), every, seen);
     Ok(RestRing {
         base: plan.rest(id).to_owned(),
         venue: row,
@@ -206,6 +218,7 @@ pub(super) fn rest_ring(
         agent: treated.user_agent,
         given,
         trust: Trust::new(treated.ca.as_slice())?,
+        accounts,
     })
 }
 

@@ -15,9 +15,10 @@ use crate::config::{Feed as FeedPlan, Plan};
 use crate::control::{self, Control, Outside, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
+use crate::feed::sighting::{self, Sighting};
 use crate::log::Log;
 use crate::market::VenueId;
-use crate::ring::channel;
+use crate::ring::{Consumer, channel};
 use crate::series::{Decoder, Input, SeriesError};
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
@@ -216,11 +217,20 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
     let (mut rings, mut tallies, mut lines) = (vec![], vec![], vec![]);
+    let mut seen: Vec<Vec<Consumer<Sighting>>> = venues.iter().map(|_| vec![]).collect();
     for (number, feed) in plan.feeds.iter().enumerate() {
         let (to_shard, from_feed) = channel::<Event>(RING);
         // A socket a leg, and every symbol's image.
         let (handed, to_take) = crossbeam::channel::bounded(4 + symbols.len());
         let tally = Arc::new(Tally::default());
+        let mut sightings = None;
+        if inputs::has_accounts(plan, feed, inputs::row(feed.venue)?)
+            && let Some(at) = venues.iter().position(|id| *id == feed.venue)
+        {
+            let (to, from) = channel::<Sighting>(sighting::RING);
+            sightings = Some(to);
+            seen[at].push(from);
+        }
         let number_u16 = u16::try_from(number).unwrap_or(u16::MAX);
         let names = names(symbols, feed.venue, &plan.renames);
         let thread = Feed {
@@ -229,6 +239,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
             lane: Lane::named(feed.venue, &names, number_u16)?,
             events: to_shard,
             taped: tapes.ring(number, TAPE_RING),
+            sightings,
             script: inputs::script(inputs::row(feed.venue)?, feed, &names, clock.now()),
             handed: to_take,
             wishes: wish.clone(),
@@ -256,7 +267,9 @@ fn wire<C: Clock + Copy + Send + 'static>(
         let (to_shard, from_rest) = channel::<Event>(RING);
         rings.push(from_rest);
         let taped = tapes.ring(number, TAPE_RING);
-        let ring = inputs::rest_ring(plan, *venue, number, history, to_shard, taped, clock.now())?;
+        let seen = core::mem::take(&mut seen[at]);
+        let now = clock.now();
+        let ring = inputs::rest_ring(plan, *venue, number, history, to_shard, taped, now, seen)?;
         asked.push(ring);
     }
     let mut outside = None;

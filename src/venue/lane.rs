@@ -14,6 +14,7 @@ use super::{Decoder, Refusal, Road, VenueError};
 use crate::event::{Body, Event, FIRST, Gap, Head, LAST, Stream};
 use crate::health::{Fault, FaultKind};
 use crate::market::{SymbolId, VenueId};
+use crate::num::{Round, Usd};
 use crate::time::Nanos;
 use crate::wire::Frame;
 use core::ops::Range;
@@ -276,6 +277,25 @@ impl Lane {
                 close(&mut self.own);
                 self.counts.gaps += u64::from(!self.own.is_empty());
                 &self.own
+            }
+        }
+    }
+
+    /// Tells the owners of the trades among the first `events` events of the last frame, with the trade's notional: as
+    /// far as the venue publishes them.
+    #[inline]
+    pub fn owners(&self, events: usize, mut tell: impl FnMut([u8; 20], Usd)) {
+        if !matches!(self.decoder.heard(), Some((Stream::Trades, _))) {
+            return;
+        }
+        for event in self.decoder.events(events) {
+            let Body::Trade(trade) = event.body() else {
+                continue;
+            };
+            for account in trade.accounts {
+                if let Some(address) = self.decoder.address(account) {
+                    tell(address, trade.price.notional(trade.qty, Round::Down));
+                }
             }
         }
     }

@@ -391,6 +391,10 @@ pub(crate) trait Dialect: core::fmt::Debug + Send {
     fn leg_down(&mut self, leg: usize);
     /// Decimals printed for a symbol's price and quantity, in canonical lots.
     fn places(&self, symbol: usize) -> (u8, u8);
+    /// The address of an account's short id, where the venue publishes accounts.
+    fn address(&self, _account: u32) -> Option<[u8; 20]> {
+        None
+    }
     /// Uses the plain instruction set.
     fn use_plain(&mut self);
     /// Appends what the next frames depend on, beside the ledger.
@@ -484,6 +488,12 @@ impl Decoder {
     pub fn events(&self, count: usize) -> &[Event] {
         let events = self.dialect.ledger().scratch.events();
         events.get(..count).unwrap_or_default()
+    }
+    /// The address of an account's short id; `None` for one that is not known.
+    #[must_use]
+    #[inline]
+    pub fn address(&self, account: u32) -> Option<[u8; 20]> {
+        self.dialect.address(account)
     }
     /// What the frame that was a fault just now was about, when its topic was understood.
     #[must_use]

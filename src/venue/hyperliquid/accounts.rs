@@ -56,6 +56,11 @@ impl Accounts {
         (id, true)
     }
 
+    /// The address of an id; `None` for one that was not given.
+    pub(super) fn address(&self, id: u32) -> Option<Address> {
+        self.known.get((id as usize).checked_sub(1)?).copied()
+    }
+
     pub(super) fn remember(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.known.len() as u32).to_le_bytes());
         for address in &self.known {
@@ -134,6 +139,11 @@ mod tests {
         assert_eq!(accounts.id(&of(5)), (6, false));
         assert_eq!(accounts.id(&of(MOST as u32)), (0, false));
         assert_eq!(accounts.id(&[0; 20]), (0, false));
+        assert_eq!(accounts.address(6), Some(of(5)));
+        assert_eq!(
+            [0, MOST as u32 + 1].map(|id| accounts.address(id)),
+            [None; 2]
+        );
         let mut memory = Vec::new();
         accounts.remember(&mut memory);
         let mut other = Accounts::new();

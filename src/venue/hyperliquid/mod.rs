@@ -344,6 +344,10 @@ impl Dialect for Hyperliquid {
         self.lines.get(symbol).map_or((0, 0), Line::shown)
     }
 
+    fn address(&self, account: u32) -> Option<Address> {
+        self.accounts.address(account)
+    }
+
     fn use_plain(&mut self) {
         self.isa = Isa::plain();
     }
