@@ -61,8 +61,11 @@ pub struct Heatmap {
     pub above_short: [i64; DEPTH],
     /// Running sums of both: up to and without an index.
     curves: [[i64; DEPTH + 1]; 2],
-    /// Index of the heaviest bucket of each half.
+    /// Index of the heaviest bucket of each half, and of the densest under the reading kernel.
     heaviest: [i64; 2],
+    densest: [i64; 2],
+    /// Cents by holder and venue.
+    parts: [[i64; VENUES]; 2],
     /// From the mark to the far edge of its own bucket, Q48, per half.
     near: [i64; 2],
     offsets: [i64; VENUES],
@@ -118,6 +121,7 @@ impl Heatmap {
         self.venues = 0;
         self.below_long.fill(0);
         self.above_short.fill(0);
+        self.parts = [[0; VENUES]; 2];
         let mark_of = |v: usize| marks.get(v).copied().filter(|mark| mark.get() > 0);
         let mark = mark_of(reference);
         let named = mark.map_or(0, |_| reference as u64 + 1);
@@ -195,11 +199,13 @@ impl Heatmap {
             let factor = whole;
             // Rounding of the offset can leave the venue's own bucket just behind index 0: it
             // belongs to it.
-            let mut behind = start;
+            let (mut behind, mut part) = (start, 0i64);
             while (own - behind) * way < 0 {
                 behind -= way;
                 let qty = inventory.hot(holder, behind).get();
-                half[0] = half[0].saturating_add(cents(qty, factor, shift));
+                let cents = cents(qty, factor, shift);
+                half[0] = half[0].saturating_add(cents);
+                part = part.saturating_add(cents);
             }
             let count = room.saturating_add(1).clamp(0, DEPTH as i64) as usize;
             let mut at = start;
@@ -208,9 +214,12 @@ impl Heatmap {
                 at += way;
                 if qty != 0 {
                     let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
-                    *sum = sum.saturating_add(cents(qty, price, shift));
+                    let cents = cents(qty, price, shift);
+                    *sum = sum.saturating_add(cents);
+                    part = part.saturating_add(cents);
                 }
             }
+            self.parts[holder as usize][v] = part;
         }
     }
 
@@ -236,6 +245,16 @@ impl Heatmap {
         }
         flat.fill(running);
         self.heaviest[holder as usize] = best as i64;
+        let kernel = |w: &[i64; 3]| w[0].saturating_add(2 * w[1]).saturating_add(w[2]);
+        // The mark's edge reflects, as in `smoothed`.
+        let (mut at, mut top) = (0, kernel(&[half[0], half[0], half[1]]));
+        for (i, window) in half[..(used + 1).min(DEPTH)].windows(3).enumerate() {
+            let dense = window.first_chunk().map_or(0, kernel);
+            if dense > top {
+                (at, top) = (i + 1, dense);
+            }
+        }
+        self.densest[holder as usize] = at as i64;
     }
 
     /// Place of the reference venue.
@@ -285,6 +304,38 @@ impl Heatmap {
         let at = self.heaviest[holder as usize].clamp(0, DEPTH as i64 - 1) as usize;
         let usd = self.half(holder)[at];
         (usd > 0).then_some((at, Usd::new(usd)))
+    }
+    /// The densest bucket of the map under the reading kernel ([`Heatmap::smoothed`]), either side: whose, index and
+    /// density; of equal ones the nearer to the mark. `None` when the map is empty.
+    #[must_use]
+    pub fn densest(&self) -> Option<(Holder, usize, Usd)> {
+        let of = |holder: Holder| {
+            let at = self.densest[holder as usize].clamp(0, DEPTH as i64 - 1) as usize;
+            (holder, at, self.smoothed(holder, at))
+        };
+        let (long, short) = (of(Holder::Long), of(Holder::Short));
+        let key = |side: &(Holder, usize, Usd)| (side.2.get(), -(side.1 as i64));
+        let best = if key(&short) > key(&long) {
+            short
+        } else {
+            long
+        };
+        (best.2.get() > 0).then_some(best)
+    }
+    /// Middle price of the bucket at an index of a half.
+    #[must_use]
+    pub const fn price(&self, holder: Holder, index: usize) -> Px {
+        let way = match holder {
+            Holder::Long => -(index as i64),
+            Holder::Short => index as i64,
+        };
+        let bucket = self.bucket().saturating_add(way);
+        px_of_ln(bucket.saturating_mul(BUCKET).saturating_add(BUCKET / 2))
+    }
+    /// What a venue has of a holder's notional.
+    #[must_use]
+    pub fn part(&self, holder: Holder, v: usize) -> Usd {
+        Usd::new(self.parts[holder as usize].get(v).copied().unwrap_or(0))
     }
     /// Density for people: one pass of (1, 2, 1)/4 over the neighbours; the mark's edge reflects,
     /// so that no mass is smoothed across it. 0 beyond the map.
@@ -560,6 +611,33 @@ mod tests {
         assert_eq!(sum.bucket_of_venue(0, sum.bucket()), sum.bucket() - 8);
         sum.refresh(Nanos::SECOND, both.as_slice(), &[], 0);
         assert_eq!((sum.venues, sum.total(LONG)), (0, Usd::ZERO));
+    }
+
+    #[test]
+    fn parts_are_the_venues_and_the_densest_is_the_largest_of_the_kernel() {
+        let mark = Px::whole(100);
+        let inventory = seeded(mark, 1_000);
+        let mut map = map();
+        assert_eq!(map.densest(), None);
+        map.refresh(Nanos::SECOND, std::slice::from_ref(&*inventory), &[mark], 0);
+        let mut best = (Usd::ZERO, 0);
+        for holder in Holder::BOTH {
+            assert_eq!(map.part(holder, 0), map.total(holder));
+            assert_eq!(map.part(holder, 1), Usd::ZERO);
+            for i in 0..DEPTH {
+                let dense = map.smoothed(holder, i);
+                if dense > best.0 {
+                    best = (dense, i);
+                }
+            }
+        }
+        let (holder, at, dense) = map.densest().unwrap();
+        assert!(
+            (dense.get() - best.0.get()).abs() <= 1,
+            "{dense:?} {best:?}"
+        );
+        let price = map.price(holder, at);
+        assert_eq!(holder == SHORT, price > mark);
     }
 
     #[test]

@@ -32,9 +32,10 @@ use crate::inventory::liquidation::{self, Rule};
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::num::{Px, Qty};
-use crate::shm::record::{FNV_START, Publish, Wide, fnv_words};
+use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, Publish, Wide, fnv_words};
 use crate::signal::SIGNALS;
 use crate::time::Nanos;
+use crate::zone;
 use bytemuck::{Pod, Zeroable};
 pub use layout::layout_hash;
 use room::Room;
@@ -219,11 +220,13 @@ struct Head {
     ticks: u64,
     /// Events of symbols or venues that have no room.
     strangers: u64,
+    /// Number of the last event of zones that was told.
+    events: u64,
     /// Slot by venue number; [`NO_SLOT`] = not in the plan.
     slots: [u8; 256],
 }
 
-layout!(Head: layout, plan, now, input_seq, state_hash, kinds, down, all, ticks, strangers, slots);
+layout!(Head: layout, plan, now, input_seq, state_hash, kinds, down, all, ticks, strangers, events, slots);
 
 /// The model of one instance.
 #[derive(Debug)]
@@ -583,8 +586,32 @@ fn apply(head: &mut Head, rooms: &mut [Room], slot: usize, kind: Kind, event: &E
 /// After LAST: checks, cards when due, headlines. `booked` is the slot whose book the frame changed.
 fn settle(head: &mut Head, symbol: usize, room: &mut Room, booked: usize, out: &mut impl Publish) {
     room.settle(head.now, booked);
+    tell(head, symbol, room, out);
     room.refresh(head.now, head.flags());
     publish_headlines(head, symbol, room, out);
+}
+
+/// Tells what became of the symbol's zones; of one that is over, what was predicted and what came, too.
+fn tell(head: &mut Head, symbol: usize, room: &mut Room, out: &mut impl Publish) {
+    if room.zones.changes().is_empty() {
+        return;
+    }
+    for change in room.zones.changes() {
+        let life = room.event(symbol, change);
+        let closed = EventRecord {
+            kind: EVENT_CLOSED,
+            usd: change.birth_usd,
+            ..life
+        };
+        let count = 1 + usize::from(change.to == zone::state::EXPIRED);
+        for mut event in [life, closed].into_iter().take(count) {
+            head.events += 1;
+            event.number = head.events;
+            head.state_hash = reading::chain_event(head.state_hash, &event);
+            out.event(&event);
+        }
+    }
+    room.zones.clear_changes();
 }
 
 fn publish_headlines(head: &mut Head, symbol: usize, room: &mut Room, out: &mut impl Publish) {
@@ -600,6 +627,7 @@ fn tick(head: &mut Head, rooms: &mut [Room], venues: &[VenueId], out: &mut impl 
     head.ticks += 1;
     for (symbol, room) in rooms.iter_mut().enumerate() {
         room.tick(head.now, head.ticks, symbol as u64, venues);
+        tell(head, symbol, room, out);
         if room.refresh(head.now, head.flags()) {
             publish_headlines(head, symbol, room, out);
         }

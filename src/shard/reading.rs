@@ -7,17 +7,21 @@ use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
 use crate::market::{Holder, Side};
 use crate::num::fixed::{ONE, mul_div};
-use crate::num::log::{BUCKET, bucket_of, return_q32};
-use crate::num::{Px, Qty, Round};
+use crate::num::log::{BUCKET, bucket_of, ln_q48, px_of_ln, return_q32};
+use crate::num::{Px, Qty, Round, narrow};
 use crate::shm::record::{
-    HEADLINE_MODEL_WORDS, Headline, MODES, MapRecord, MapView, ModeRecord, WIDE_STAMPS, Wide,
-    ZoneRecord, fnv_words,
+    CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_LIFE, EventRecord, HEADLINE_MODEL_WORDS,
+    Headline, LADDER_BPS, LADDER_QUARTERS, MODES, MapRecord, MapView, ModeRecord, NO_E4, NO_SHARE,
+    NO_USD, OddsRecord, WIDE_STAMPS, Wide, ZoneRecord, fnv_words,
 };
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
 use crate::signal::window::Window;
 use crate::time::Nanos;
-use crate::zone::{HOLDER_NONE, Zone, Zones};
+use crate::zone::cascade::{Depth, fall};
+use crate::zone::odds::label;
+use crate::zone::{Change, HOLDER_NONE, RELATIVE, Zone, Zones, cause};
+use bytemuck::Zeroable as _;
 
 const HEADLINE_WORDS: usize = size_of::<Headline>() / 8;
 const WIDE_WORDS: usize = size_of::<Wide>() / 8;
@@ -26,6 +30,12 @@ const WIDE_WORDS: usize = size_of::<Wide>() / 8;
 pub(super) fn chain_headline(hash: u64, line: &Headline) -> u64 {
     let words: [u64; HEADLINE_WORDS] = bytemuck::cast(*line);
     fnv_words(hash, &words[..HEADLINE_MODEL_WORDS])
+}
+
+/// The chain after an event.
+pub(super) fn chain_event(hash: u64, event: &EventRecord) -> u64 {
+    let words: [u64; size_of::<EventRecord>() / 8] = bytemuck::cast(*event);
+    fnv_words(hash, &words)
 }
 
 /// The chain after a wide record's model words (all but its stamps).
@@ -294,9 +304,174 @@ impl Room {
         let (above, below) = (zones.cold_above(), zones.cold_below());
         fill(now, mark, above, true, &mut wide.cold_above, cold);
         fill(now, mark, below, false, &mut wide.cold_below, cold);
-        wide.map = MapRecord::ABSENT;
+        wide.map = if self.heatmap.venues == 0 {
+            MapRecord::ABSENT
+        } else {
+            self.map
+        };
         wide.map.coverage_e6 = self.coverage_e6();
+        let odds = |zones: &[Zone]| {
+            core::array::from_fn(|at| zones.get(at).map_or_else(OddsRecord::zeroed, odds))
+        };
+        wide.odds_above = odds(zones.hot_above());
+        wide.odds_below = odds(zones.hot_below());
         wide.publish_mono_ns = 0;
+    }
+}
+
+/// What is thought of a zone; one that was swept, or not looked at yet, is not judged.
+fn odds(zone: &Zone) -> OddsRecord {
+    let known = zone.label != label::NONE && zone.is_live();
+    let share = |q16: i32| if known { e4(q16.into()) } else { NO_E4 };
+    OddsRecord {
+        p_touch_e4: share(zone.odds.touch),
+        p_run_e4: share(zone.odds.run),
+        kappa_e4: share(zone.odds.kappa),
+        label: if known { zone.label } else { label::NONE },
+        relative: u8::from(zone.flags & RELATIVE != 0),
+        rank_e4: if known {
+            e4(zone.odds.rank.into()).into()
+        } else {
+            0
+        },
+        heat_e4: many_e4(zone.heat),
+    }
+}
+
+/// A factor of 1e-4 that may be above one, below what stands for "not known".
+fn many_e4(q16: i64) -> u32 {
+    mul_div(q16, 10_000, ONE).clamp(0, i64::from(NO_SHARE) - 1) as u32
+}
+
+/// Log distance, Q32, of a move of the mark by so many basis points up and down.
+const fn moves(way: i64) -> [i64; LADDER_BPS.len()] {
+    let mut all = [0; LADDER_BPS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        let moved = ln_q48(10_000 + way * LADDER_BPS[at]) - ln_q48(10_000);
+        all[at] = (way * moved) >> 16;
+        at += 1;
+    }
+    all
+}
+const UP: [i64; LADDER_BPS.len()] = moves(1);
+const DOWN: [i64; LADDER_BPS.len()] = moves(-1);
+
+impl Room {
+    /// Share of the map that is the reference's, Q16; 0 while it has none.
+    pub(super) fn own_share(&self) -> i64 {
+        let part = |holder| self.heatmap.part(holder, self.slot()).get();
+        let all = |holder| self.heatmap.total(holder).get();
+        let [part, all] = [
+            Holder::BOTH
+                .map(part)
+                .into_iter()
+                .fold(0, i64::saturating_add),
+            Holder::BOTH
+                .map(all)
+                .into_iter()
+                .fold(0, i64::saturating_add),
+        ];
+        mul_div(part, ONE, all)
+    }
+
+    /// Readings of the map as it stands; `sigma` is one hour's.
+    pub(super) fn readings(&self, sigma: i64, depth: &[Depth; 2]) -> MapRecord {
+        let (map, mut record) = (&self.heatmap, MapRecord::ABSENT);
+        if map.venues == 0 {
+            return record;
+        }
+        let interval = |holder: Holder| {
+            let bands = self.mapped().fold([0i64; 2], |sums, v| {
+                let part = map.part(holder, v).get();
+                let band = self.inventory[v].band_q16(holder);
+                core::array::from_fn(|at| sums[at].saturating_add(mul_div(part, band[at], ONE)))
+            });
+            bands
+        };
+        record.long_interval_usd = interval(Holder::Long);
+        record.short_interval_usd = interval(Holder::Short);
+        record.ladder_up_usd = UP.map(|way| map.within(Holder::Short, way).get());
+        record.ladder_down_usd = DOWN.map(|way| map.within(Holder::Long, way).get());
+        if sigma > 0 {
+            let way = |quarters: i64| narrow(i128::from(sigma) * i128::from(quarters) / 4);
+            let of = |holder| LADDER_QUARTERS.map(|steps| map.within(holder, way(steps)).get());
+            record.ladder_up_sigma_usd = of(Holder::Short);
+            record.ladder_down_sigma_usd = of(Holder::Long);
+        }
+        if let Some((holder, at, _)) = map.densest() {
+            record.max_pain_e10 = map.price(holder, at).get();
+        }
+        record.cascade_up = self.cascade(Holder::Short, &depth[0]);
+        record.cascade_down = self.cascade(Holder::Long, &depth[1]);
+        let all = Holder::BOTH.map(|holder| map.total(holder).get());
+        let all = all[0].saturating_add(all[1]);
+        for v in self.mapped() {
+            let part = Holder::BOTH.map(|holder| map.part(holder, v).get());
+            let part = part[0].saturating_add(part[1]);
+            record.venue_share_e4[v] = mul_div(part, 10_000, all).clamp(0, 10_000) as u16;
+        }
+        record
+    }
+
+    fn cascade(&self, holder: Holder, depth: &Depth) -> CascadeRecord {
+        let mut record = CascadeRecord::ABSENT;
+        if self.prints() {
+            record.state = self.live[holder as usize].state();
+        }
+        let above = holder == Holder::Short;
+        let Some(zone) = self.zones.nearest(above) else {
+            return record;
+        };
+        record.zone = zone.id;
+        let share = self.own_share();
+        let cells = zone.cells_from(self.own().mark);
+        if share == 0 {
+            return record;
+        }
+        if let Some(fall) = fall(self.heatmap.half(holder), depth, cells, zone.usd, share) {
+            let bucket = self.heatmap.bucket();
+            let end = if above {
+                bucket.saturating_add(fall.end as i64)
+            } else {
+                bucket.saturating_add(1).saturating_sub(fall.end as i64)
+            };
+            record.end_e10 = px_of_ln(end.saturating_mul(BUCKET)).get();
+            record.gain_e4 = many_e4(fall.gain);
+            record.usd = fall.usd;
+            record.beyond = u8::from(fall.beyond);
+        }
+        record
+    }
+
+    /// The event of a change of a zone, without its number.
+    pub(super) fn event(&self, symbol: usize, change: &Change) -> EventRecord {
+        let judged = |q16: i32| if q16 < 0 { NO_E4 } else { e4(q16.into()) };
+        EventRecord {
+            number: 0,
+            recv_ns: change.at.get(),
+            mark_e10: self.own().mark.get(),
+            usd: change.usd,
+            executed_usd: if self.prints() {
+                change.executed
+            } else {
+                NO_USD
+            },
+            zone: change.id,
+            symbol: symbol as u16,
+            kind: if change.cause == cause::EDGE {
+                EVENT_ALERT
+            } else {
+                EVENT_LIFE
+            },
+            holder: change.holder,
+            from: change.from,
+            to: change.to,
+            cause: change.cause,
+            outcome: change.outcome,
+            p_touch_e4: judged(change.predicted[0]),
+            p_run_e4: judged(change.predicted[1]),
+        }
     }
 }
 
@@ -308,3 +483,13 @@ const VENUE_PART: i64 = 20;
 
 /// A headline older than this is dead, per mode: four sampling steps of its fast window.
 const TTL_MS: [u32; MODES] = [2_500, 15_000, 900_000];
+
+const _: () = {
+    // The page names causes as the zones number them.
+    assert!(cause::NAMES.len() == EVENT_CAUSES.len());
+    let mut at = 0;
+    while at < cause::NAMES.len() {
+        assert!(cause::NAMES[at].len() == EVENT_CAUSES[at].len());
+        at += 1;
+    }
+};

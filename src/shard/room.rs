@@ -11,7 +11,7 @@ use super::history::History;
 use super::place::{Belief, Counts, DELISTED, HALTED, Place};
 use super::reading;
 use super::{VENUES, manner};
-use crate::bias::Scores;
+use crate::bias::{Scores, thin};
 use crate::book::Book;
 use crate::calibrate::{self, Calibration};
 use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Position, Stream};
@@ -21,15 +21,18 @@ use crate::inventory::Inventory;
 use crate::inventory::exact::Exact;
 use crate::inventory::params::Choice;
 use crate::market::{Holder, VenueId};
-use crate::num::fixed::{ONE, mul_div};
+use crate::num::fixed::{ONE, clip, div32, mul_div};
 use crate::num::log::{ln_px, px_of_ln};
 use crate::num::{Px, Qty, Round, narrow};
-use crate::shm::record::{NO_SHARE, Wide};
+use crate::shm::record::{MapRecord, NO_SHARE, Wide};
 use crate::signal::Class;
-use crate::signal::streams::Streams;
+use crate::signal::streams::{Streams, channel};
 use crate::signal::view::{HeatReading, View, ZoneReading};
+use crate::signal::window::Window;
 use crate::time::Nanos;
-use crate::zone::{Heat, Zones};
+use crate::zone::cascade::{Depth, Live, Look};
+use crate::zone::structure::Structure;
+use crate::zone::{Heat, Sight, Zones};
 use bytemuck::{Pod, Zeroable};
 
 /// Ticks between refreshes of map readings and zones: a second.
@@ -75,6 +78,11 @@ pub(super) struct Room {
     pub(super) streams: Streams,
     pub(super) heatmap: Heatmap,
     pub(super) zones: Zones,
+    structure: Structure,
+    /// Cascades of longs and of shorts as they live.
+    pub(super) live: [Live; 2],
+    /// Readings of the map as of its last refresh; of no meaning while no venue is in it.
+    pub(super) map: MapRecord,
     pub(super) scores: Scores,
     heat: HeatReading,
     zoned: ZoneReading,
@@ -105,8 +113,9 @@ pub(super) struct Room {
     pub(super) printed: [i64; 2],
 }
 
-layout!(Room: choice, model_hash, place, book, inventory, calibration, exact, teller, streams, heatmap, zones, scores, heat,
-    zoned, wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived, swept, broken, printed);
+layout!(Room: choice, model_hash, place, book, inventory, calibration, exact, teller, streams, heatmap, zones,
+    structure, live, map, scores, heat, zoned, wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived,
+    swept, broken, printed);
 
 impl Room {
     /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
@@ -140,6 +149,7 @@ impl Room {
                 self.place[v].trade(trade.price, trade.qty);
                 if own {
                     self.streams.trade(now, trade);
+                    self.structure.trade(now, trade.price, trade.qty);
                 }
                 if self.is_open(v) {
                     self.inventory[v].trade(trade.price, trade.qty);
@@ -165,9 +175,11 @@ impl Room {
                 let row = calibrate::observation(event.venue);
                 let (inventory, params) = (&self.inventory[v], &self.place[v].params);
                 self.calibration[v].print(now, row, print, inventory, params);
-                let printed = &mut self.printed[print.holder as usize];
                 let usd = print.price.notional(print.qty, Round::Down).get();
+                let printed = &mut self.printed[print.holder as usize];
                 *printed = printed.saturating_add(usd);
+                self.zones
+                    .print(print.holder, self.as_own(v, print.price), usd);
             }
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),
@@ -254,6 +266,15 @@ impl Room {
         Holder::BOTH.map(|holder| exact.coverage_e6(holder, interest) as u32)
     }
 
+    /// A price of a venue as the reference's: at the distance that their marks last had.
+    fn as_own(&self, v: usize, price: Px) -> Px {
+        let place = &self.place[v];
+        if v == self.slot() || place.basis_known == 0 || price.get() <= 0 {
+            return price;
+        }
+        px_of_ln(ln_px(price).saturating_add(place.basis))
+    }
+
     /// How far a venue's mark is from the reference's, taken when the venue speaks: later only the reference moves.
     fn measure_basis(&mut self, now: Nanos, v: usize) {
         let own = self.own();
@@ -274,6 +295,8 @@ impl Room {
         self.reference = v as u64;
         // What the streams know is another market's; volatility is the least that must not start from nothing.
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
+        bytemuck::bytes_of_mut(&mut self.structure).fill(0);
+        self.live = [Live::zeroed(); 2];
         self.streams.recall(self.place[v].history.moves());
         for place in &mut self.place {
             place.basis_known = 0;
@@ -368,6 +391,8 @@ impl Room {
     /// Nobody lists the symbol: nothing of it is said any more.
     fn forget(&mut self) {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
+        bytemuck::bytes_of_mut(&mut self.structure).fill(0);
+        self.live = [Live::zeroed(); 2];
         self.heatmap.clear();
         self.zones.clear();
         (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());
@@ -537,7 +562,9 @@ impl Room {
         self.zones.refresh(now, &heat, hour, tau, tick);
         // Timers of zones run on marks; a mark that stands still must not stop them.
         self.zones.mark(now, mark);
-        self.zones.clear_changes();
+        let depth = self.depths(mark);
+        self.judge(now, mark, &depth);
+        self.map = self.readings(hour, &depth);
         let prior = self.prior_share_e6();
         let interest = self.mapped_interest();
         reading::heat(now, &self.heatmap, mark, interest, &mut self.heat);
@@ -546,6 +573,58 @@ impl Room {
         self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
         reading::zones(&self.zones, mark, &mut self.zoned);
         self.reach = self.reaches();
+    }
+
+    /// What takes forced flow above and below: the reference's book, and the law behind it.
+    fn depths(&self, mark: Px) -> [Depth; 2] {
+        let turnover = self.streams.turnover[Window::H1.index()];
+        let sigma = self.streams.sigma(Window::H1);
+        let book = &self.book[self.slot()];
+        [true, false].map(|above| Depth::read(book, above, mark, turnover, sigma))
+    }
+
+    /// The zones' odds, and the live state of both sides.
+    fn judge(&mut self, now: Nanos, mark: Px, depth: &[Depth; 2]) {
+        let streams = &self.streams;
+        let sigma_5m = streams.sigma(Window::M5);
+        let speed = match streams.moved(Window::M5) {
+            Some(moved) if sigma_5m > 0 => clip(div32(moved, sigma_5m) >> 16, -2 * ONE, 2 * ONE),
+            _ => 0,
+        };
+        let known = self.place.iter();
+        let known = known.fold(Qty::ZERO, |sum, place| sum.plus(place.interest));
+        let sight = Sight {
+            mark,
+            sigma_5m,
+            flow: [channel::BUY, channel::SELL].map(|way| streams.sum(Window::H1, way)),
+            depth,
+            share: self.own_share(),
+            structure: &self.structure,
+            speed,
+            cover: mul_div(self.mapped_interest().get(), ONE, known.get()),
+            thin: thin(streams.orders_per_minute(), ONE),
+        };
+        self.zones.judge(now, &sight);
+        let falls = streams
+            .interest_moved(Window::M1)
+            .is_none_or(|moved| moved <= 0);
+        for (up, way) in [channel::LONGS, channel::SHORTS].into_iter().enumerate() {
+            let look = Look {
+                now,
+                mark,
+                ten: streams.sum(Window::S10, way),
+                minute: streams.sum(Window::M1, way),
+                usual: streams.turnover[Window::M1.index()],
+                falls,
+            };
+            self.live[up].step(&look, up == 1);
+        }
+    }
+
+    /// True once a venue of the symbol has printed a liquidation.
+    pub(super) fn prints(&self) -> bool {
+        let heard = |place: &Place| place.heard[Kind::Liquidation as usize] != Nanos::ZERO;
+        self.place.iter().any(heard)
     }
 
     /// Slots whose inventories are in the map.
@@ -646,7 +725,7 @@ impl Room {
             (!book.is_trusted(), flag::BOOK_UNTRUSTED),
             (gap, flag::GAP),
             (assumed, flag::TIERS_ASSUMED),
-            (true, flag::RELATIVE),
+            (self.zones.is_relative(), flag::RELATIVE),
             (prior || !seeded, flag::PRIOR),
             (ages.mark_ms > MARK_TTL_MS, flag::MARK_STALE),
             (ages.interest_ms > INTEREST_TTL_MS, flag::INTEREST_STALE),

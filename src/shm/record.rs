@@ -377,6 +377,23 @@ pub const WIDE_STAMPS: core::ops::Range<usize> = 211..213;
 
 /// Kinds of [`EventRecord`], in number order.
 pub const EVENT_KINDS: [&str; 4] = ["NONE", "LIFE", "ALERT", "CLOSED"];
+/// Names of [`EventRecord::cause`], in number order: `zone::cause`.
+pub const EVENT_CAUSES: [&str; 14] = [
+    "born",
+    "near",
+    "far",
+    "enter",
+    "exit_near",
+    "beyond",
+    "back",
+    "swept_out",
+    "reclaimed_out",
+    "mass",
+    "age",
+    "lost",
+    "crowded",
+    "edge",
+];
 /// `EventRecord::kind`: a zone has changed its state.
 pub const EVENT_LIFE: u8 = 1;
 /// `EventRecord::kind`: the mark stands at the edge of a zone.
@@ -410,7 +427,7 @@ pub struct EventRecord {
     pub from: u8,
     /// [`ZONE_STATES`] now.
     pub to: u8,
-    /// Why: `zone::cause`.
+    /// Why: [`EVENT_CAUSES`].
     pub cause: u8,
     /// 1 touched, 2 swept, 3 both, since birth.
     pub outcome: u8,

@@ -10,7 +10,8 @@
 //! right on a falling stack, each with its left saddle; a peak that is overtaken knows both saddles, and the higher
 //! of the two is where the flood would have joined it. Linear in the cells. The flood is the twin in the tests.
 
-use super::density::SPAN;
+use super::bands::range;
+use super::density::{Limits, SPAN};
 
 /// A hill worth a zone, in cells from the mark outwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,19 +116,19 @@ fn persist(cells: &[i64]) -> Kept {
     kept
 }
 
-/// Gives each cluster of a side whose peak is at least `from`, nearest first, to `found`. At most [`SPAN`] cells,
-/// none negative, none above 2^60.
+/// Gives each cluster of a side whose peak is at least `from` of its cell, nearest first, to `found`. At most [`SPAN`]
+/// cells, none negative, none above 2^60.
 ///
 /// Two neighbours share at most the flat floor between them; the higher peak takes it (of equal ones the nearer), so
 /// clusters never overlap.
-pub(super) fn clusters(cells: &[i64], from: i64, mut found: impl FnMut(Cluster)) {
+pub(super) fn clusters(cells: &[i64], from: impl Fn(usize) -> i64, mut found: impl FnMut(Cluster)) {
     let cells = &cells[..cells.len().min(SPAN)];
     let kept = persist(cells);
     let (Some(first), Some(last)) = (kept.peaks().next(), kept.peaks().next_back()) else {
         return;
     };
     let mut waiting: Option<Cluster> = None;
-    for peak in kept.peaks().filter(|&peak| cells[peak] >= from) {
+    for peak in kept.peaks().filter(|&peak| cells[peak] >= from(peak)) {
         let (lo, hi) = extent(cells, peak, first, last);
         let mut next = Cluster {
             peak,
@@ -167,11 +168,12 @@ fn extent(cells: &[i64], peak: usize, first: usize, last: usize) -> (usize, usiz
     (lo, hi)
 }
 
-/// Gives each run of cells up to `to` that no cluster of `hot` (nearest first) covers, as first and last cell,
-/// nearest first. Runs end at the last non-empty cell: behind it the map says nothing, which is not the same as thin.
+/// Gives each run of cells up to what is cold at their distance that no cluster of `hot` (nearest first) covers, as
+/// first and last cell, nearest first. Runs end at the last non-empty cell: behind it the map says nothing, which is
+/// not the same as thin.
 pub(super) fn corridors(
     cells: &[i64],
-    to: i64,
+    limits: &Limits,
     hot: &[(usize, usize)],
     mut found: impl FnMut(usize, usize),
 ) {
@@ -183,12 +185,16 @@ pub(super) fn corridors(
     let mut from = 0;
     for &(lo, hi) in hot.iter().chain(&[(end, end)]) {
         let mut start = from;
-        for (at, &cell) in (from..).zip(cells.get(from..lo.min(end)).unwrap_or(&[])) {
-            if cell > to {
-                if at > start {
-                    found(start, at - 1);
+        for (band, to) in limits.cold_to.iter().enumerate() {
+            let (first, past) = range(&limits.edges, band, end);
+            let (first, past) = (first.max(from), past.min(lo));
+            for (at, &cell) in (first..).zip(cells.get(first..past).unwrap_or(&[])) {
+                if cell > *to {
+                    if at > start {
+                        found(start, at - 1);
+                    }
+                    start = at + 1;
                 }
-                start = at + 1;
             }
         }
         if lo.min(end) > start {
@@ -292,7 +298,11 @@ mod tests {
 
     fn found(h: &[i64], from: i64) -> Vec<(usize, usize, usize, i64)> {
         let mut out = Vec::new();
-        clusters(h, from, |c| out.push((c.peak, c.lo, c.hi, c.prominence)));
+        clusters(
+            h,
+            |_| from,
+            |c| out.push((c.peak, c.lo, c.hi, c.prominence)),
+        );
         out
     }
 
@@ -331,15 +341,26 @@ mod tests {
     #[test]
     fn corridors_end_where_the_map_ends() {
         let h = [1, 1, 9, 9, 0, 1, 1, 9, 0, 0];
+        let to = |cold: i64| Limits {
+            edges: [usize::MAX; 7],
+            hot_from: [i64::MAX; 8],
+            cold_to: [cold; 8],
+            flags: 0,
+        };
         let mut out = Vec::new();
-        corridors(&h, 1, &[(2, 3)], |lo, hi| out.push((lo, hi)));
+        corridors(&h, &to(1), &[(2, 3)], |lo, hi| out.push((lo, hi)));
         assert_eq!(out, [(0, 1), (4, 6)]);
         out.clear();
-        corridors(&h, 9, &[(2, 3), (6, 6)], |lo, hi| out.push((lo, hi)));
+        corridors(&h, &to(9), &[(2, 3), (6, 6)], |lo, hi| out.push((lo, hi)));
         assert_eq!(out, [(0, 1), (4, 5), (7, 7)]);
         out.clear();
-        corridors(&[0; 9], 9, &[], |lo, hi| out.push((lo, hi)));
+        corridors(&[0; 9], &to(9), &[], |lo, hi| out.push((lo, hi)));
         assert_eq!(out, []);
+        // A run goes on over the edge of a band, each cell judged by its own.
+        let mut bands = to(1);
+        (bands.edges, bands.cold_to) = ([1, 6, 7, 8, 9, 9, 9], [1, 0, 1, 9, 9, 9, 9, 9]);
+        corridors(&h, &bands, &[(2, 3)], |lo, hi| out.push((lo, hi)));
+        assert_eq!(out, [(0, 0), (4, 4), (6, 7)]);
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //! taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge down.
 //! Smoothing a side takes 3 us, counting it 4 us.
 //!
-//! Until the 30-day distance bands exist the population is the present map, both sides together, non-empty smoothed
+//! Until the 30-day bands exist (`bands`) the population is the present map, both sides together, non-empty smoothed
 //! cells only: hot and cold are then relative to what is there now, and every zone made so carries `RELATIVE`.
+
+use super::bands::BANDS;
 
 /// Cells a side: the mark's own bucket and what lies behind it.
 pub const SPAN: usize = 4_096;
@@ -19,12 +21,24 @@ const CELL_MAX: i64 = 1 << 50;
 /// Thresholds in smoothed cells (sixteenths of a cent).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// A peak from here up is hot; `i64::MAX` when the map is empty.
-    pub(super) hot_from: i64,
-    /// A cell up to here is cold; −1 when the map is empty.
-    pub(super) cold_to: i64,
+    /// First cell of each band but the first; all beyond the map when there is one band.
+    pub(super) edges: [usize; BANDS - 1],
+    /// By band: a peak from here up is hot; `i64::MAX` when the map is empty.
+    pub(super) hot_from: [i64; BANDS],
+    /// By band: a cell up to here is cold; −1 when the map is empty.
+    pub(super) cold_to: [i64; BANDS],
     /// Marks zones whose heat is relative to the present map.
     pub(super) flags: u8,
+}
+
+/// What zones carry whose heat is relative to the present map.
+pub(super) const RELATIVE_ONLY: u8 = super::RELATIVE;
+
+impl Limits {
+    /// From where up a peak at a cell is hot.
+    pub(super) fn hot(&self, cell: usize) -> i64 {
+        self.hot_from[self.edges.partition_point(|edge| *edge <= cell)]
+    }
 }
 
 /// A cell as it is counted: held in range.
@@ -69,6 +83,7 @@ fn pass(from: &[i64], to: &mut [i64]) {
     }
 }
 
+/// Steps an octave of the present map's histogram.
 const STEPS: u32 = 4;
 const BINS: usize = 61 << STEPS;
 const LANES: usize = 4;
@@ -80,24 +95,30 @@ pub(super) struct Histogram {
     counts: [[u16; BINS]; LANES],
 }
 
-/// The bin of a density: exact below 16, then 16 bins an octave; everything below 1 is in bin 0.
+/// The bin of a density in a histogram of 2^`steps` bins an octave: exact below the first octave; everything below 1 is
+/// in bin 0.
 #[inline]
-fn bin(density: i64) -> usize {
-    let density = density.max(0) as u64;
-    let octave = (density | 15).ilog2() - (STEPS - 1);
+pub(super) fn bin_of(density: i64, steps: u32) -> usize {
+    let (density, mask) = (density.max(0) as u64, (1u64 << steps) - 1);
+    let octave = (density | mask).ilog2() - (steps - 1);
     if octave == 0 {
         return density as usize;
     }
-    ((octave as usize) << STEPS) | ((density >> (octave - 1)) & 15) as usize
+    ((octave as usize) << steps) | ((density >> (octave - 1)) & mask) as usize
 }
 
 /// The smallest density of a bin.
-fn bin_low(bin: usize) -> i64 {
-    let octave = bin >> STEPS;
+pub(super) fn bin_low(bin: usize, steps: u32) -> i64 {
+    let (octave, one) = (bin >> steps, 1usize << steps);
     if octave == 0 {
         return bin as i64;
     }
-    ((16 | (bin & 15)) as i64) << (octave - 1)
+    ((one | (bin & (one - 1))) as i64) << (octave - 1)
+}
+
+#[inline]
+fn bin(density: i64) -> usize {
+    bin_of(density, STEPS)
 }
 
 impl Histogram {
@@ -139,22 +160,16 @@ impl Histogram {
         BINS - 1
     }
 
-    /// What is hot and what is cold in the present map; an empty map has neither.
-    pub(super) fn limits(&self) -> Limits {
-        let flags = super::RELATIVE;
+    /// Hot from and cold to in the present map; an empty map has neither.
+    pub(super) fn limits(&self) -> (i64, i64) {
         let cells: u64 = (1..BINS).map(|bin| self.count(bin)).sum();
         if cells == 0 {
-            return Limits {
-                hot_from: i64::MAX,
-                cold_to: -1,
-                flags,
-            };
+            return (i64::MAX, -1);
         }
-        Limits {
-            hot_from: bin_low(self.bin_at(9, cells)),
-            cold_to: bin_low(self.bin_at(1, cells) + 1) - 1,
-            flags,
-        }
+        (
+            bin_low(self.bin_at(9, cells), STEPS),
+            bin_low(self.bin_at(1, cells) + 1, STEPS) - 1,
+        )
     }
 }
 
@@ -220,9 +235,9 @@ mod tests {
         fn a_bin_holds_its_density_within_a_sixteenth(density in 1i64..i64::MAX) {
             let at = bin(density);
             prop_assert!(at < BINS);
-            prop_assert!(bin_low(at) <= density);
-            prop_assert!(density - bin_low(at) <= density >> STEPS);
-            prop_assert!(at + 1 == BINS - 16 || density < bin_low(at + 1));
+            prop_assert!(bin_low(at, STEPS) <= density);
+            prop_assert!(density - bin_low(at, STEPS) <= density >> STEPS);
+            prop_assert!(at + 1 == BINS - 16 || density < bin_low(at + 1, STEPS));
         }
 
         #[test]
@@ -231,16 +246,16 @@ mod tests {
         ) {
             let mut histogram = Histogram::new();
             histogram.add(&cells);
-            let limits = histogram.limits();
+            let (hot_from, cold_to) = histogram.limits();
             let mut sorted: Vec<i64> = cells.into_iter().filter(|&cell| cell > 0).collect();
             sorted.sort_unstable();
             if sorted.is_empty() {
-                prop_assert_eq!((limits.hot_from, limits.cold_to), (i64::MAX, -1));
+                prop_assert_eq!((hot_from, cold_to), (i64::MAX, -1));
             } else {
                 let hot = sorted[(sorted.len() * 9).div_ceil(10) - 1];
                 let cold = sorted[sorted.len().div_ceil(10) - 1];
-                prop_assert!(limits.hot_from <= hot && hot - limits.hot_from <= hot / 16);
-                prop_assert!(limits.cold_to >= cold && limits.cold_to - cold <= cold / 16);
+                prop_assert!(hot_from <= hot && hot - hot_from <= hot / 16);
+                prop_assert!(cold_to >= cold && cold_to - cold <= cold / 16);
             }
         }
     }

@@ -63,9 +63,12 @@ pub mod cause {
     pub const LOST: u8 = 11;
     /// Its place was needed.
     pub const CROWDED: u8 = 12;
+    /// No change of state: the mark stands within a tenth of a sigma of the near edge, for the first time since it was
+    /// far.
+    pub const EDGE: u8 = 13;
 
     /// Name of each, in number order.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 14] = [
         "born",
         "near",
         "far",
@@ -79,6 +82,7 @@ pub mod cause {
         "age",
         "lost",
         "crowded",
+        "edge",
     ];
 }
 
@@ -193,16 +197,61 @@ impl Zone {
         Some(self.become_state(row.2, row.1, look.now))
     }
 
-    pub(super) fn become_state(&mut self, to: u8, cause: u8, now: Nanos) -> Change {
-        let change = Change {
+    fn change(&self, to: u8, cause: u8, now: Nanos) -> Change {
+        Change {
             at: now,
             usd: self.usd,
+            birth_usd: self.birth_usd,
+            executed: self.past.executed,
+            predicted: self.past.predicted,
             id: self.id,
             holder: self.holder,
             from: self.state,
             to,
             cause,
-        };
+            outcome: self.past.outcome,
+            spare: [0; 7],
+        }
+    }
+
+    /// Tells the edge once an approach; keeps how deep the mark went while it stands in the zone.
+    pub(super) fn edge(&mut self, look: &Look) -> Option<Change> {
+        let ahead = self.ahead(look.mark);
+        match self.state {
+            state::FRESH => self.past.alerted = 0,
+            state::TOUCHED => self.past.deepest = self.past.deepest.max(-ahead),
+            state::APPROACHED
+                if self.past.alerted == 0 && ahead.saturating_mul(10) <= look.sigma =>
+            {
+                self.past.alerted = 1;
+                return Some(self.change(self.state, cause::EDGE, look.now));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Executed against how far price went in, −1 … 1 in Q16, while touched and after three prints; 0 otherwise.
+    pub(super) fn absorbed(&self) -> i64 {
+        if self.state != state::TOUCHED || self.past.prints < super::PRINTS {
+            return 0;
+        }
+        let width = self.high.minus(self.low).get();
+        let eaten = fixed::divq(self.past.executed, self.birth_usd);
+        let gone = fixed::divq(self.past.deepest.min(width), width);
+        fixed::clip(eaten.saturating_sub(gone), -fixed::ONE, fixed::ONE)
+    }
+
+    pub(super) fn become_state(&mut self, to: u8, cause: u8, now: Nanos) -> Change {
+        match to {
+            state::TOUCHED => self.past.outcome |= 1,
+            state::SWEPT => self.past.outcome |= 3,
+            _ => {}
+        }
+        if cause == cause::EXIT_NEAR {
+            self.past.held = self.past.held.saturating_add(1);
+        }
+        let change = self.change(to, cause, now);
         self.state = to;
         self.since = now;
         if to == state::SWEPT {
@@ -226,6 +275,12 @@ pub struct Change {
     pub at: Nanos,
     /// What the zone was expected to force just before, cents.
     pub usd: i64,
+    /// The same at birth.
+    pub birth_usd: i64,
+    /// Liquidations printed within it since birth, cents.
+    pub executed: i64,
+    /// As in [`super::Past::predicted`].
+    pub predicted: [i32; 2],
     /// Which zone.
     pub id: u32,
     /// 0 long, 1 short.
@@ -236,6 +291,14 @@ pub struct Change {
     pub to: u8,
     /// [`cause`].
     pub cause: u8,
+    /// As in [`super::Past::outcome`].
+    pub outcome: u8,
+    spare: [u8; 7],
+}
+
+/// 2^(−age / half-life), Q16.
+pub(super) fn freshness(now: Nanos, born: Nanos) -> i64 {
+    fixed::decay32(now.since(born).get().max(0), DAY.half_life.get()) >> 16
 }
 
 #[cfg(test)]

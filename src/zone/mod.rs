@@ -11,12 +11,17 @@
 //! Invariants: live zones of a side never overlap; a side holds at most eight hot zones (live ones by notional, and
 //! of those swept the newest four) and four cold ones; ids grow from 1 and are not reused.
 //!
-//! What it is not: structure, reach and the hold-or-run label (scoring.md 11, steps 4 to 6) need inputs that are not
-//! here; and nothing here says that price is drawn to a zone.
+//! A zone is *judged* (`odds`) with what the caller measured of book and flow and what trades left (`structure`): the
+//! probability of a touch, of a run once touched, a rank. `cascade` says what would happen if the nearest one went.
+//! The zones are the day mode's. Nothing here says that price is drawn to a zone.
 
+mod bands;
+pub mod cascade;
 mod cluster;
 mod density;
 mod life;
+pub mod odds;
+pub mod structure;
 
 pub use density::SPAN;
 pub use life::{Change, cause, state};
@@ -26,7 +31,9 @@ use crate::market::Holder;
 use crate::num::log::{BUCKET, bucket_low, bucket_of, px_of_ln};
 use crate::num::{Px, fixed};
 use crate::time::Nanos;
+use bands::Bands;
 use bytemuck::{Pod, Zeroable};
+use cascade::Depth;
 use cluster::Cluster;
 use density::{Histogram, Limits};
 use life::Look;
@@ -38,7 +45,7 @@ pub const COLD: usize = 4;
 /// Places a side that zones which were swept may hold.
 pub const SWEPT: usize = 4;
 /// Changes kept for the reader of [`Zones::changes`].
-pub const CHANGES: usize = 32;
+pub const CHANGES: usize = 64;
 
 /// `Zone::kind`: dense.
 pub const KIND_HOT: u8 = 0;
@@ -62,6 +69,52 @@ pub struct Heat<'a> {
     pub below_long: &'a [i64],
     /// Shorts, upwards.
     pub above_short: &'a [i64],
+}
+
+/// What is thought of a zone as of the last [`Zones::judge`], Q16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Odds {
+    /// Probability of a touch within the mode's horizon.
+    pub touch: i32,
+    /// Probability of a run once touched.
+    pub run: i32,
+    /// Confluence of structure.
+    pub kappa: i32,
+    /// Rank.
+    pub rank: i32,
+}
+
+/// What a zone has seen since its birth; it stays with the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Past {
+    /// Liquidations printed within it, cents.
+    pub executed: i64,
+    /// How far the mark went in from the near edge, as a price step.
+    pub deepest: i64,
+    /// Touch as first judged, and run as last judged before a touch, Q16; −1 = never.
+    pub predicted: [i32; 2],
+    /// Prints behind `executed`.
+    pub prints: u32,
+    /// Touches that it held.
+    pub held: u16,
+    /// Bits: 1 touched, 2 swept.
+    pub outcome: u8,
+    /// 1 since the edge was told, until the mark is far again.
+    pub alerted: u8,
+}
+
+impl Past {
+    const NONE: Self = Self {
+        executed: 0,
+        deepest: 0,
+        predicted: [-1; 2],
+        prints: 0,
+        held: 0,
+        outcome: 0,
+        alerted: 0,
+    };
 }
 
 /// One zone. All zeros is no zone (`high` 0).
@@ -102,9 +155,56 @@ pub struct Zone {
     pub state: u8,
     /// [`RELATIVE`].
     pub flags: u8,
+    /// Read where `label` is not none.
+    pub odds: Odds,
+    /// What it has seen.
+    pub past: Past,
+    /// [`odds::label`].
+    pub label: u8,
+    spare: [u8; 7],
+}
+
+/// What zones are judged with: measured by the caller at the mark of the last refresh. Money cents, shares Q16.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// Mark.
+    pub mark: Px,
+    /// Volatility of five minutes, Q32; 0 = not warm: structure is not known.
+    pub sigma_5m: i64,
+    /// Taker notional of one horizon, buyers and sellers; both 0 = not known.
+    pub flow: [i64; 2],
+    /// What takes forced flow above and below.
+    pub depth: &'a [Depth; 2],
+    /// Share of the map that meets that depth.
+    pub share: i64,
+    /// Levels of structure.
+    pub structure: &'a structure::Structure,
+    /// Present speed in sigmas, positive upwards; 0 = not known.
+    pub speed: i64,
+    /// Share of the known open interest that is in the map.
+    pub cover: i64,
+    /// What thin trading leaves of trust.
+    pub thin: i64,
 }
 
 impl Zone {
+    /// Nearest and farthest cell from the bucket `origin`, 0 where the mark stands in or behind it.
+    fn reach(&self, origin: i64) -> (usize, usize) {
+        let (bottom, top) = (i64::from(self.bottom), i64::from(self.top));
+        let (near, far) = if self.holder == Holder::Short as u8 {
+            (bottom - origin, top - origin)
+        } else {
+            (origin - top, origin - bottom)
+        };
+        (near.max(0) as usize, far.max(0) as usize)
+    }
+
+    /// Cells that it covers, counted from a mark: for `cascade`.
+    #[must_use]
+    pub fn cells_from(&self, mark: Px) -> (usize, usize) {
+        self.reach(bucket_of(mark))
+    }
+
     /// Buckets that both cover.
     fn shared(&self, other: &Self) -> i64 {
         let bottom = i64::from(self.bottom.max(other.bottom));
@@ -147,7 +247,7 @@ pub struct Zones {
     hot: [Bounded<Zone, HOT>; 2],
     cold: [Bounded<Zone, COLD>; 2],
     changes: Bounded<Change, CHANGES>,
-    /// Changes that nobody took before 32 newer ones came.
+    /// Changes that nobody took before 64 newer ones came.
     pub missed: u64,
     /// Cells that were negative or absurd and were clipped.
     pub clipped: u64,
@@ -155,10 +255,26 @@ pub struct Zones {
     pub refreshes: u64,
     /// Shard time of the newest refresh.
     pub refreshed: Nanos,
+    bands: Bands,
+    /// 1 while hot and cold are of the 30-day bands.
+    absolute: u64,
+    /// Largest zone of each day, cents; and the day it was kept for.
+    largest: [i64; DAYS],
+    largest_day: i64,
+    /// Touches held and run by holder, Q16, decayed, as of `touched_at`.
+    touches: [[i64; 2]; 2],
+    touched_at: Nanos,
     sigma_tau: i64,
     tick: Px,
     last_id: u64,
 }
+
+/// Days over which the largest zone is remembered.
+const DAYS: usize = 30;
+/// Half-life of what touches taught.
+const TAUGHT: Nanos = Nanos::new(7 * Nanos::DAY.get());
+/// Prints that a zone needs before its absorption says anything.
+const PRINTS: u32 = 3;
 
 /// One side's raw cells and where they lie.
 #[derive(Clone, Copy)]
@@ -272,28 +388,157 @@ impl Zones {
             origin,
             holder,
         });
-        let mut histogram = Histogram::new();
         for (side, smooth) in sides.iter().zip(&mut smooth) {
-            let cells = &mut smooth[..side.raw.len()];
-            self.clipped += density::smooth(side.raw, cells);
-            histogram.add(cells);
+            self.clipped += density::smooth(side.raw, &mut smooth[..side.raw.len()]);
         }
-        let limits = histogram.limits();
+        let both = [0, 1].map(|at: usize| &smooth[at][..sides[at].raw.len()]);
+        self.bands.sample(now, both, sigma_1h);
+        let present = || {
+            let mut histogram = Histogram::new();
+            both.iter().for_each(|cells| histogram.add(cells));
+            histogram.limits()
+        };
+        let limits = self.bands.limits(present, sigma_1h);
+        self.absolute = u64::from(limits.flags & RELATIVE == 0);
         for (side, smooth) in sides.iter().zip(&smooth) {
             let cells = &smooth[..side.raw.len()];
             let mut top = Heaviest {
                 list: [(0, Cluster::default()); HOT],
                 used: 0,
             };
-            cluster::clusters(cells, limits.hot_from, |cluster| {
-                top.offer(density::sum(&side.raw[cluster.lo..=cluster.hi]), cluster);
-            });
-            self.renew_hot(now, heat.mark, side, cells, &top, limits);
-            self.renew_cold(now, side, cells, &top, limits, sigma_1h);
+            cluster::clusters(
+                cells,
+                |cell| limits.hot(cell),
+                |cluster| {
+                    top.offer(density::sum(&side.raw[cluster.lo..=cluster.hi]), cluster);
+                },
+            );
+            self.renew_hot(now, heat.mark, side, cells, &top, &limits);
+            self.renew_cold(now, side, cells, &top, &limits, sigma_1h);
         }
+        self.remember_largest(now);
         self.refreshes += 1;
         self.refreshed = now;
         self.mark(now, heat.mark);
+    }
+
+    /// True while hot and cold are relative to the present map.
+    #[must_use]
+    pub const fn is_relative(&self) -> bool {
+        self.absolute == 0
+    }
+
+    fn remember_largest(&mut self, now: Nanos) {
+        let day = now.get().div_euclid(Nanos::DAY.get());
+        let gone = day.saturating_sub(self.largest_day).clamp(0, DAYS as i64);
+        for back in 0..gone {
+            self.largest[(day - back).rem_euclid(DAYS as i64) as usize] = 0;
+        }
+        self.largest_day = self.largest_day.max(day);
+        let live = self.hot.iter().flat_map(|side| side.as_slice());
+        let most = live.map(|zone| zone.usd).max().unwrap_or(0);
+        let today = &mut self.largest[self.largest_day.rem_euclid(DAYS as i64) as usize];
+        *today = (*today).max(most);
+    }
+
+    /// A liquidation was printed: books it to the zone of its holder that covers the price.
+    pub fn print(&mut self, holder: Holder, price: Px, usd: i64) {
+        for zone in self.hot[holder as usize].as_mut_slice() {
+            if zone.low <= price && price <= zone.high {
+                zone.past.executed = zone.past.executed.saturating_add(usd.max(0));
+                zone.past.prints = zone.past.prints.saturating_add(1);
+            }
+        }
+    }
+
+    /// Judges every live zone.
+    pub fn judge(&mut self, now: Nanos, sight: &Sight) {
+        if sight.mark.get() <= 0 {
+            return;
+        }
+        let most = self.largest.iter().copied().max().unwrap_or(0);
+        let origin = bucket_of(sight.mark);
+        let sigma = warm(self.sigma_tau);
+        for holder in Holder::BOTH {
+            let side = holder as usize;
+            let taught = self.taught(now, side);
+            let above = holder == Holder::Short;
+            let depth = &sight.depth[usize::from(!above)];
+            let flow = sight.flow[usize::from(!above)];
+            let speed = if above { sight.speed } else { -sight.speed };
+            for zone in self.hot[side].as_mut_slice() {
+                if !zone.is_live() {
+                    continue;
+                }
+                let (near, far) = zone.reach(origin);
+                let ahead = zone.ahead(sight.mark).max(0);
+                let way = fixed::div32(ahead, sight.mark.get());
+                let lambda = match depth.within(near) {
+                    Some(path) if sight.flow != [0; 2] => odds::lambda(flow, path),
+                    _ => odds::lambda(0, 0),
+                };
+                let touch = odds::touch(fixed::div32(way, sigma) >> 16, lambda);
+                let levels = sight
+                    .structure
+                    .distances(zone.low, zone.high, sight.sigma_5m);
+                let kappa = odds::kappa(&levels);
+                let gain = cascade::gain(depth, near, far, zone.usd, sight.share);
+                let run = odds::run(&odds::Forces {
+                    gain: gain.unwrap_or(fixed::ONE),
+                    speed,
+                    heat: zone.heat,
+                    kappa,
+                    absorbed: zone.absorbed(),
+                    history: taught(zone.past.held),
+                });
+                let worth = odds::Worth {
+                    size: fixed::divq(zone.usd, most),
+                    touch,
+                    kappa,
+                    fresh: life::freshness(now, zone.born),
+                    cover: sight.cover,
+                    thin: sight.thin,
+                };
+                zone.odds = Odds {
+                    touch: touch as i32,
+                    run: run as i32,
+                    kappa: kappa as i32,
+                    rank: odds::rank(&worth) as i32,
+                };
+                zone.label = odds::label_of(run);
+                let [first, last] = &mut zone.past.predicted;
+                if *first < 0 {
+                    *first = zone.odds.touch;
+                }
+                if zone.state != state::TOUCHED {
+                    *last = zone.odds.run;
+                }
+            }
+        }
+    }
+
+    /// What touches on a side say of the next, −1 … 1: those that held less those that ran, over all and two more.
+    fn taught(&self, now: Nanos, side: usize) -> impl Fn(u16) -> i64 + use<> {
+        let keep = fixed::decay32(now.since(self.touched_at).get(), TAUGHT.get());
+        let [held, ran] = self.touches[side].map(|count| fixed::mul32(count, keep));
+        move |own: u16| {
+            let held = held + (i64::from(own) << 16);
+            fixed::divq(held - ran, held + ran + 2 * fixed::ONE)
+        }
+    }
+
+    fn learn(&mut self, change: &Change) {
+        let which = match (change.from, change.cause) {
+            (state::TOUCHED, cause::EXIT_NEAR) => 0,
+            (_, cause::BEYOND) => 1,
+            _ => return,
+        };
+        let keep = fixed::decay32(change.at.since(self.touched_at).get(), TAUGHT.get());
+        for count in self.touches.iter_mut().flatten() {
+            *count = fixed::mul32(*count, keep);
+        }
+        self.touched_at = change.at;
+        self.touches[usize::from(change.holder & 1)][which] += fixed::ONE;
     }
 
     /// Forgets every zone; ids go on where they were.
@@ -318,6 +563,9 @@ impl Zones {
                 while let Some(change) = self.hot[side].as_mut_slice()[at].step(&look) {
                     self.report(change);
                     moved = true;
+                }
+                if let Some(alert) = self.hot[side].as_mut_slice()[at].edge(&look) {
+                    self.report(alert);
                 }
             }
             if moved {
@@ -355,6 +603,7 @@ impl Zones {
             self.changes.remove(0);
             self.missed += 1;
         }
+        self.learn(&change);
         let _ = self.changes.push(change);
     }
 
@@ -372,13 +621,13 @@ impl Zones {
         side: &Side,
         cells: &[i64],
         top: &Heaviest,
-        limits: Limits,
+        limits: &Limits,
     ) {
         let place = side.holder as usize;
         let mut found = [Zone::zeroed(); HOT];
         for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
             *zone = side.zone(cluster.lo, cluster.hi, cluster.peak);
-            zone.heat = fixed::divq(cells[cluster.peak], limits.hot_from);
+            zone.heat = fixed::divq(cells[cluster.peak], limits.hot(cluster.peak));
             zone.prominence = cluster.prominence;
             zone.holder = side.holder as u8;
             zone.flags = limits.flags;
@@ -408,7 +657,7 @@ impl Zones {
             }
             if zone.id == 0 {
                 (zone.id, zone.born, zone.state) = (self.fresh_id(), now, state::NONE);
-                zone.birth_usd = zone.usd;
+                (zone.birth_usd, zone.past) = (zone.usd, Past::NONE);
                 let change = zone.become_state(state::FRESH, cause::BORN, now);
                 self.report(change);
             }
@@ -455,7 +704,7 @@ impl Zones {
         side: &Side,
         cells: &[i64],
         top: &Heaviest,
-        limits: Limits,
+        limits: &Limits,
         sigma_1h: i64,
     ) {
         let place = side.holder as usize;
@@ -470,7 +719,7 @@ impl Zones {
         let old = self.cold[place];
         let mut taken = [false; COLD];
         self.cold[place].clear();
-        cluster::corridors(cells, limits.cold_to, hot, |lo, hi| {
+        cluster::corridors(cells, limits, hot, |lo, hi| {
             let buckets = (hi - lo + 1) as i128;
             if buckets * i128::from(BUCKET) < wide || self.cold[place].len() == COLD {
                 return;
@@ -521,7 +770,7 @@ impl Zones {
         };
         side.first().filter(|zone| zone.is_live())
     }
-    /// What changed since [`Zones::clear_changes`], oldest first, the newest 32.
+    /// What changed since [`Zones::clear_changes`], oldest first, the newest 64.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         self.changes.as_slice()
@@ -570,6 +819,7 @@ fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
 fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
     (next.id, next.born, next.birth_usd) = (old.id, old.born, old.birth_usd);
     (next.state, next.since) = (old.state, old.since);
+    (next.past, next.odds, next.label) = (old.past, old.odds, old.label);
     if old.state == state::TOUCHED && old.ahead(mark) <= 0 {
         if old.holder == Holder::Short as u8 {
             next.span(old.bottom.min(next.bottom), next.top);

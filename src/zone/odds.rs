@@ -1,0 +1,281 @@
+//! Odds: steps 4 to 7 of the zones (scoring.md 11). How well structure supports a zone, how likely the mark reaches
+//! it, whether it would then hold or run, and which zone matters most.
+//!
+//! Pure functions of numbers that others measured: Q16 throughout, money in cents. A zone that *runs* feeds itself:
+//! what it forces moves price into more of it; one that *holds* is eaten up by those who wait there. Nothing here
+//! says that price is drawn to a zone: a zone above that will run is bullish only once it is reached, which is what
+//! the product of the two probabilities says. Coefficients are judgement until closed zones have taught better ones.
+
+use crate::num::fixed::{ONE, clip, divq, hit, mulq, q16, sigmoid};
+
+/// Families of structure and what each is worth at no distance.
+pub const FAMILIES: [(&str, i64); 5] = [
+    ("swing", q16(30, 100)),
+    ("range", q16(25, 100)),
+    ("profile", q16(20, 100)),
+    ("previous", q16(15, 100)),
+    ("round", q16(10, 100)),
+];
+/// A family that is not known.
+pub const UNKNOWN: i64 = i64::MAX;
+
+/// Labels of a zone, numbers of `shm::record::ZONE_LABELS`.
+pub mod label {
+    /// Not judged.
+    pub const NONE: u8 = 0;
+    /// Neither.
+    pub const UNDECIDED: u8 = 1;
+    /// The zone stops price: LEVEL in scoring.md.
+    pub const HOLD: u8 = 2;
+    /// The zone feeds itself: TRAP in scoring.md.
+    pub const RUN: u8 = 3;
+}
+
+/// Confluence κ from the nearest level of each of [`FAMILIES`], as distances in sigmas of five minutes; [`UNKNOWN`]
+/// adds nothing.
+#[must_use]
+pub fn kappa(distances: &[i64; FAMILIES.len()]) -> i64 {
+    let known = distances.iter().zip(&FAMILIES);
+    let sum: i64 = known
+        .filter(|(distance, _)| **distance != UNKNOWN)
+        .map(|(distance, (_, weight))| {
+            mulq(
+                *weight,
+                divq(
+                    ONE,
+                    ONE.saturating_add(distance.saturating_abs().saturating_mul(4)),
+                ),
+            )
+        })
+        .sum();
+    sum.min(ONE)
+}
+
+/// Share λ of a flow that the resting notional on its path does not eat; one half when neither is known.
+#[must_use]
+pub fn lambda(flow_usd: i64, path_usd: i64) -> i64 {
+    let all = flow_usd.max(0).saturating_add(path_usd.max(0));
+    if all == 0 {
+        return ONE / 2;
+    }
+    divq(flow_usd.max(0), all)
+}
+
+/// Probability that the mark reaches a zone `distance` sigmas of the horizon away.
+#[must_use]
+pub fn touch(distance: i64, lambda: i64) -> i64 {
+    mulq(hit(distance), ONE / 2 + lambda / 2)
+}
+
+/// What decides between run and hold, all Q16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forces {
+    /// Forced flow over what the book takes, at the zone; ONE when it is not known.
+    pub gain: i64,
+    /// Speed of the approach in sigmas; 0 away from the zone, at most 2.
+    pub speed: i64,
+    /// Peak over the hot threshold; ONE = just hot.
+    pub heat: i64,
+    /// Structure at the zone.
+    pub kappa: i64,
+    /// Forced notional executed in it against how far price went in, −1 … 1.
+    pub absorbed: i64,
+    /// What touches on this side did before, −1 (ran) … 1 (held).
+    pub history: i64,
+}
+
+/// Probability that a zone, touched, runs.
+#[must_use]
+pub fn run(forces: &Forces) -> i64 {
+    let weigh = |weight, value: i64| mulq(weight, value);
+    let x = (forces.gain.saturating_sub(ONE))
+        .saturating_add(weigh(q16(6, 10), clip(forces.speed, 0, 2 * ONE)))
+        .saturating_add(weigh(q16(4, 10), forces.heat.saturating_sub(ONE)))
+        .saturating_sub(forces.kappa)
+        .saturating_sub(weigh(q16(8, 10), forces.absorbed))
+        .saturating_sub(weigh(q16(6, 10), forces.history));
+    sigmoid(clip(x, -8 * ONE, 8 * ONE))
+}
+
+/// The label of a probability of running.
+#[must_use]
+pub fn label_of(run: i64) -> u8 {
+    if run > q16(60, 100) {
+        label::RUN
+    } else if run < q16(40, 100) {
+        label::HOLD
+    } else {
+        label::UNDECIDED
+    }
+}
+
+/// What a zone says of direction: above and likely to run is up, above and likely to hold is down; below mirrored.
+#[must_use]
+pub fn direction(above: bool, touch: i64, run: i64) -> i64 {
+    let way = mulq(touch, 2 * run - ONE);
+    if above { way } else { -way }
+}
+
+/// What makes one zone matter more than another, all Q16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    /// Its notional over the largest of 30 days, at most ONE.
+    pub size: i64,
+    /// Probability of a touch.
+    pub touch: i64,
+    /// Structure.
+    pub kappa: i64,
+    /// 2^(−age / half-life).
+    pub fresh: i64,
+    /// Share of the known open interest that is in the map.
+    pub cover: i64,
+    /// What thin trading leaves of trust.
+    pub thin: i64,
+}
+
+/// Rank of a zone, 0 … 1.
+#[must_use]
+pub fn rank(worth: &Worth) -> i64 {
+    [
+        worth.touch,
+        ONE / 2 + worth.kappa / 2,
+        worth.fresh,
+        worth.cover,
+        worth.thin,
+    ]
+    .iter()
+    .fold(worth.size.min(ONE), |rank, factor| mulq(rank, *factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A decimal as the vectors' script rounds it.
+    fn q(num: i64, den: i64) -> i64 {
+        q16(num, den)
+    }
+
+    struct Row {
+        above: bool,
+        size: i64,
+        distance: i64,
+        path: i64,
+        families: [i64; FAMILIES.len()],
+        forces: Forces,
+        fresh: i64,
+        cover: i64,
+        want: [i64; 6],
+        label: u8,
+    }
+
+    /// scoring.md 11, zones A, B and C: every number of the table, to the unit.
+    #[test]
+    fn the_published_zones_are_judged_as_published() {
+        let forces = |gain, speed, heat, absorbed, history| Forces {
+            gain,
+            speed,
+            heat,
+            kappa: 0,
+            absorbed,
+            history,
+        };
+        let none = UNKNOWN;
+        let rows = [
+            Row {
+                above: true,
+                size: q(9, 10),
+                distance: q(6, 10),
+                path: 4_000_000,
+                families: [q(2, 10), none, none, ONE, none],
+                forces: forces(q(16, 10), q(5, 10), q(18, 10), 0, 0),
+                fresh: ONE,
+                cover: q(9, 10),
+                want: [30_426, 45_371, 12_887, 48_209, 14_337, 14_744],
+                label: label::RUN,
+            },
+            Row {
+                above: false,
+                size: q(7, 10),
+                distance: q(8, 10),
+                path: 12_000_000,
+                families: [0, q(1, 10), q(2, 10), none, none],
+                forces: forces(q(6, 10), q(1, 10), q(12, 10), q(4, 10), q(3, 10)),
+                fresh: q(9, 10),
+                cover: q(9, 10),
+                want: [19_841, 28_086, 38_644, 13_496, 11_669, 8_940],
+                label: label::HOLD,
+            },
+            Row {
+                above: true,
+                size: ONE,
+                distance: 3 * ONE,
+                path: 20_000_000,
+                families: [none; FAMILIES.len()],
+                forces: forces(q(9, 10), 0, q(15, 10), 0, 0),
+                fresh: ONE,
+                cover: ONE,
+                want: [115, 20_338, 0, 34_404, 5, 57],
+                label: label::UNDECIDED,
+            },
+        ];
+        for row in rows {
+            let lambda = lambda(9_000_000, row.path);
+            let touch = touch(row.distance, lambda);
+            let kappa = kappa(&row.families);
+            let run = run(&Forces {
+                kappa,
+                ..row.forces
+            });
+            let rank = rank(&Worth {
+                size: row.size,
+                touch,
+                kappa,
+                fresh: row.fresh,
+                cover: row.cover,
+                thin: ONE,
+            });
+            let way = direction(row.above, touch, run);
+            assert_eq!([touch, lambda, kappa, run, way, rank], row.want);
+            assert_eq!(label_of(run), row.label);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_decides_nothing() {
+        assert_eq!(lambda(0, 0), ONE / 2);
+        assert_eq!(lambda(-5, 7), 0);
+        assert_eq!(kappa(&[UNKNOWN; FAMILIES.len()]), 0);
+        assert_eq!(kappa(&[0; FAMILIES.len()]), ONE);
+        let neutral = Forces {
+            gain: ONE,
+            speed: 0,
+            heat: ONE,
+            kappa: 0,
+            absorbed: 0,
+            history: 0,
+        };
+        assert_eq!((run(&neutral), label_of(run(&neutral))), (ONE / 2, 1));
+        assert_eq!(direction(true, ONE, ONE / 2), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn every_answer_is_a_share_and_directions_mirror(
+            numbers in prop::array::uniform12(any::<i64>())
+        ) {
+            let [a, b, c, d, e, f, g, h, i, j, k, l] = numbers;
+            let share = |x: i64| (0..=ONE).contains(&x);
+            let kappa = kappa(&[a, b, c, d, e]);
+            let lambda = lambda(f, g);
+            let touch = touch(h, lambda);
+            let forces = Forces { gain: i, speed: j, heat: k, kappa, absorbed: l, history: a };
+            let run = run(&forces);
+            let of = |x: i64| x.rem_euclid(ONE + 1);
+            let worth = Worth { size: of(b), touch, kappa, fresh: of(c), cover: of(d), thin: of(e) };
+            prop_assert!(share(kappa) && share(lambda) && share(touch) && share(run) && share(rank(&worth)));
+            prop_assert_eq!(direction(true, touch, run), -direction(false, touch, run));
+        }
+    }
+}
