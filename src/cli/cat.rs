@@ -3,7 +3,7 @@
 use super::{stop_signal, stopped};
 use crate::shm::page::{Header, status};
 use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
-use crate::shm::record::{ErrorRecord, Headline, MODE_NAMES, VenueRecord, Wide};
+use crate::shm::record::{ErrorRecord, EventRecord, Headline, MODE_NAMES, VenueRecord, Wide};
 use crate::time::{Clock as _, Nanos, WallClock, mono_now};
 use crate::viewer::{Show, json, text};
 use anyhow::{Context, Result, bail};
@@ -42,6 +42,8 @@ pub(super) struct Args {
 
 /// Kinds of errors that are printed; JSON has all.
 const ERRORS: usize = 10;
+/// Newest events that are printed; JSON has all that the page keeps.
+const EVENTS: usize = 8;
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let path = args
@@ -146,6 +148,22 @@ fn errors(page: &PageReader) -> Result<Vec<ErrorRecord>, ReadFault> {
         .collect())
 }
 
+/// The newest events, oldest first, at most so many.
+fn events(page: &PageReader, most: u64) -> Result<Vec<EventRecord>, ReadFault> {
+    let newest = page.newest_event();
+    let from = newest.saturating_sub(most.min(page.events())) + 1;
+    let mut found = Vec::new();
+    for number in from..=newest {
+        match page.event(number) {
+            Ok(Some(event)) => found.push(event),
+            // Overwritten, or being so, while we read.
+            Ok(None) | Err(ReadFault::Lapped | ReadFault::WriterStalled) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(found)
+}
+
 /// How the page's symbols are shown; their numbers are the reference venue's.
 fn shows(page: &PageReader, venues: &[VenueRecord]) -> impl Iterator<Item = (usize, Show)> {
     let reference = match venues.first() {
@@ -187,6 +205,12 @@ fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
             .collect();
         symbols.insert(show.symbol.clone(), symbol);
     }
+    let shown: Vec<Show> = shows(page, &venues).map(|(_, show)| show).collect();
+    let told = events(page, page.events())?;
+    let told: Vec<Value> = told
+        .iter()
+        .filter_map(|event| Some(json::event(shown.get(usize::from(event.symbol))?, event)))
+        .collect();
     let counters: Map<String, Value> = page
         .counters()
         .into_iter()
@@ -204,13 +228,14 @@ fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
         "counters": counters,
         "venues": json::venues(&venues, mono_now()),
         "errors": json::errors(&errors(page)?),
+        "zone_events": told,
         "symbols": symbols,
     }))
 }
 
 fn print(page: &PageReader, header: &Header) -> Result<()> {
     say!(
-        "{}  pid {}  {}  heartbeat {} us ago  inputs {}  state hash {:016x}",
+        "{}  pid {}  {}\nheartbeat {} us ago  inputs {}  state hash {:016x}",
         header.build_text(),
         header.pid,
         words(header.status).join(" "),
@@ -224,12 +249,27 @@ fn print(page: &PageReader, header: &Header) -> Result<()> {
         .filter(|c| c.value != 0)
         .map(|c| format!("{} {}", c.name, c.value))
         .collect();
-    for line in counters.chunks(6) {
-        say!("    {}", line.join("  "));
+    let mut line = String::new();
+    for counter in &counters {
+        if line.len() + counter.len() > 76 {
+            say!(" {line}");
+            line.clear();
+        }
+        line.push_str("  ");
+        line.push_str(counter);
+    }
+    if !line.is_empty() {
+        say!(" {line}");
     }
     let venues = venues(page)?;
     show!("{}", text::venues(&venues, mono_now()));
     show!("{}", text::errors(&errors(page)?, WallClock.now(), ERRORS));
+    let shown: Vec<Show> = shows(page, &venues).map(|(_, show)| show).collect();
+    for event in events(page, EVENTS as u64)? {
+        if let Some(show) = shown.get(usize::from(event.symbol)) {
+            say!("{}", text::event(show, &event, WallClock.now()));
+        }
+    }
     for (at, show) in shows(page, &venues) {
         let (wide, fresh) = look(page, at)?;
         match wide {
@@ -244,7 +284,7 @@ fn print(page: &PageReader, header: &Header) -> Result<()> {
             .zip(fresh)
             .map(|(mode, fresh)| format!("{mode} {fresh}"))
             .collect();
-        say!("    fresh: {}", fresh.join("  "));
+        say!("  fresh: {}", fresh.join("  "));
     }
     Ok(())
 }

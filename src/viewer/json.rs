@@ -4,8 +4,9 @@ use super::{Show, heard, mapped, named, share, usd, zones};
 use crate::health::flag;
 use crate::log::utc;
 use crate::shm::record::{
-    CHANNELS, ErrorRecord, MODE_NAMES, MOTIONS, ModeRecord, STATES, VenueRecord, Wide, ZONE_STATES,
-    ZoneRecord, verdict,
+    CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
+    EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE, NO_USD,
+    OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
 };
 use crate::time::Nanos;
 use serde_json::{Map, Value, json};
@@ -14,7 +15,82 @@ fn flags(bits: u32) -> Value {
     flag::names(bits).map(Value::from).collect()
 }
 
-fn zone(show: &Show, zone: &ZoneRecord) -> Value {
+/// A probability or share of step 1e-4; `null` when it is not known.
+fn e4(value: u16) -> Value {
+    (value != NO_E4).then(|| share(value.into(), 4)).into()
+}
+
+/// A share of step 1e-6.
+fn e6(value: u32) -> Value {
+    (value != NO_SHARE).then(|| share(value.into(), 6)).into()
+}
+
+/// Money; `null` when it is not known, or of a record that was never published.
+fn money(wide: &Wide, cents: i64) -> Value {
+    (mapped(wide) && cents != NO_USD).then(|| usd(cents)).into()
+}
+
+/// A ladder by its steps in basis points.
+fn ladder(wide: &Wide, steps: &[i64; LADDER_BPS.len()]) -> Value {
+    let rungs = LADDER_BPS.iter().zip(steps);
+    let named = rungs.map(|(bps, cents)| (bps.to_string(), money(wide, *cents)));
+    named.collect::<Map<_, _>>().into()
+}
+
+fn cascade(show: &Show, wide: &Wide, record: &CascadeRecord) -> Value {
+    let known = mapped(wide) && record.gain_e4 != NO_SHARE;
+    json!({
+        "zone": (record.zone != 0).then_some(record.zone),
+        "gain": known.then(|| share(record.gain_e4.into(), 4)),
+        "end": (known && record.end_e10 != 0).then(|| show.level(record.end_e10)),
+        "usd": money(wide, record.usd),
+        "beyond_book": known.then_some(record.beyond == 1),
+        "state": (mapped(wide) && record.state != NO_STATE).then(|| named(&CASCADE_STATES, record.state)),
+    })
+}
+
+fn zone(show: &Show, zone: &ZoneRecord, odds: Option<&OddsRecord>) -> Value {
+    let mut object = bare_zone(show, zone);
+    if let Some(odds) = odds {
+        object["label"] = (odds.label != 0)
+            .then(|| named(&ZONE_LABELS, odds.label))
+            .into();
+        object["p_touch"] = e4(odds.p_touch_e4);
+        object["p_run"] = e4(odds.p_run_e4);
+        object["kappa"] = e4(odds.kappa_e4);
+        object["rank"] = (odds.label != 0)
+            .then(|| share(odds.rank_e4.into(), 4))
+            .into();
+        object["heat"] = share(odds.heat_e4.into(), 4).into();
+        object["relative"] = (odds.relative == 1).into();
+    }
+    object
+}
+
+/// An event of the ring.
+#[must_use]
+pub fn event(show: &Show, event: &EventRecord) -> Value {
+    json!({
+        "number": event.number,
+        "kind": match event.kind { EVENT_ALERT => "alert", EVENT_CLOSED => "closed", _ => "life" },
+        "at": utc(Nanos::new(event.recv_ns)),
+        "symbol": show.symbol,
+        "zone": event.zone,
+        "holder": if event.holder == 0 { "long" } else { "short" },
+        "mark": show.price(event.mark_e10),
+        "from": (event.from != u8::MAX).then(|| named(&ZONE_STATES, event.from)),
+        "to": named(&ZONE_STATES, event.to),
+        "cause": named(&EVENT_CAUSES, event.cause),
+        "usd": usd(event.usd),
+        "executed_usd": (event.executed_usd != NO_USD).then(|| usd(event.executed_usd)),
+        "touched": event.outcome & 1 != 0,
+        "swept": event.outcome & 2 != 0,
+        "p_touch": e4(event.p_touch_e4),
+        "p_run": e4(event.p_run_e4),
+    })
+}
+
+fn bare_zone(show: &Show, zone: &ZoneRecord) -> Value {
     json!({
         "kind": if zone.kind == 0 { "hot" } else { "cold" },
         "holder": match zone.holder { 0 => Some("long"), 1 => Some("short"), _ => None },
@@ -76,7 +152,22 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
             "prior_share": known(share(i64::from(wide.prior_share_e6), 6)),
             "oi_residual": known(share(i64::from(wide.oi_residual_e6), 6)),
         },
-        "zones": zones(wide).map(|z| zone(show, z)).collect::<Value>(),
+        "map_proof": named(&PROOFS, wide.map_proof).to_ascii_lowercase(),
+        "zones": zones(wide).map(|(z, odds)| zone(show, z, odds)).collect::<Value>(),
+        "ladder_up": ladder(wide, &wide.map.ladder_up_usd),
+        "ladder_down": ladder(wide, &wide.map.ladder_down_usd),
+        "ladder_up_sigma": wide.map.ladder_up_sigma_usd.map(|cents| money(wide, cents)),
+        "ladder_down_sigma": wide.map.ladder_down_sigma_usd.map(|cents| money(wide, cents)),
+        "max_pain": (wide.map.max_pain_e10 != 0).then(|| show.level(wide.map.max_pain_e10)),
+        "cascade": {
+            "up": cascade(show, wide, &wide.map.cascade_up),
+            "down": cascade(show, wide, &wide.map.cascade_down),
+        },
+        "intervals": {
+            "long_usd": wide.map.long_interval_usd.map(|cents| money(wide, cents)),
+            "short_usd": wide.map.short_interval_usd.map(|cents| money(wide, cents)),
+        },
+        "coverage": { "long": e6(wide.map.coverage_e6[0]), "short": e6(wide.map.coverage_e6[1]) },
         "bias": bias,
         "ages_ms": {
             "trade": age(wide.ages.trade_ms),
@@ -145,6 +236,7 @@ pub fn errors(errors: &[ErrorRecord]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::record::MapRecord;
     use bytemuck::Zeroable as _;
 
     #[test]
@@ -192,10 +284,38 @@ mod tests {
                 assert_eq!(map.get(key), Some(&Value::Null), "{key}");
             }
             assert_eq!(object["ages_ms"]["interest"], Value::Null);
+            for key in ["ladder_up", "ladder_down"] {
+                assert_eq!(object[key].as_object().unwrap().len(), LADDER_BPS.len());
+                assert_eq!(object[key]["500"], Value::Null);
+            }
+            assert_eq!(object["max_pain"], Value::Null);
+            assert_eq!(object["cascade"]["up"]["gain"], Value::Null);
+            assert_eq!(object["intervals"]["short_usd"], json!([null, null]));
         }
         let mut heard_nothing_left = no_interest;
         heard_nothing_left.ages.interest_ms = 5;
+        heard_nothing_left.map = MapRecord::ABSENT;
+        heard_nothing_left.map.ladder_down_usd[1] = 12_345;
+        heard_nothing_left.map.cascade_down.gain_e4 = 9_000;
+        heard_nothing_left.hot_below[0].high_e10 = 5;
+        heard_nothing_left.odds_below[0] = OddsRecord {
+            p_touch_e4: 4_643,
+            p_run_e4: NO_E4,
+            label: 3,
+            ..OddsRecord::zeroed()
+        };
         let object = symbol(&show, &heard_nothing_left);
+        assert_eq!(object["ladder_down"]["25"], "123.45");
+        assert_eq!(object["ladder_down"]["10"], Value::Null);
+        assert_eq!(object["cascade"]["down"]["gain"], "0.9000");
+        assert_eq!(object["cascade"]["down"]["usd"], Value::Null);
+        assert_eq!(object["cascade"]["down"]["state"], Value::Null);
+        assert_eq!(object["coverage"]["long"], Value::Null);
+        let zone = &object["zones"][0];
+        assert_eq!(
+            (&zone["label"], &zone["p_touch"], &zone["p_run"]),
+            (&"RUN".into(), &"0.4643".into(), &Value::Null)
+        );
         assert_eq!(object["map"]["long_usd"], "0.00");
         assert_eq!(object["open_interest"]["bybit"], "0");
     }

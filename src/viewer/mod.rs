@@ -8,7 +8,7 @@ pub mod json;
 pub mod text;
 
 use crate::num::{Px, Qty, Usd};
-use crate::shm::record::{Wide, ZoneRecord};
+use crate::shm::record::{OddsRecord, Wide, ZoneRecord};
 
 /// How a symbol's numbers are shown.
 #[derive(Debug, Clone)]
@@ -82,14 +82,15 @@ pub fn share(value: i64, decimals: u32) -> String {
     crate::num::decimal_text(value, decimals, decimals)
 }
 
-/// The zones of a record that exist: hot above, hot below, cold above, cold below, nearest first in each.
-pub fn zones(wide: &Wide) -> impl Iterator<Item = &ZoneRecord> {
-    wide.hot_above
-        .iter()
-        .chain(&wide.hot_below)
-        .chain(&wide.cold_above)
-        .chain(&wide.cold_below)
-        .filter(|zone| zone.high_e10 != 0)
+/// The zones of a record that exist, hot ones with what is thought of them: hot above, hot below, cold above, cold
+/// below, nearest first in each.
+pub fn zones(wide: &Wide) -> impl Iterator<Item = (&ZoneRecord, Option<&OddsRecord>)> {
+    let odds = wide.odds_above.iter().chain(&wide.odds_below);
+    let hot = wide.hot_above.iter().chain(&wide.hot_below);
+    let cold = wide.cold_above.iter().chain(&wide.cold_below);
+    hot.zip(odds.map(Some))
+        .chain(cold.map(|zone| (zone, None)))
+        .filter(|(zone, _)| zone.high_e10 != 0)
 }
 
 /// A name from a table, by number; `?` for a number that is none.

@@ -1,18 +1,19 @@
-//! The terminal's picture of a symbol: a head line, ages, flags, a line per mode, the nearest zones; of the venues, a
-//! line each; and of the distinct error log, a line a kind. What was never heard is `-` or `never`, never zero. No line
-//! is longer than 150 columns.
+//! The terminal's picture of a symbol: head lines, ages, flags, a line per mode, the map's readings, the nearest zones
+//! with their life and odds, in 80 columns; of the venues, a line each; of the newest events; and of the distinct error
+//! log, a line a kind, in 150. What was never heard is `-` or `never`, never zero.
 
 use super::{Show, heard, mapped, named};
 use crate::health::flag;
 use crate::shm::record::{
-    CHANNELS, ErrorRecord, MODE_NAMES, MOTIONS, STATES, VenueRecord, Wide, ZONE_STATES, ZoneRecord,
-    verdict,
+    CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
+    EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, NO_E4, NO_SHARE, NO_STATE, NO_USD, OddsRecord,
+    PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
 };
 use crate::time::Nanos;
 use std::fmt::Write as _;
 
 /// Columns of a line of flags; then the next one begins.
-const COLUMNS: usize = 120;
+const COLUMNS: usize = 80;
 
 /// Money in four significant places: `812.4k`, `3.210M`.
 #[must_use]
@@ -46,22 +47,135 @@ fn age(ms: u32) -> String {
     }
 }
 
-fn zone_line(show: &Show, zone: &ZoneRecord) -> String {
+/// A share of step 1e-4 in per cent; `-` when it is not known.
+fn percent(e4: u16) -> String {
+    if e4 == NO_E4 {
+        "-".to_string()
+    } else {
+        format!("{}%", e4 / 100)
+    }
+}
+
+/// Money, `-` when it is not known.
+fn money(cents: i64) -> String {
+    if cents == NO_USD {
+        "-".to_string()
+    } else {
+        short_usd(cents)
+    }
+}
+
+fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
     let what = match (zone.kind, zone.holder) {
-        (0, 0) => "longs ",
+        (0, 0) => "longs",
         (0, _) => "shorts",
-        _ => "cold  ",
+        _ => "cold",
     };
-    let place = if zone.place == 0 { "above" } else { "below" };
     let way = zone.distance_bps_e2;
+    let label = match odds.label {
+        0 => "-",
+        1 => "?",
+        label => named(&ZONE_LABELS, label),
+    };
     format!(
-        "    {place} {what} {:>12} .. {:<12} {:>9}  {:>4}.{:02} bp  {}",
+        "  {what:<6} {:>11} {:>11} {:>8} {:>5}.{:02}bp {:<10} {label:<4} {:>4} {:>4}",
         show.level(zone.low_e10),
         show.level(zone.high_e10),
         short_usd(zone.usd),
         way / 100,
         way % 100,
         named(&ZONE_STATES, zone.state),
+        percent(odds.p_touch_e4),
+        percent(odds.p_run_e4),
+    )
+}
+
+fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
+    let gain = match record.gain_e4 {
+        NO_SHARE => "-".to_string(),
+        gain => format!("{}.{:02}", gain / 10_000, gain % 10_000 / 100),
+    };
+    let state = match record.state {
+        NO_STATE => "no prints",
+        state => named(&CASCADE_STATES, state),
+    };
+    let end = match (record.end_e10, record.beyond) {
+        (0, _) => "-".to_string(),
+        (end, 0) => show.level(end),
+        (end, _) => format!("{}, beyond the book", show.level(end)),
+    };
+    format!(
+        "  cascade {way:<4} gain {gain:>7}  {:>9} to {end}  {state}",
+        money(record.usd)
+    )
+}
+
+/// Ladders, cascades, intervals and the proof's word.
+fn map_lines(show: &Show, wide: &Wide) -> String {
+    let (mut out, map) = (String::new(), &wide.map);
+    let range = |[low, high]: [i64; 2]| format!("{} .. {}", money(low), money(high));
+    let _ = writeln!(
+        out,
+        "  map {}; 80 %: below {}, above {}",
+        named(&PROOFS, wide.map_proof),
+        range(map.long_interval_usd),
+        range(map.short_interval_usd),
+    );
+    let _ = write!(out, "  if it moves");
+    for bps in LADDER_BPS {
+        let _ = write!(out, " {:>9}", format!("{bps}bp"));
+    }
+    for (way, ladder) in [("up", &map.ladder_up_usd), ("down", &map.ladder_down_usd)] {
+        let _ = write!(out, "\n  {way:>11}");
+        for cents in ladder {
+            let _ = write!(out, " {:>9}", money(*cents));
+        }
+    }
+    let pain = show
+        .price(map.max_pain_e10)
+        .map(|_| show.level(map.max_pain_e10));
+    let _ = writeln!(
+        out,
+        "\n  densest at {}",
+        pain.unwrap_or_else(|| "-".to_string())
+    );
+    for (way, record) in [("up", &map.cascade_up), ("down", &map.cascade_down)] {
+        let _ = writeln!(out, "{}", cascade_line(show, way, record));
+    }
+    out
+}
+
+/// One event, a line. `now` is Unix time.
+#[must_use]
+pub fn event(show: &Show, event: &EventRecord, now: Nanos) -> String {
+    let kind = match event.kind {
+        EVENT_ALERT => "alert",
+        EVENT_CLOSED => "closed",
+        _ => "life",
+    };
+    let state = |state| match state {
+        u8::MAX => "-",
+        state => named(&ZONE_STATES, state),
+    };
+    let age = span(now.since(Nanos::new(event.recv_ns)));
+    let (money, cause) = (short_usd(event.usd), named(&EVENT_CAUSES, event.cause));
+    let what = if event.kind == EVENT_CLOSED {
+        let came = match event.executed_usd {
+            NO_USD => "-".to_string(),
+            cents => short_usd(cents),
+        };
+        let outcome = ["untouched", "touched", "swept", "swept"][usize::from(event.outcome & 3)];
+        format!("{cause} {outcome} {money} came {came}")
+    } else {
+        format!(
+            "{} > {} {cause} {money}",
+            state(event.from),
+            state(event.to)
+        )
+    };
+    format!(
+        "  {age:>5} {kind:<6} {:<6} #{} {what}",
+        show.symbol, event.zone
     )
 }
 
@@ -71,9 +185,9 @@ fn flag_lines(bits: u32) -> String {
     for name in flag::names(bits) {
         if width + 1 + name.len() > COLUMNS {
             let head = if out.is_empty() {
-                "    flags:"
+                "  flags:"
             } else {
-                "\n          "
+                "\n        "
             };
             out.push_str(head);
             width = head.len();
@@ -96,11 +210,15 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
     let _ = writeln!(
         out,
-        "{:<6} mark {}  book {} / {}  open interest {}  forced below {}  above {}",
+        "{:<6} mark {}  book {} / {}",
         show.symbol,
         price(wide.mark_e10),
         price(wide.bid_e10),
         price(wide.ask_e10),
+    );
+    let _ = writeln!(
+        out,
+        "  open interest {}  forced below {}  above {}",
         known(show.qty(wide.interest_e6)),
         known(short_usd(wide.long_usd)),
         known(short_usd(wide.short_usd)),
@@ -114,7 +232,7 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     };
     let _ = writeln!(
         out,
-        "    ages: trade {}  book {}  mark {}  interest {}  print {}   prior {}  inert {}",
+        "  ages: trade {} book {} mark {} interest {} print {}; prior {} inert {}",
         age(wide.ages.trade_ms),
         age(wide.ages.book_ms),
         age(wide.ages.mark_ms),
@@ -127,7 +245,7 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
         let _ = writeln!(
             out,
-            "    {name:<6} bias {:>+4}  confidence {:>3}  {:<12} {:<10} {}",
+            "  {name:<6} bias {:>+4}  confidence {:>3}  {:<12} {:<10} {}",
             mode.bias,
             mode.confidence,
             named(&verdict::NAMES, mode.verdict),
@@ -135,9 +253,24 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
             named(&MOTIONS, mode.motion),
         );
     }
-    for side in [&wide.hot_above, &wide.hot_below] {
-        for zone in side.iter().filter(|z| z.high_e10 != 0).take(zones) {
-            let _ = writeln!(out, "{}", zone_line(show, zone));
+    if mapped(wide) {
+        out.push_str(&map_lines(show, wide));
+    }
+    let mut head = true;
+    for (side, odds) in [
+        (&wide.hot_above, &wide.odds_above),
+        (&wide.hot_below, &wide.odds_below),
+    ] {
+        let used = side.iter().zip(odds).filter(|(zone, _)| zone.high_e10 != 0);
+        for (zone, odds) in used.take(zones) {
+            if core::mem::take(&mut head) {
+                let _ = writeln!(
+                    out,
+                    "  {:<6} {:>11} {:>11} {:>8} {:>10} {:<10} {:<4} {:>4} {:>4}",
+                    "hot", "from", "to", "usd", "away", "state", "if", "hit", "run"
+                );
+            }
+            let _ = writeln!(out, "{}", zone_line(show, zone, odds));
         }
     }
     out
@@ -287,7 +420,7 @@ pub fn lines(show: &Show, wide: &Wide) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shm::record::bytes_of;
+    use crate::shm::record::{MapRecord, bytes_of};
     use bytemuck::Zeroable as _;
 
     #[test]
@@ -320,10 +453,62 @@ mod tests {
             high_e10: most,
             ..ZoneRecord::zeroed()
         }; 8];
-        for text in [symbol(&show, &wide, 8), lines(&show, &wide)] {
-            for line in text.lines() {
-                assert!(line.len() <= 150, "{}: {line}", line.len());
+        wide.map = MapRecord::ABSENT;
+        for line in lines(&show, &wide).lines() {
+            assert!(line.len() <= 150, "{}: {line}", line.len());
+        }
+        // Prices of a real contract in 80 columns, everything else as long as it gets.
+        let real = 123_456_7 * 1_000_000_000;
+        (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (real, real, real);
+        wide.interest_e6 = 12_345_678_901_234;
+        wide.hot_below = wide.hot_above;
+        for zone in wide.hot_above.iter_mut().chain(&mut wide.hot_below) {
+            (zone.low_e10, zone.high_e10, zone.state) = (real, real, 1);
+            (zone.usd, zone.distance_bps_e2) = (most, 999_999);
+        }
+        for odds in &mut wide.odds_above {
+            (odds.label, odds.p_touch_e4, odds.p_run_e4) = (2, 10_000, 10_000);
+        }
+        for known in [false, true] {
+            if known {
+                wide.map.ladder_up_usd = [most; 6];
+                wide.map.long_interval_usd = [most; 2];
+                wide.map.short_interval_usd = [most; 2];
+                wide.map.max_pain_e10 = real;
+                wide.map.cascade_up = CascadeRecord {
+                    end_e10: real,
+                    usd: most,
+                    gain_e4: 10_000_000,
+                    zone: 1,
+                    state: 3,
+                    beyond: 1,
+                    spare: [0; 6],
+                };
             }
+            let text = symbol(&show, &wide, 8);
+            for line in text.lines() {
+                assert!(line.len() <= 80, "{}: {line}", line.len());
+            }
+            assert!(
+                text.contains("no prints") && text.contains("HOLD 100% 100%"),
+                "{text}"
+            );
+        }
+        let money = 999_999_999_900;
+        for kind in [EVENT_CLOSED, EVENT_ALERT] {
+            let told = EventRecord {
+                kind,
+                usd: money,
+                executed_usd: money,
+                from: 1,
+                to: 4,
+                cause: 8,
+                outcome: 3,
+                zone: 999_999,
+                ..EventRecord::zeroed()
+            };
+            let line = event(&show, &told, Nanos::seconds(5));
+            assert!(line.len() <= 80, "{}: {line}", line.len());
         }
     }
 
