@@ -13,7 +13,7 @@ use isotherm::tape::{self, Record};
 use isotherm::time::Nanos;
 use isotherm::venue::lane::{Counts, Lane};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
@@ -45,6 +45,8 @@ pub(crate) struct Witness {
     threads: BTreeMap<(VenueId, u16), Thread>,
     /// Records at which a leg of a pair went down, by venue.
     ends: BTreeMap<VenueId, Vec<usize>>,
+    /// Contracts whose trades a connection of a ring has told.
+    begun: BTreeSet<(usize, usize)>,
     counts: Counts,
     duplicates: u64,
     kinds: BTreeMap<Kind, u64>,
@@ -67,12 +69,13 @@ fn id_of(value: &Value) -> Option<Id> {
     Some(hasher.finish())
 }
 
-/// A row of Hyperliquid that is older than this on receipt is history there.
+/// A row of Hyperliquid that is older than this in the first message of a contract on a connection is history there.
 const OLD: i64 = 60_000_000_000;
 
-/// The trades of a frame received at `recv` that are no history: contract and id; `None` for a frame of something else,
+/// The trades of a frame that are no history, when it is judged as received at `first`: contract and id;
+/// `None` for a frame of something else,
 /// or one that does not hold together.
-fn trades(dialect: Dialect, recv: Nanos, frame: &Value) -> Option<Vec<(&str, Id)>> {
+fn trades(dialect: Dialect, first: Option<Nanos>, frame: &Value) -> Option<Vec<(&str, Id)>> {
     let (data, name, id) = match dialect {
         Dialect::Bybit => {
             frame["topic"].as_str()?.strip_prefix("publicTrade.")?;
@@ -92,8 +95,8 @@ fn trades(dialect: Dialect, recv: Nanos, frame: &Value) -> Option<Vec<(&str, Id)
         }
     };
     let is_news = |row: &&Value| {
-        let is_old = |ms: i64| recv.get() - ms * 1_000_000 > OLD;
-        dialect != Dialect::Hyperliquid || !row["time"].as_i64().is_some_and(is_old)
+        let is_old = |ms: i64| first.is_some_and(|recv| recv.get() - ms * 1_000_000 > OLD);
+        !row["time"].as_i64().is_some_and(is_old)
     };
     data.iter()
         .filter(is_news)
@@ -121,6 +124,7 @@ impl Witness {
         let mut witness = Self {
             threads: BTreeMap::new(),
             ends: BTreeMap::new(),
+            begun: BTreeSet::new(),
             counts: Counts::default(),
             duplicates: 0,
             kinds: BTreeMap::new(),
@@ -142,7 +146,7 @@ impl Witness {
                 Record::Frame { recv, bytes, .. } => {
                     let events = lane.text_leg(leg, recv, bytes, &mut buffer).to_vec();
                     let spoiled = lane.counts.faults - faults;
-                    witness.frame((at, recv), &hosts[*host], bytes, &events, spoiled);
+                    witness.frame((at, ring, recv), &hosts[*host], bytes, &events, spoiled);
                     events
                 }
                 Record::Rest {
@@ -152,6 +156,7 @@ impl Witness {
                     ..
                 } => lane.rest(recv, request, body).to_vec(),
                 Record::Connect { recv, url, .. } => {
+                    witness.begun.retain(|(of, _)| *of != ring);
                     lane.sent(url.as_bytes());
                     lane.connected_leg(leg, recv).to_vec()
                 }
@@ -205,7 +210,7 @@ impl Witness {
     /// One frame by plain JSON, against what the engine made of it.
     fn frame(
         &mut self,
-        (at, recv): (usize, Nanos),
+        (at, ring, recv): (usize, usize, Nanos),
         host: &Host,
         bytes: &[u8],
         events: &[Event],
@@ -225,9 +230,18 @@ impl Witness {
             return;
         };
         self.misfits += spoiled;
-        let Some(rows) = trades(host.planned.dialect, recv, &frame) else {
+        let dialect = host.planned.dialect;
+        let Some(mut rows) = trades(dialect, None, &frame) else {
             return;
         };
+        let name = rows.first().map(|(name, _)| *name);
+        let symbol = host.contracts.iter().position(|c| Some(&*c.symbol) == name);
+        if dialect == Dialect::Hyperliquid
+            && spoiled == 0
+            && symbol.is_some_and(|symbol| self.begun.insert((ring, symbol)))
+        {
+            rows = trades(dialect, Some(recv), &frame).unwrap_or_default();
+        }
         let mut fresh = 0;
         for (name, id) in &rows {
             let Some(symbol) = host.contracts.iter().position(|c| c.symbol == *name) else {
@@ -552,7 +566,7 @@ fn told(host: &Host) -> Vec<(Vec<Id>, Option<Vec<Print>>)> {
             all.extend(prints(host, symbol, &frame));
             return;
         }
-        for (name, id) in trades(host.planned.dialect, Nanos::ZERO, &frame).unwrap() {
+        for (name, id) in trades(host.planned.dialect, None, &frame).unwrap() {
             let symbol = host
                 .contracts
                 .iter()
