@@ -187,8 +187,8 @@ impl Heatmap {
                 let weight = exact.weight_q32(holder, interest);
                 for (ln, qty) in exact.priced(holder) {
                     // Not reached yet, so never behind the mark by more than the offset's rounding.
-                    let away = (ln.div_euclid(BUCKET) - start).saturating_mul(way).max(0);
-                    if let Some((sum, power)) = half.iter_mut().zip(powers).nth(away as usize) {
+                    let away = (ln.div_euclid(BUCKET) - start).saturating_mul(way).max(0) as usize;
+                    if let (Some(sum), Some(power)) = (half.get_mut(away), powers.get(away)) {
                         let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
                         let qty = mul32(qty.get(), weight);
                         *sum = sum.saturating_add(cents(qty, price, shift));

@@ -3,8 +3,8 @@
 //! Addresses come from trades, through a ring a feed. An account's *weight* is what it held when it last answered plus
 //! what it has traded since (cents): somebody who holds nothing and does not trade weighs nothing and is left alone.
 //! Asked next is whoever has the largest age × √weight, age since the last answer, so that an account is asked in
-//! proportion to the root of what it may have changed; one that was never asked counts as [`NEVER`] old. Nobody is asked
-//! more often than the venue's row (or the plan) says.
+//! proportion to the root of what it may have changed; one that was never asked counts as [`NEVER`] old. Nobody is
+//! asked more often than the venue's row (or the plan) says.
 //!
 //! A table of [`MOST`]: when it is full, an account that trades more than the lightest one weighs takes its place. Asks
 //! are spaced evenly so that they take [`PART`] of our share of the venue's budget and no more, and go only when

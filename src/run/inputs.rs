@@ -158,7 +158,8 @@ pub(super) fn has_accounts(plan: &Plan, feed: &FeedPlan, row: &Venue) -> bool {
         && feed.channels.iter().any(|c| c.stream() == Stream::Trades)
 }
 
-/// What is asked of a venue by REST, and where the answers go. `seen` is where its feeds tell who traded. `history` says whether its past is asked for.
+/// What is asked of a venue by REST, and where the answers go. `history` says whether its past is asked for, `seen` is
+/// where its feeds tell who traded.
 pub(super) fn rest_ring(
     plan: &Plan,
     id: VenueId,
