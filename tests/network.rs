@@ -592,6 +592,10 @@ struct Legs {
 
 impl Legs {
     fn start(script: Script) -> Self {
+        Self::of(VenueId::BYBIT, script)
+    }
+
+    fn of(venue: VenueId, script: Script) -> Self {
         let (stop, tally) = (Arc::new(Flag::default()), Arc::new(Tally::default()));
         let (wish, wishes) = bounded(64);
         let (handed, to_take) = bounded(8);
@@ -599,7 +603,7 @@ impl Legs {
         let feed = Feed {
             number: 0,
             urls: ["ws://a".to_string(), "ws://b".to_string()],
-            lane: Lane::new(VenueId::BYBIT, &["BTC".into()], 0).unwrap(),
+            lane: Lane::new(venue, &["BTC".into()], 0).unwrap(),
             events: to_shard,
             taped: Taped::new(0, None),
             sightings: None,
@@ -740,6 +744,22 @@ fn a_connection_is_replaced_before_its_lifetime_ends_and_nothing_is_lost() {
             .any(|kind| kind == "Gap" || kind == "Disconnect"),
         "{kinds:?}"
     );
+    feed.end();
+}
+
+#[test]
+fn a_connection_that_will_be_closed_is_replaced_before() {
+    let feed = Legs::of(VenueId::OKX, Script::default());
+    let (mut old, leg) = feed.connect();
+    let notice = r#"{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"a"}"#;
+    old.write_all(&framed(notice)).unwrap();
+    // The wish for the other leg comes while this one is still up.
+    let (_new, other) = feed.connect();
+    assert_eq!(leg + other, 1);
+    wait("the switch", || feed.tally.get(count::SWITCHES) == 1);
+    // The new one was told nothing, and stays.
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(feed.tally.get(count::LEGS), 1);
     feed.end();
 }
 

@@ -77,6 +77,9 @@ pub(super) struct Line {
     /// Refusals before this connection, and whether people know of one on it.
     pub(super) refused: u64,
     pub(super) told: bool,
+    /// Refusals that were looked at, and whether one of this connection said that it will be closed.
+    pub(super) heeded: u64,
+    pub(super) leaving: bool,
     /// What follows a refusal.
     mend: Mend,
     cells: Vec<Cell>,
@@ -119,6 +122,8 @@ impl Line {
             text_at: Nanos::ZERO,
             refused: 0,
             told: false,
+            heeded: 0,
+            leaving: false,
             mend: Mend {
                 seen: 0,
                 at: Nanos::ZERO,
@@ -147,6 +152,8 @@ impl Line {
         self.data_at = now;
         self.wished = false;
         self.told = false;
+        self.heeded = self.refused;
+        self.leaving = false;
         self.text = 0;
         self.text_at = Nanos::ZERO;
         self.mend = Mend {

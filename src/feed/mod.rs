@@ -402,12 +402,12 @@ impl<C: Clock> Feed<C> {
         }
     }
 
-    /// True when a connection should be replaced: after nine tenths of its lifetime, feeds and legs spread over the
-    /// last of them.
+    /// True when a connection should be replaced: the venue has said that it will close it, or it is past nine tenths
+    /// of its lifetime, feeds and legs spread over the last of them.
     fn is_old(&self, line: &Line, leg: usize, now: Nanos) -> bool {
         let life = self.script.lifetime.get();
         let spread = life / 400 * ((self.number * 2 + leg) as i64 % 20);
-        life != 0 && now.since(line.since).get() > life / 10 * 9 + spread
+        line.leaving || life != 0 && now.since(line.since).get() > life / 10 * 9 + spread
     }
 
     fn wish(&self, line: &mut Line, leg: usize) {
@@ -781,6 +781,11 @@ impl<C: Clock> Feed<C> {
 
     /// Lets people know that the venue refused something, once a connection.
     fn tell(&self, line: &mut Line) {
+        let refusals = self.refusals();
+        if refusals != line.heeded {
+            line.heeded = refusals;
+            line.leaving |= self.lane.refusal().closes;
+        }
         if line.told || self.refusals() == line.refused {
             return;
         }

@@ -315,6 +315,8 @@ impl Decoded<'_> {
 pub struct Refusal {
     text: [u8; Self::MOST],
     len: u8,
+    /// It is a notice that this connection will be closed.
+    pub closes: bool,
 }
 
 impl Refusal {
@@ -324,6 +326,7 @@ impl Refusal {
     pub const EMPTY: Self = Self {
         text: [0; Self::MOST],
         len: 0,
+        closes: false,
     };
 
     /// The beginning of a text.

@@ -11,12 +11,15 @@
 //!   `prevSeqId`. A level is price, contracts, a dead field, orders. `checksum` is 0 or absent since 2026-06.
 //!   Recordings from before 2023 have a checksum and no ids: there the order of the connection is all there is. Their
 //!   checksum is not verified here, as a decoder holds no book; the tests do it on the recording.
-//! - `trades`: one row per taker order, price and source; `side` is the taker's, `tradeId` the last of its fills.
+//! - `trades`: one row per taker order, price and source; `side` is the taker's, `tradeId` the last of its fills. That
+//!   these ids run without holes is documented nowhere, nor is a row's `count` said to be of consecutive ones: a hole
+//!   is not looked for, and a trade that never came is found only where the connection was lost.
 //! - `mark-price`, `index-tickers` (instrument without `-SWAP`), `open-interest` (contracts, one side; `oiCcy` the same
 //!   in coins), `funding-rate` (`fundingTime` settles it, `nextFundingTime` is the settlement after).
 //! - `liquidation-orders`: one topic for every swap. `posSide` is the position that died; in net mode the order's
 //!   `side` tells. `bkPx` was measured to lie at the mark. Rows may be minutes late and out of order, and the first
 //!   message repeats old ones: what is older than [`STALE`] is no new flow.
+//! - A notice with code 64008 says that the connection is closed for an upgrade within a minute: it is replaced first.
 //!
 //! The client sends the text `ping`, no JSON, and hears `pong`. `""` means absent. Prices and sizes have no fixed
 //! places there (`30316`, `30249.5`), so dots are always searched.

@@ -223,6 +223,9 @@ fn holder(row: Value<'_, '_>) -> Result<Holder, Fault> {
     }
 }
 
+/// Code of the notice that the service is upgraded and this connection closed within a minute.
+const CLOSES: &str = "64008";
+
 /// A frame of an event: an answer to what we sent, or a notice.
 fn answered(
     event: Value<'_, '_>,
@@ -231,10 +234,11 @@ fn answered(
 ) -> Result<Option<Parsed>, Fault> {
     match event.into_string().unwrap_or_default() {
         "subscribe" | "unsubscribe" | "channel-conn-count" => Ok(None),
-        // A notice tells that the connection will be closed for an upgrade.
         "error" | "notice" | "channel-conn-count-error" => {
             let said = frame.get("msg").and_then(|v| v.into_string());
             scratch.refusal = Refusal::new(said.unwrap_or("no reason given"));
+            let code = frame.get("code").and_then(|v| v.into_string());
+            scratch.refusal.closes = code == Some(CLOSES);
             Err(fault(FaultKind::Refused))
         }
         _ => Err(fault(FaultKind::UnknownTopic)),
