@@ -9,9 +9,9 @@
 //! A piece that did not fit its ring, or a disk that says no, ends the tape there with a Hole: nothing that was stepped
 //! after the lost piece is journalled. The feeds never wait for any of this.
 //!
-//! Nor does the stop wait for a disk that hangs: the recording is closed on this thread, and a thread that moves nothing
-//! for [`PATIENCE`] is left where it is. Should its disk come back before the process is gone, it ends the tape with a
-//! Hole; else the tape ends as a killed process leaves it.
+//! Nor does the stop wait for a disk that hangs: the recording is closed on this thread, and a thread that moves
+//! nothing for [`PATIENCE`] is left where it is. Should its disk come back before the process is gone, it ends the tape
+//! with a Hole; else the tape ends as a killed process leaves it.
 
 use crate::feed::taped::{self, Piece, Taped};
 use crate::ring::{ByteConsumer, byte_channel};
