@@ -38,6 +38,8 @@ pub const HEAD_BYTES: usize = 32;
 pub const KEPT: usize = 2;
 /// Longest meta.
 const META_MAX: usize = 1 << 20;
+// LIMIT: unpacked bytes; the state of the most symbols a plan may have takes less than half of it.
+const PLAIN_MAX: u64 = 2 << 30;
 /// zstd's level: most of a state is zeros.
 const LEVEL: i32 = 3;
 
@@ -505,7 +507,15 @@ pub fn read(path: &Path) -> Result<(Meta, Vec<u8>), CheckpointError> {
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<(Meta, Vec<u8>), String> {
+/// As [`read`], from bytes.
+///
+/// # Errors
+/// What does not hold together, in words.
+pub fn parse(bytes: &[u8]) -> Result<(Meta, Vec<u8>), String> {
+    parse_within(bytes, PLAIN_MAX)
+}
+
+fn parse_within(bytes: &[u8], most: u64) -> Result<(Meta, Vec<u8>), String> {
     let damaged = |what: &str| format!("not a usable checkpoint: {what}");
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD_BYTES>() else {
         return Err(damaged("it is cut short"));
@@ -537,7 +547,32 @@ fn parse(bytes: &[u8]) -> Result<(Meta, Vec<u8>), String> {
     let meta: Meta = serde_json::from_slice(meta).map_err(|error| damaged(&error.to_string()))?;
     let mut plain = Vec::new();
     zstd::Decoder::new(body)
-        .and_then(|mut body| body.read_to_end(&mut plain))
+        .and_then(|body| body.take(most + 1).read_to_end(&mut plain))
         .map_err(|error| damaged(&error.to_string()))?;
+    if plain.len() as u64 > most {
+        return Err(damaged("its state is larger than any"));
+    }
     Ok((meta, plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_unpacks_without_end_is_refused() {
+        let body = zstd::encode_all(&vec![0u8; 1 << 20][..], 3).unwrap();
+        let meta = serde_json::to_vec(&Meta::default()).unwrap();
+        let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
+        bytes.extend_from_slice(&(meta.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&[0; 8]);
+        bytes.extend_from_slice(&meta);
+        bytes.extend_from_slice(&body);
+        let crc = crc_of(&bytes).to_le_bytes();
+        bytes[24..28].copy_from_slice(&crc);
+        assert_eq!(parse_within(&bytes, 1 << 20).unwrap().1.len(), 1 << 20);
+        let why = parse_within(&bytes, (1 << 20) - 1).unwrap_err();
+        assert!(why.contains("larger than any"), "{why}");
+    }
 }
