@@ -16,8 +16,8 @@ use isotherm::health::flag;
 use isotherm::shm::page::{self, LAYOUT_HASH, SHAPES, status};
 use isotherm::shm::reader::{PageReader, ReadFault};
 use isotherm::shm::record::{
-    CHANNELS, ErrorRecord, EventRecord, Headline, MODES, MapRecord, MapView, Publish, VenueRecord,
-    Wide, ZoneRecord, bytes_of, verdict,
+    CHANNELS, EVENT_CAUSES, ErrorRecord, EventRecord, Headline, MODES, MapRecord, MapView, Publish,
+    VenueRecord, Wide, ZoneRecord, bytes_of, verdict,
 };
 use isotherm::shm::snapshot::cents_of;
 use isotherm::shm::writer::PageWriter;
@@ -611,6 +611,10 @@ fn the_document_lists_every_field_and_the_hash() {
     for (number, name) in verdict::NAMES.iter().enumerate() {
         expect(format!("| {number} | `{name}` |"));
     }
+    for (number, name) in EVENT_CAUSES.iter().enumerate() {
+        expect(format!("| {number} | `{name}` |"));
+    }
+    assert_eq!(EVENT_CAUSES, isotherm::zone::cause::NAMES);
     for (id, (name, meaning)) in page::COUNTERS.iter().enumerate() {
         expect(format!("| {id} | `{name}` | {meaning} |"));
     }
