@@ -8,16 +8,18 @@
 //!            last W and of what still stands there, against a background ε: a print where the map is empty is a miss
 //!   A_k += w q r_k      B_k += mass met, before removal      θ_k = exp(smooth fit to ln((a0 u + A_k) / (b0 u + B_k)))
 //! ```
-//! a0 is the prior's shape, a0 / b0 its mean, u the unit of evidence (a share of open interest). The fit minimises
-//! Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the least of the
-//! three it joins, so a class without evidence leans on its neighbours as much as on the prior, and never drags them.
+//! u is the unit of evidence (a share of open interest), a0 the prior's shape, a0 / b0 the *level*: what all classes say
+//! together, (a0 u + Σ A) / (a0 u / prior + Σ B). So a crowd of another magnitude is learned once, not class by class.
+//! The fit minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the
+//! least of the three it joins: a class without evidence leans on its neighbours and never drags them.
 //!
 //! Exposure *waits* until the next print shows that the venue's prints are heard at all, a day at most: a venue that
 //! prints nothing, or whose stream is dead, keeps the prior instead of learning that nobody ever dies.
 //!
-//! Intervals: the precision is that of a Gamma shape a0 + A/u', where u' is the larger of u and the mean size of a
-//! cluster of prints (< 30 s apart, one holder), weighted by size: what comes in lumps says less. Where only totals
-//! per period are known, [`Calibration::period`] does the same fit on exposure and total.
+//! Width ([`Width`]): θ_k has that of a Gamma of shape a0 + A_k / u', u' the larger of u and the *lump*, variance over
+//! mean of clusters of prints (< 30 s apart, one holder): what comes in lumps says less. Beside it stand that lump, and
+//! the scatter of whole hours beyond both. Where only totals per period are known, [`Calibration::period`] does the
+//! same fit on exposure and total.
 //!
 //! A venue that hides prints (the largest per second) is weighted by how many were expected in that second; what that
 //! adds beyond the printed quantity is held until the next open interest and never exceeds its fall.
@@ -27,9 +29,9 @@
 
 use crate::event::Liquidation;
 use crate::inventory::params::{self, CLASSES, Params};
-use crate::inventory::{Inventory, Swept};
+use crate::inventory::{Inventory, Swept, Width};
 use crate::market::{Holder, VenueId};
-use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div, mul32};
+use crate::num::fixed::{ONE, ONE32, clip, exp2neg, mul_div, mul32};
 use crate::num::log::{BUCKET, exp_q48, ln_px, ln_q48};
 use crate::num::{HEADROOM, Px, Qty, narrow};
 use crate::time::Nanos;
@@ -104,6 +106,8 @@ const WEEK: i64 = 7 * Nanos::DAY.get();
 const WAIT: Nanos = Nanos::DAY;
 /// Prints of one holder closer than this are one cluster.
 const CLUSTER: Nanos = Nanos::new(30 * Nanos::SECOND.get());
+/// ... but none is longer than this: where prints never cease, not all of them are one event.
+const CLUSTER_MAX: Nanos = Nanos::new(5 * Nanos::MINUTE.get());
 /// Exposure is read, and θ fitted after new evidence, at most this often.
 const OFTEN: Nanos = Nanos::SECOND;
 /// θ is fitted this often when there is none, for what fades.
@@ -135,8 +139,22 @@ pub struct Week {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 struct Cluster {
+    first: Nanos,
     last: Nanos,
     qty: i64,
+    /// Expected since the cluster before it.
+    expected: i64,
+    /// Expected since its last print.
+    since: i64,
+}
+
+/// The hour that runs: what was met under the eyes of prints, and what was printed, per holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+struct Hour {
+    number: i64,
+    met: [[i64; CLASSES]; 2],
+    realised: [i64; 2],
 }
 
 /// Evidence on θ of one venue's contract, and what follows from it.
@@ -147,7 +165,7 @@ pub struct Calibration {
     a: [i64; CLASSES],
     /// Met per class.
     b: [i64; CLASSES],
-    /// Variance over mean of clusters: Σ size · (size / u), Σ size.
+    /// Variance over mean of clusters: Σ (size − expected)² / u, Σ size.
     lumps: [i64; 2],
     clusters: [Cluster; 2],
     /// Evidence faded up to here; zero = none yet.
@@ -155,7 +173,7 @@ pub struct Calibration {
     /// The inventory's exposure as it was read.
     seen: [[i64; CLASSES]; 2],
     /// Exposure that no print has confirmed, since when, and what it predicts per holder.
-    waiting: [i64; CLASSES],
+    waiting: [[i64; CLASSES]; 2],
     waits: Nanos,
     expects: [i64; 2],
     /// Held for the next open interest: beyond what was printed, per class and holder, and what was printed.
@@ -166,7 +184,11 @@ pub struct Calibration {
     /// Mean size of a print where prints are hidden: Σ size, count.
     sizes: [i64; 2],
     theta: [i64; CLASSES],
-    spread: [[i64; 2]; CLASSES],
+    width: Width,
+    hour: Hour,
+    /// Of whole hours: Σ (realised − expected)² / u, Σ expected, Σ expected² / u. Fades eight times faster, so that
+    /// what θ had still to learn is forgotten.
+    hours: [i64; 3],
     weeks: [Week; WEEKS],
     read_at: Nanos,
     fitted_at: Nanos,
@@ -238,7 +260,8 @@ impl Calibration {
             return;
         };
         self.read(now, inventory, params);
-        self.confirm(now);
+        let unit = unit(inventory.interest_now(), params);
+        self.confirm(now, unit, params);
         let holder = print.holder;
         let price = match row.locates {
             Locates::Bankruptcy => liquidation_of(print, params),
@@ -265,7 +288,8 @@ impl Calibration {
         self.prints = self.prints.wrapping_add(1);
         let week = self.week(now);
         week.realised[d] = add(week.realised[d], qty);
-        self.lump(now, holder, qty, unit(inventory.interest_now(), params));
+        self.hour.realised[d] = add(self.hour.realised[d], qty);
+        self.lump(now, holder, qty, unit);
     }
 
     /// Share of a print at `place` that each class gets, Q32; what lacks to one is the background's.
@@ -364,6 +388,10 @@ impl Calibration {
                 self.a[k] = add(self.a[k], mul_div(self.extra[k], taken, all));
             }
             let parts = self.extra_of.map(|part| mul_div(part, taken, all));
+            let hour = &mut self.hour.realised;
+            for (sum, part) in hour.iter_mut().zip(parts) {
+                *sum = add(*sum, part);
+            }
             let week = self.week(now);
             for (sum, part) in week.realised.iter_mut().zip(parts) {
                 *sum = add(*sum, part);
@@ -433,14 +461,14 @@ impl Calibration {
     /// Prints or marks were lost: what the mark met meanwhile has no prints to be compared with.
     pub fn lose(&mut self, inventory: &Inventory) {
         self.seen = Holder::BOTH.map(|holder| *inventory.exposure(holder));
-        (self.waiting, self.expects) = ([0; CLASSES], [0; 2]);
+        (self.waiting, self.expects) = ([[0; CLASSES]; 2], [0; 2]);
     }
 
     /// Reads what the mark has met since the last reading; it waits for a print.
     fn read(&mut self, now: Nanos, inventory: &Inventory, params: &Params) {
         self.read_at = now;
         if self.waits == Nanos::ZERO || now.since(self.waits) > WAIT {
-            (self.waiting, self.expects) = ([0; CLASSES], [0; 2]);
+            (self.waiting, self.expects) = ([[0; CLASSES]; 2], [0; 2]);
             self.waits = now;
         }
         let theta = self.theta_or(params);
@@ -451,7 +479,7 @@ impl Calibration {
             for k in 0..CLASSES {
                 // Below zero the inventory was begun anew: nothing is known of the difference.
                 let met = exposure[k].wrapping_sub(self.seen[d][k]).max(0);
-                self.waiting[k] = add(self.waiting[k], met);
+                self.waiting[d][k] = add(self.waiting[d][k], met);
                 expects += i128::from(met) * i128::from(theta[k]);
             }
             self.expects[d] = add(self.expects[d], narrow(expects >> 16));
@@ -461,17 +489,50 @@ impl Calibration {
     }
 
     /// A print was heard: what waited was exposed under its eyes.
-    fn confirm(&mut self, now: Nanos) {
-        for (sum, met) in self.b.iter_mut().zip(self.waiting) {
-            *sum = add(*sum, met);
+    fn confirm(&mut self, now: Nanos, unit: i64, params: &Params) {
+        let number = now.get().max(0) / Nanos::HOUR.get();
+        if self.hour.number != number {
+            self.close_hour(unit, params);
+            self.hour.number = number;
+        }
+        for (hour, row) in self.hour.met.iter_mut().zip(&self.waiting) {
+            for k in 0..CLASSES {
+                hour[k] = add(hour[k], row[k]);
+                self.b[k] = add(self.b[k], row[k]);
+            }
         }
         let expects = self.expects;
+        for (cluster, part) in self.clusters.iter_mut().zip(expects) {
+            cluster.since = add(cluster.since, part);
+        }
         let week = self.week(now);
         for (sum, part) in week.predicted.iter_mut().zip(expects) {
             *sum = add(*sum, part);
         }
-        (self.waiting, self.expects, self.waits) = ([0; CLASSES], [0; 2], now);
+        (self.waiting, self.expects, self.waits) = ([[0; CLASSES]; 2], [0; 2], now);
         self.fresh = 1;
+    }
+
+    /// An hour is whole: how far it was from what θ, as it is known by now, expects of it.
+    fn close_hour(&mut self, unit: i64, params: &Params) {
+        let theta = self.theta_or(params);
+        for (met, realised) in self.hour.met.iter().zip(self.hour.realised) {
+            let parts = met.iter().zip(theta);
+            let whole = parts.fold(0i128, |sum, (met, theta)| {
+                sum + i128::from(*met) * i128::from(theta)
+            });
+            let expected = narrow(whole >> 16).min(HEADROOM);
+            let off = realised - expected;
+            let sums = [
+                mul_div(off, off, unit),
+                expected,
+                mul_div(expected, expected, unit),
+            ];
+            for (sum, part) in self.hours.iter_mut().zip(sums) {
+                *sum = add(*sum, part);
+            }
+        }
+        self.hour = Hour::zeroed();
     }
 
     /// Halves evidence with age, A and B alike.
@@ -490,25 +551,34 @@ impl Calibration {
         for sum in sums {
             *sum = mul32(*sum, kept);
         }
+        let kept = exp2neg(steps.min(8 * FADES) * (8 * ONE / FADES));
+        for sum in &mut self.hours {
+            *sum = mul32(*sum, kept);
+        }
         self.faded = self.faded.plus(Nanos::new(steps * step));
         self.fresh = 1;
     }
 
     fn lump(&mut self, now: Nanos, holder: Holder, qty: i64, unit: i64) {
         let cluster = &mut self.clusters[holder as usize];
-        let before = if now.since(cluster.last) < CLUSTER {
-            cluster.qty
-        } else {
-            0
+        if now.since(cluster.last) >= CLUSTER || now.since(cluster.first) >= CLUSTER_MAX {
+            *cluster = Cluster {
+                first: now,
+                since: cluster.since,
+                ..Cluster::zeroed()
+            };
+        }
+        // A cluster that grows adds what its square grows by.
+        let square = |cluster: &Cluster| {
+            let off = cluster.qty - cluster.expected;
+            mul_div(off, off, unit)
         };
-        let qty_now = add(before, qty);
-        *cluster = Cluster {
-            last: now,
-            qty: qty_now,
-        };
-        // A cluster that grows from c to c + q adds (c + q)² − c².
-        let square = |c: i64| mul_div(c, c, unit);
-        self.lumps[0] = add(self.lumps[0], square(qty_now) - square(before));
+        let before = square(cluster);
+        cluster.last = now;
+        cluster.qty = add(cluster.qty, qty);
+        cluster.expected = add(cluster.expected, cluster.since);
+        cluster.since = 0;
+        self.lumps[0] = add(self.lumps[0], square(cluster).saturating_sub(before));
         self.lumps[1] = add(self.lumps[1], qty);
     }
 
@@ -536,30 +606,42 @@ impl Calibration {
         (self.fresh, self.fitted_at) = (0, now);
         let unit = unit(interest, params);
         // Evidence in lumps of more than a unit counts by the lump.
-        let lump = mul_div(unit, self.lumps[0], self.lumps[1]).max(unit);
+        let lump = mul_div(unit, self.lumps[0], self.lumps[1]);
+        let by = lump.max(unit);
         let shape = params.theta_shape_q16.max(1);
-        let rate = mul_div(shape, ONE, params.theta_q16.max(1));
-        let of =
-            |evidence: i64, prior: i64| narrow(i128::from(evidence) + mul_wide(unit, prior)).max(1);
+        let prior = mul_wide(unit, shape);
+        let of = |evidence: i64, prior: i128| narrow(i128::from(evidence) + prior).max(1);
+        let all = |sums: &[i64; CLASSES]| sums.iter().fold(0, |sum, part| add(sum, *part));
+        let rate = prior * i128::from(ONE) / i128::from(params.theta_q16.max(1));
+        // The level of all classes is the mean of each one's prior.
+        let [dead, met] = [of(all(&self.a), prior), of(all(&self.b), rate)];
+        let rate = prior * i128::from(met) / i128::from(dead);
         let target = core::array::from_fn(|k| {
-            (ln_q48(of(self.a[k], shape)) - ln_q48(of(self.b[k], rate))) >> 16
+            (ln_q48(of(self.a[k], prior)) - ln_q48(of(self.b[k], rate))) >> 16
         });
-        let weight = core::array::from_fn(|k| {
-            params::precision(add(shape, mul_div(self.a[k], ONE, lump)).min(ONE << 20))
-        });
+        let shapes: [i64; CLASSES] =
+            core::array::from_fn(|k| add(shape, mul_div(self.a[k], ONE, by)).min(ONE << 20));
+        let weight = shapes.map(params::precision);
         let fitted = smooth(&target, &weight, params.theta_smooth_q16);
         self.theta = fitted.map(|ln| {
             let ln = ln.clamp(-40 << 32, 40 << 32) << 16;
             exp_q48(ln + ln_q48(ONE)).clamp(THETA[0], THETA[1])
         });
-        self.spread = weight.map(params::spread);
+        // What hours scatter beyond their lumps; a unit beside them, so that one hour alone says little.
+        let beyond = self.hours[0].saturating_sub(mul_div(self.hours[1], lump, unit));
+        self.width = Width {
+            doubt_q16: shapes.map(params::doubt),
+            scatter_q16: clip(mul_div(beyond, ONE, add(self.hours[2], unit)), 0, 16 * ONE),
+            // Nothing is known of lumps until prints of a unit have come: till then they are one.
+            lump: mul_div(unit, add(self.lumps[0], unit), add(self.lumps[1], unit)),
+        };
     }
 
     /// Gives an inventory the fitted θ and its width.
     pub fn apply(&self, inventory: &mut Inventory) {
         let known = self.fitted_at != Nanos::ZERO;
-        if known && (*inventory.theta() != self.theta || *inventory.spread() != self.spread) {
-            inventory.set_thetas(&self.theta, &self.spread);
+        if known && (*inventory.theta() != self.theta || *inventory.width() != self.width) {
+            inventory.set_thetas(&self.theta, &self.width);
         }
     }
 
@@ -578,10 +660,10 @@ impl Calibration {
         (self.fitted_at != Nanos::ZERO).then_some(&self.theta)
     }
 
-    /// 80 % of θ per class as multiples of it, Q16: low, high.
+    /// How wide θ is, and what is expected by it.
     #[must_use]
-    pub const fn spread(&self) -> &[[i64; 2]; CLASSES] {
-        &self.spread
+    pub const fn width(&self) -> &Width {
+        &self.width
     }
 
     /// Evidence per class, faded: liquidated and met, base quantity.

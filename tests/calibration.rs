@@ -112,8 +112,9 @@ struct Twin {
     evidence: Vec<(i64, [f64; CLASSES], [f64; CLASSES])>,
     waiting: [f64; CLASSES],
     missed: f64,
-    /// (holder, when, quantity) of every print.
-    prints: Vec<(usize, i64, f64)>,
+    /// (holder, when, quantity, expected since the holder's print before) of every print.
+    prints: Vec<(usize, i64, f64, f64)>,
+    expects: [f64; 2],
 }
 
 impl Twin {
@@ -175,7 +176,9 @@ impl Twin {
         self.missed += qty - mine.iter().sum::<f64>();
         self.evidence.push((now, mine, self.waiting));
         self.waiting = [0.0; CLASSES];
-        self.prints.push((print.holder as usize, now, qty));
+        let d = print.holder as usize;
+        let expected = std::mem::take(&mut self.expects[d]);
+        self.prints.push((d, now, qty, expected));
     }
     fn sums(&self, now: i64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
         let (mut a, mut b) = ([0.0; CLASSES], [0.0; CLASSES]);
@@ -188,20 +191,19 @@ impl Twin {
         }
         (a, b)
     }
-    /// Mean size of a cluster, weighted by size.
+    /// Variance over mean of clusters.
     fn lump(&self, now: i64, params: &Params) -> f64 {
         let (mut squares, mut sum) = (0.0, 0.0);
         for d in 0..2 {
-            let mut cluster = (i64::MIN / 2, 0.0);
-            for &(_, at, qty) in self.prints.iter().filter(|print| print.0 == d) {
+            let (mut first, mut last, mut off) = (i64::MIN / 2, i64::MIN / 2, 0.0f64);
+            for &(_, at, qty, expected) in self.prints.iter().filter(|print| print.0 == d) {
                 let kept = (-(now - at) as f64 / params.theta_half_life_ns as f64).exp2();
-                let before: f64 = if at - cluster.0 < 30_000_000_000 {
-                    cluster.1
-                } else {
-                    0.0
-                };
-                cluster = (at, before + qty);
-                squares += (cluster.1.powi(2) - before.powi(2)) * kept;
+                if at - last >= 30_000_000_000 || at - first >= 300_000_000_000 {
+                    (first, off) = (at, 0.0);
+                }
+                let before = off;
+                (last, off) = (at, off + qty - expected);
+                squares += (off.powi(2) - before.powi(2)) * kept;
                 sum += qty * kept;
             }
         }
@@ -212,7 +214,12 @@ impl Twin {
         let (a, b) = self.sums(now, params);
         let unit = interest * params.theta_unit_e6 as f64 / 1e6;
         let shape = params.theta_shape_q16 as f64 / ONE as f64;
-        let rate = shape / (params.theta_q16 as f64 / ONE as f64);
+        let (prior, all) = (
+            params.theta_q16 as f64 / ONE as f64,
+            |row: &[f64; CLASSES]| row.iter().sum::<f64>(),
+        );
+        let level = (shape + all(&a) / unit) / (shape / prior + all(&b) / unit);
+        let rate = shape / level;
         let lump = self.lump(now, params).max(unit);
         let mut m = [[0.0; CLASSES + 1]; CLASSES];
         let w: [f64; CLASSES] = core::array::from_fn(|k| {
@@ -244,7 +251,10 @@ impl Twin {
         }
         let theta =
             core::array::from_fn(|k| (m[k][CLASSES] / m[k][k]).exp().clamp(1.0 / 1_024.0, 4.0));
-        (theta, w.map(|w| 1.2816 / w.sqrt()))
+        (
+            theta,
+            core::array::from_fn(|k| (shape + a[k] / lump).sqrt().recip()),
+        )
     }
 }
 
@@ -292,8 +302,9 @@ fn run(
         let theta = calibration.theta().copied();
         let theta = theta.unwrap_or([params.theta_q16; CLASSES]);
         let theta = theta.map(|q16| q16 as f64 / ONE as f64);
-        for row in &exposure {
+        for (row, expects) in exposure.iter().zip(&mut twin.expects) {
             for k in 0..CLASSES {
+                *expects += row[k] as f64 * theta[k];
                 twin.waiting[k] += row[k] as f64;
             }
         }
@@ -319,15 +330,10 @@ fn theta_is_the_twins_within_two_percent() {
         for (k, got) in thetas(&calibration).into_iter().enumerate() {
             let off = (got / want[k] - 1.0).abs();
             assert!(off < 0.02, "seed {seed} class {k}: {got} {}", want[k]);
-            let [low, high] = calibration.spread()[k].map(|q16| q16 as f64 / ONE as f64);
+            let doubt = calibration.width().doubt_q16[k] as f64 / ONE as f64;
             assert!(
-                (high.ln() / width[k] - 1.0).abs() < 0.02,
-                "{k} {high} {}",
-                width[k]
-            );
-            assert!(
-                (-low.ln() / width[k] - 1.0).abs() < 0.02,
-                "{k} {low} {}",
+                (doubt / width[k] - 1.0).abs() < 0.02,
+                "{k} {doubt} {}",
                 width[k]
             );
         }
@@ -385,18 +391,14 @@ fn without_prints_theta_is_the_prior_and_evidence_fades_back_to_it() {
     let near = |theta: i64| (theta - prior).abs() <= prior / 1_000;
     assert!(quiet.theta().unwrap().iter().all(|theta| near(*theta)));
     assert!(engine.exposure(Holder::Long).iter().sum::<i64>() > 0);
-    for spread in quiet.spread() {
-        // e^(±1.2816 · .70).
-        assert!((spread[1] - ONE * 245 / 100).abs() < ONE / 20, "{spread:?}");
-        assert!(
-            (spread[0] - ONE * 408 / 1_000).abs() < ONE / 100,
-            "{spread:?}"
-        );
+    // 1 / sqrt(2.5).
+    for doubt in quiet.width().doubt_q16 {
+        assert!((doubt - 41_449).abs() < 10, "{doubt}");
     }
 
     let (mut engine, mut told, _, now) = run(22, 3_000, &[1.0; CLASSES], &params);
     assert!(told.theta().unwrap()[0] > 2 * prior);
-    for day in 1..=150 {
+    for day in 1..=250 {
         let at = Nanos::new(now + day * Nanos::DAY.get());
         told.tick(at, &mut engine, &params);
     }
@@ -643,9 +645,9 @@ fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
     assert_eq!(empty.band_q16(Holder::Long), [0, 4 * ONE]);
     let (mut engine, _, _, _) = run(71, 300, &[0.0; CLASSES], &params);
     let wide = engine.band_q16(Holder::Long);
-    for (got, want) in wide.iter().zip(params.theta_spread_q16) {
-        assert!((got - want).abs() <= want / 50, "{wide:?} {want}");
-    }
+    // 10 % and 90 % of a Gamma of shape 2.5.
+    assert!((wide[0] - ONE * 322 / 1_000).abs() < ONE / 20, "{wide:?}");
+    assert!((wide[1] - ONE * 1_847 / 1_000).abs() < ONE / 20, "{wide:?}");
     let (told, calibration, _, _) = run(71, 4_000, &[0.4; CLASSES], &params);
     let tight = told.band_q16(Holder::Long);
     assert!(
@@ -689,8 +691,9 @@ proptest! {
             for theta in calibration.theta().unwrap() {
                 prop_assert!((ONE / 1_024..=4 * ONE).contains(theta), "{}", theta);
             }
-            for [low, high] in calibration.spread() {
-                prop_assert!(*low >= 0 && *low <= ONE && *high >= ONE, "{} {}", low, high);
+            for holder in Holder::BOTH {
+                let [low, high] = engine.interval_q16(holder, qty);
+                prop_assert!(0 <= low && low <= high, "{} {}", low, high);
             }
         }
     }

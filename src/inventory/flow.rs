@@ -226,7 +226,8 @@ impl Inventory {
         }
         if self.begun == 0 {
             self.theta = [params.theta_q16; CLASSES];
-            self.spread = [params.theta_spread_q16; CLASSES];
+            self.width.doubt_q16 = [params.theta_doubt_q16; CLASSES];
+            self.width.lump = mul_div(interest, params.theta_unit_e6, 1_000_000);
             self.begun = 1;
         }
         for half in &mut self.halves {

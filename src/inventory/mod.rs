@@ -88,6 +88,18 @@ pub struct Swept {
     pub mass: [i64; CLASSES],
 }
 
+/// How far what is expected may be from what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Width {
+    /// Relative deviation of θ per class, Q16.
+    pub doubt_q16: [i64; CLASSES],
+    /// Relative variance of an hour beyond θ and lumps, Q16.
+    pub scatter_q16: i64,
+    /// Variance over mean of clusters of liquidations: base quantity.
+    pub lump: i64,
+}
+
 /// The inventory of one symbol at one venue. All zeros is the empty state.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -95,8 +107,7 @@ pub struct Inventory {
     halves: [Half; 2],
     /// θ per class, Q16.
     theta: [i64; CLASSES],
-    /// 80 % of θ per class as multiples of it, Q16: low, high.
-    spread: [[i64; 2]; CLASSES],
+    width: Width,
     entries: Bounded<Entry, ENTRIES>,
     /// Entry of the last trade.
     recent: u64,
@@ -418,11 +429,10 @@ impl Inventory {
         (self.merged, self.unclosed) = (merged, unclosed);
     }
 
-    /// Sets θ of every class (Q16, held to 0..=4) and 80 % of it as multiples (Q16); the hot planes follow within a
-    /// pass.
-    pub fn set_thetas(&mut self, theta: &[i64; CLASSES], spread: &[[i64; 2]; CLASSES]) {
+    /// Sets θ of every class (Q16, held to 0..=4) and how wide it is; the hot planes follow within a pass.
+    pub fn set_thetas(&mut self, theta: &[i64; CLASSES], width: &Width) {
         self.theta = theta.map(|theta| theta.clamp(0, 4 * ONE));
-        self.spread = *spread;
+        self.width = *width;
         self.begun = 1;
         self.reweigh();
     }

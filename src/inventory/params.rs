@@ -13,7 +13,7 @@
 use super::liquidation::{Linear, Rule};
 use crate::event::Tier;
 use crate::market::Holder;
-use crate::num::fixed::{ONE, ONE32, exp2neg, isqrt, mul_div};
+use crate::num::fixed::{ONE, ONE32, clip, exp2neg, isqrt, mul_div, mulq, sqrtq};
 use crate::num::log::{BUCKET, exp_q48, ln_px, ln_q48};
 use crate::num::{Px, Qty, Usd, narrow};
 use bytemuck::{Pod, Zeroable};
@@ -155,8 +155,8 @@ pub struct Params {
     pub tiers_assumed: u64,
     /// Shape of θ's prior, Q16. Default 2.5 (deviation of ln θ .70); range 1–20.
     pub theta_shape_q16: i64,
-    /// 80 % of θ's prior as multiples of its mean, Q16: low, high.
-    pub theta_spread_q16: [i64; 2],
+    /// Relative deviation of θ's prior, Q16.
+    pub theta_doubt_q16: i64,
     /// Unit of evidence on θ, 1e-6 of open interest. Default 1,000; range 10–100,000.
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, ns. Default 7 d; range 1 h–90 d.
@@ -202,16 +202,23 @@ pub const fn precision(shape_q16: i64) -> i64 {
     narrow(6 * a * a / one * a / (below / one))
 }
 
-/// 80 % of a normal ln θ of this precision (Q16), as multiples of its centre, Q16: low, high.
+/// Relative deviation of a Gamma of this shape, both Q16: one over its root.
 #[must_use]
-pub const fn spread(precision_q16: i64) -> [i64; 2] {
-    let precision = if precision_q16 < 1 { 1 } else { precision_q16 };
-    // Deviation in Q16: sqrt(1 / w); 1.281552 of it either way, at most e^4.
-    let sd = isqrt((1i128 << 48) / precision as i128);
-    let away = (sd as i128 * 83_988) >> 16;
-    let away = (if away > 262_144 { 262_144 } else { away as i64 }) << 32;
-    let one = ln_q48(ONE);
-    [exp_q48(one - away), exp_q48(one + away)]
+pub const fn doubt(shape_q16: i64) -> i64 {
+    let shape = if shape_q16 < 1 { 1 } else { shape_q16 };
+    isqrt((1i128 << 48) / shape as i128)
+}
+
+/// 80 % of a Gamma as multiples of its mean, Q16: low, high, by its relative variance (Q16, held to 0..=64), after
+/// Wilson and Hilferty: the cube root is nearly normal.
+#[must_use]
+pub const fn gamma_80(variance_q16: i64) -> [i64; 2] {
+    let ninth = clip(variance_q16, 0, 64 * ONE) / 9;
+    // 1.281552 deviations either way.
+    let away = mulq(83_988, sqrtq(ninth));
+    let low = clip(ONE - ninth - away, 0, ONE);
+    let high = clip(ONE - ninth + away, 0, 8 * ONE);
+    [mulq(mulq(low, low), low), mulq(mulq(high, high), high)]
 }
 
 /// A margin table for venues that have not told theirs: close to the large venues' tables for BTC.
@@ -311,7 +318,7 @@ impl Params {
             residual_half_life_ns: choice.residual_half_life_ns,
             tiers_assumed: assumed,
             theta_shape_q16: shape,
-            theta_spread_q16: spread(precision(shape)),
+            theta_doubt_q16: doubt(shape),
             theta_unit_e6: choice.theta_unit_e6,
             theta_half_life_ns: choice.theta_half_life_ns,
             theta_smooth_q16: mul_div(ONE, choice.theta_smooth_e6, 1_000_000),
@@ -465,12 +472,19 @@ mod tests {
             assert!(off.abs() < 0.02, "{shape} {got}");
         }
         assert!(precision(ONE << 30) > 1 << 45 && precision(i64::MIN) >= 0);
-        let [low, high] = spread(precision(163_840));
-        // e^(±1.28155 · .7003) = .4076, 2.4533.
-        assert!(
-            (low - 26_713).abs() < 60 && (high - 160_780).abs() < 360,
-            "{low} {high}"
-        );
-        assert_eq!(spread(0)[1], exp_q48(ln_q48(ONE) + (4 << 48)));
+        assert!((doubt(163_840) - 41_449).abs() < 4, "{}", doubt(163_840));
+        // 10 % and 90 % of a Gamma of mean 1: shape 2.5 .322 1.847, shape 1 .105 2.303, shape 100 .874 1.130.
+        for (variance, low, high) in [
+            (26_214, 0.322, 1.847),
+            (ONE, 0.105, 2.303),
+            (655, 0.874, 1.130),
+        ] {
+            let got = gamma_80(variance).map(|q16| q16 as f64 / ONE as f64);
+            assert!(
+                (got[0] - low).abs() < 0.03 && (got[1] - high).abs() < 0.03,
+                "{got:?}"
+            );
+        }
+        assert_eq!(gamma_80(0), [ONE; 2]);
     }
 }

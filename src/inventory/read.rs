@@ -2,10 +2,11 @@
 //! them changes anything.
 
 use super::half::Half;
-use super::{BUCKETS, CLASSES, Inventory, SWEPT, Swept};
+use super::params::gamma_80;
+use super::{BUCKETS, CLASSES, Inventory, SWEPT, Swept, Width};
 use crate::market::Holder;
 use crate::num::Qty;
-use crate::num::fixed::{ONE, mul_div};
+use crate::num::fixed::{ONE, mul_div, mulq};
 use crate::num::narrow;
 use crate::time::Nanos;
 
@@ -157,34 +158,47 @@ impl Inventory {
     pub const fn mark_step(&self) -> i64 {
         self.mark_step
     }
-    /// 80 % of θ per class as multiples of it, Q16: low, high.
+    /// How far what is expected may be from what happens.
     #[must_use]
-    pub const fn spread(&self) -> &[[i64; 2]; CLASSES] {
-        &self.spread
+    pub const fn width(&self) -> &Width {
+        &self.width
     }
     /// 80 % interval of what a holder's hot plane sums to, as multiples of that sum, Q16: low, high.
-    ///
-    /// The classes' errors are taken as one (comonotone): evidence on neighbours is shared along the ladder, and what
-    /// is wrong with one class (flow, closes, margin tables) is wrong with the others. Where nothing lies in the
-    /// window, a middle class's width; (0, 4) before there is any.
     #[must_use]
     pub fn band_q16(&self, holder: Holder) -> [i64; 2] {
+        self.interval_q16(holder, Qty::new(self.expected(holder).0))
+    }
+    /// 80 % interval of what will be liquidated of a holder where `expected` is expected, as multiples of it, Q16: low,
+    /// high.
+    ///
+    /// A Gamma whose relative variance is that of θ (the classes' errors taken as one: what is wrong with one class is
+    /// wrong with the others), plus the scatter of hours, plus what lumps make of so small a number. Before seeding
+    /// (0, 4).
+    #[must_use]
+    pub fn interval_q16(&self, holder: Holder, expected: Qty) -> [i64; 2] {
         if self.begun == 0 {
             return [0, 4 * ONE];
         }
+        let doubt = self.expected(holder).1;
+        let lumps = mul_div(self.width.lump, ONE, expected.get().max(1));
+        let variance = mulq(doubt, doubt).saturating_add(self.width.scatter_q16);
+        gamma_80(variance.saturating_add(lumps))
+    }
+    /// What a holder's priced mass within the window is expected to lose if it is met, and the relative deviation of
+    /// its θ, Q16.
+    fn expected(&self, holder: Holder) -> (i64, i64) {
         let half = &self.halves[holder as usize];
-        let (mut all, mut low, mut high) = (0i128, 0i128, 0i128);
+        let (mut hot, mut doubt) = (0i128, 0i128);
         for k in 0..CLASSES {
-            let mass = half.class_mass(k).saturating_sub(half.far_mass(k));
-            let hot = i128::from(mass.max(0)) * i128::from(self.theta[k]);
-            all += hot;
-            low += hot * i128::from(self.spread[k][0]);
-            high += hot * i128::from(self.spread[k][1]);
+            let mass = half.class_mass(k).saturating_sub(half.far_mass(k)).max(0);
+            let mine = i128::from(mass) * i128::from(self.theta[k]);
+            hot += mine;
+            doubt += mine * i128::from(self.width.doubt_q16[k]);
         }
-        if all == 0 {
-            return self.spread[CLASSES / 2];
+        if hot == 0 {
+            return (0, self.width.doubt_q16[CLASSES / 2]);
         }
-        [narrow(low / all), narrow(high / all)]
+        (narrow(hot >> 16), narrow(doubt / hot))
     }
     /// True when both holders hold exactly the open interest, and no pool is negative.
     #[must_use]

@@ -23,6 +23,7 @@ mod room;
 
 use crate::arena::Arena;
 use crate::book::Book;
+use crate::calibrate::Calibration;
 use crate::event::{ALONE, Body, Event, Kind};
 use crate::health::flag;
 use crate::heatmap::Heatmap;
@@ -481,6 +482,12 @@ impl Shard {
     pub fn exact(&self, symbol: usize) -> Option<(VenueId, &Exact)> {
         let (slot, exact) = self.room(symbol)?.known()?;
         Some((*self.venues.get(slot)?, exact))
+    }
+
+    /// What a venue's prints say of a symbol's θ; `None` for a symbol or venue outside the plan.
+    #[must_use]
+    pub fn calibration_at(&self, symbol: usize, venue: VenueId) -> Option<&Calibration> {
+        Some(&self.room(symbol)?.calibration[self.slot(venue)?])
     }
 
     /// A symbol's map.
