@@ -16,7 +16,7 @@ use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::series;
 use crate::shard::{Setup, Shard, ShardError};
-use crate::shm::record::Publish;
+use crate::shm::record::{Nowhere, Publish};
 use crate::tape::{self, Ordered, Record, Turn};
 use crate::time::{Clock, Nanos, ScaledClock, TICK};
 use crate::venue::lane::{Counts, Lane};
@@ -258,6 +258,43 @@ pub fn run_bare(
     Ok(cast.finish(crate::time::mono_now().since(started)))
 }
 
+/// Decodes a recording and tells its events, in the order they were stepped and without ticks, each with the symbols of
+/// its run; nothing is stepped.
+///
+/// # Errors
+/// As [`ReplayError`] says; faults inside frames are left out.
+pub fn hear(
+    path: &Path,
+    symbols: Option<&[String]>,
+    told: &mut dyn FnMut(&[String], &Event),
+) -> Result<(), ReplayError> {
+    let mut cast = Cast::of(path, symbols)?;
+    let mut ordered = Ordered::open(path)?;
+    let (mut pace, mut nowhere) = (Pace::none(), Nowhere);
+    loop {
+        cast.kept = Some(Vec::new());
+        while let Some(turn) = ordered.next_turn()? {
+            let Turn::Ring { ring, groups } = turn else {
+                continue;
+            };
+            let mut left = groups;
+            while left > 0
+                && let Some(record) = ordered.next_record(ring)?
+            {
+                left -= u32::from(cast.record(&record, &mut pace, &mut nowhere)?);
+                for event in cast.kept.iter_mut().flat_map(|kept| kept.drain(..)) {
+                    told(&cast.symbols, &event);
+                }
+            }
+        }
+        let up = ordered.up();
+        if !ordered.next_run()? {
+            return Ok(());
+        }
+        cast.border(&ordered, &up, &mut nowhere)?;
+    }
+}
+
 /// Where bare frames, which have no stamps, begin: 2026-01-01.
 const BARE: Nanos = Nanos::seconds(1_767_225_600);
 
@@ -288,6 +325,8 @@ pub(crate) struct Cast {
     seen: Vec<Seen>,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
+    /// Where events go that nothing steps ([`hear`]); `None` = they are stepped.
+    kept: Option<Vec<Event>>,
 }
 
 /// Stands for external series in a list of venues.
@@ -511,6 +550,7 @@ impl Cast {
             whole: true,
             torn: 0,
             buffer: Vec::new(),
+            kept: None,
         })
     }
 
@@ -709,7 +749,11 @@ impl Cast {
             }
             self.last = self.last.max(recv);
             for event in bytes.chunks_exact(tape::EVENT_BYTES) {
-                self.shard.step(&bytemuck::pod_read_unaligned(event), out);
+                let event = bytemuck::pod_read_unaligned(event);
+                match &mut self.kept {
+                    Some(kept) => kept.push(event),
+                    None => self.shard.step(&event, out),
+                }
             }
             return Ok(true);
         }
@@ -725,8 +769,9 @@ impl Cast {
                 }
                 self.last = recv;
                 let group = lane.text_leg(leg, recv, bytes, &mut self.buffer);
-                for event in group {
-                    self.shard.step(event, out);
+                match &mut self.kept {
+                    Some(kept) => kept.extend_from_slice(group),
+                    None => group.iter().for_each(|event| self.shard.step(event, out)),
                 }
                 let any = !group.is_empty();
                 self.count(ring);
@@ -755,8 +800,9 @@ impl Cast {
             }
             _ => return Ok(false),
         };
-        for event in events {
-            self.shard.step(event, out);
+        match &mut self.kept {
+            Some(kept) => kept.extend_from_slice(events),
+            None => events.iter().for_each(|event| self.shard.step(event, out)),
         }
         Ok(!events.is_empty())
     }

@@ -25,6 +25,7 @@ mod checkpoint;
 mod config;
 mod demo;
 mod import;
+mod prove;
 mod replay;
 mod run;
 mod sim;
@@ -67,6 +68,8 @@ enum Command {
     Replay(replay::Args),
     /// Import files of others into a tape
     Import(import::Args),
+    /// Measure the map on history: tapes and imports
+    Prove(prove::Args),
     /// Serve the built-in exchange, one world a venue
     Sim(sim::Args),
     /// Print what a running instance publishes
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Prove(args) => prove::run(&args),
         Command::Cat(args) => cat::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Tape(args) => tape::run(&args),

@@ -1,7 +1,180 @@
-//! Prove: whether the map knows something that the price path does not, measured on history.
+//! Prove: whether the map knows something that the price path does not, measured on history (heatmap.md 4 and 5).
+//!
+//! ```text
+//!   tapes -> input (per symbol: bars, trades, interest, totals, prints)
+//!              |-> walk: the product's own inventory  -> mass met per period, side and class \
+//!              |-> naive: maps to be beaten           -> the same                              score, gate, report
+//!              '-> path: features of price and volume -> boost: model P                       /
+//! ```
+//! Walk-forward throughout: what is scored in a fold was fitted on rows before it. Pure of clocks and random numbers: the
+//! same tapes give the same report. Nothing of it flows back into the model; the verdicts reach the page through the
+//! ledger alone. What the proof refuses, it refuses with a reason: no price path, no open interest, nothing realised
+//! (price extremes are no liquidations), too few rows.
 #![expect(
     clippy::float_arithmetic,
     reason = "statistics over the past; nothing of it flows into the model"
 )]
 
+pub mod boost;
+pub mod gate;
+pub mod input;
+pub mod ladder;
+pub mod ledger;
+pub mod naive;
+pub mod path;
+pub mod report;
 pub mod score;
+pub mod symbol;
+pub mod totals;
+pub mod walk;
+
+use crate::inventory::params::Choice;
+use crate::replay::ReplayError;
+use score::Figure;
+use std::path::PathBuf;
+use symbol::Proof;
+
+/// What to prove, and how thoroughly.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Tapes and folders of tapes; a symbol may be in several.
+    pub files: Vec<PathBuf>,
+    /// Symbols; `None` = all.
+    pub symbols: Option<Vec<String>>,
+    /// Draws of the bootstrap.
+    pub reps: usize,
+    /// The map and the verdict only, no comparisons.
+    pub quick: bool,
+    /// The ends of every parameter's range too.
+    pub sensitivity: bool,
+}
+
+/// One file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// As it was named.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// FNV-64 of its bytes.
+    pub hash: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Of this program.
+    pub version: &'static str,
+    /// FNV-64 of the model's parameters.
+    pub model: u64,
+    /// What was read.
+    pub inputs: Vec<Source>,
+    /// Per symbol, in order of name.
+    pub proofs: Vec<Proof>,
+    /// Symbols that were refused, and why.
+    pub refused: Vec<(String, String)>,
+    /// Partial correlations of all symbols: frozen, updated, frozen where a 24 h extreme broke.
+    pub pooled: [Option<Figure>; 3],
+}
+
+/// Why a proof cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// A tape.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// A file that cannot be read.
+    #[error("{name}: {source}")]
+    Io {
+        /// File.
+        name: String,
+        /// What the machine said.
+        source: std::io::Error,
+    },
+    /// The boosted model.
+    #[error("the boosted model: {0}")]
+    Boost(String),
+    /// No bars, trades or marks.
+    #[error("{0}: no price path: neither bars nor trades nor marks")]
+    NoPath(String),
+    /// No open interest.
+    #[error("{0}: no open interest, so there is no map to prove")]
+    NoInterest(String),
+    /// Nothing to score against.
+    #[error(
+        "{0}: neither liquidation prints nor totals: there is nothing to prove the map on, and extremes of the price \
+         are no liquidations"
+    )]
+    NoRealised(String),
+    /// Not enough.
+    #[error(
+        "{symbol}: {rows} rows of a period and a side; more than {least} are needed before the first is scored"
+    )]
+    TooFew {
+        /// The asset.
+        symbol: String,
+        /// Rows there are.
+        rows: usize,
+        /// Rows that only train.
+        least: usize,
+    },
+    /// No symbol at all.
+    #[error("no symbol in {0} files{1}")]
+    Nothing(usize, &'static str),
+}
+
+/// Reads, walks and scores; `told` hears what is being done. A symbol that is refused does not stop the others, unless
+/// it is the only one.
+///
+/// # Errors
+/// As [`ProveError`] says.
+pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, ProveError> {
+    told("reading");
+    let mut inputs = Vec::new();
+    for path in &options.files {
+        let name = path.display().to_string();
+        let (bytes, hash) = ledger::fingerprint(path).map_err(|source| ProveError::Io {
+            name: name.clone(),
+            source,
+        })?;
+        inputs.push(Source { name, bytes, hash });
+    }
+    let read = input::read(&options.files, options.symbols.as_deref())?;
+    let (mut proofs, mut refused) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for input in &read {
+        let name = &input.symbol;
+        match symbol::prove(input, options, &mut |what| told(&format!("{name}: {what}"))) {
+            Ok(proof) => proofs.push(proof),
+            Err(error) => {
+                refused.push((name.clone(), error.to_string()));
+                last = Some(error);
+            }
+        }
+    }
+    if proofs.is_empty() {
+        let named = if options.symbols.is_some() {
+            " of the symbols that were named"
+        } else {
+            ""
+        };
+        return Err(last.unwrap_or(ProveError::Nothing(options.files.len(), named)));
+    }
+    let pooled = symbol::pooled(&proofs, options.reps);
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        model: model_hash(&Choice::default()),
+        inputs,
+        proofs,
+        refused,
+        pooled,
+    })
+}
+
+/// FNV-64 of the parameters that a map is walked with.
+fn model_hash(choice: &Choice) -> u64 {
+    let bytes = bytemuck::bytes_of(choice);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,142 @@
+//! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
+
+use crate::prove::symbol::Proof;
+use crate::prove::{self, Options, Report, ledger, report, score};
+use crate::time::{Clock as _, WallClock};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  isotherm import history BTC*.csv.zst -o btc.tape
+  isotherm prove btc.tape                                   a table for people
+  isotherm prove btc.tape --sensitivity --html proof.html   with the ends of all parameters, as a page
+  isotherm prove tapes/ --ledger proof.jsonl                append the verdicts; `run` shows them as map_proof
+
+Totals by period and side are scored as they are; liquidation prints are summed by the hour.";
+
+/// Measure the map on history.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Tapes or folders of tapes: imports of history, recordings
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Symbols, comma-separated; default: all
+    #[arg(long, value_delimiter = ',')]
+    symbols: Option<Vec<String>>,
+    /// Print everything as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Write a page of HTML
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Append the verdicts to this ledger, one JSON object a line
+    #[arg(long)]
+    ledger: Option<PathBuf>,
+    /// Only the map and its verdict, no comparisons
+    #[arg(long)]
+    quick: bool,
+    /// Also walk the map with every parameter at the ends of its range
+    #[arg(long)]
+    sensitivity: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let options = Options {
+        files: args.files.clone(),
+        symbols: args.symbols.clone(),
+        reps: score::REPS,
+        quick: args.quick,
+        sensitivity: args.sensitivity,
+    };
+    let found = prove::run(&options, &mut |what| eprintln!("isotherm: {what}"))?;
+    if args.json {
+        say!("{}", serde_json::to_string_pretty(&report::object(&found))?);
+    } else {
+        print(&found);
+    }
+    if let Some(path) = &args.html {
+        std::fs::write(path, report::html(&found)).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.ledger {
+        ledger::append(path, &report::ledger_lines(&found, WallClock.now()))?;
+    }
+    Ok(())
+}
+
+fn print(found: &Report) {
+    for proof in &found.proofs {
+        symbol(proof);
+    }
+    for (name, why) in &found.refused {
+        say!("{name}: refused: {why}");
+    }
+    if found.proofs.len() > 1 {
+        let [frozen, updated, breaking] = found.pooled;
+        say!("all symbols: partial correlation over the path");
+        say!("  frozen {}", report::said(frozen));
+        say!("  updated {}", report::said(updated));
+        say!("  frozen, 24 h extremes {}", report::said(breaking));
+    }
+    say!(
+        "{}; intervals are 95 %, whole days drawn",
+        report::tally(&found.proofs)
+    );
+    say!("what these data cannot show:");
+    for limit in report::LIMITS {
+        say!("  - {limit}");
+    }
+}
+
+fn symbol(proof: &Proof) {
+    say!("{}: {}: {}", proof.symbol, proof.verdict.word(), proof.why);
+    say!(
+        "  {} to {}, {}, {} rows, {} days; the path alone: log R² {}, rank {}",
+        report::date(proof.span.0),
+        report::date(proof.span.1),
+        proof.test,
+        proof.rows,
+        proof.days,
+        report::number(proof.path_r_squared),
+        report::number(proof.path_rank)
+    );
+    let evidence = &proof.evidence;
+    say!(
+        "  gain over the path, nats per dollar  {}",
+        report::said(evidence.over_path)
+    );
+    say!(
+        "  gain over time at price              {}",
+        report::said(evidence.over_time)
+    );
+    say!(
+        "  slope of realised on said            {}",
+        report::said(evidence.slope)
+    );
+    say!(
+        "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",
+        "map",
+        "view",
+        "partial over the path",
+        "24 h extremes",
+        "log R²",
+        "rank",
+        "weekly",
+        "said/was"
+    );
+    for line in &proof.lines {
+        let figures = &line.figures;
+        say!(
+            "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",
+            line.name,
+            line.view,
+            report::said(figures.partial),
+            report::said(figures.breaking),
+            report::number(figures.r_squared),
+            report::number(figures.rank),
+            report::number(figures.weekly),
+            report::number(figures.ratio)
+        );
+    }
+}

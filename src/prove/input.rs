@@ -1,0 +1,242 @@
+//! Input: what the tapes tell, per symbol and venue, in the order of time.
+//!
+//! Prices in quote units and quantities in canonical lots stay integers where the map takes them; dollars are `f64`.
+//! Stamps are nanoseconds since the Unix epoch. A bar of the past lies between its begin and its end, an open interest
+//! is the state at its stamp, a total is of the period that ends at its receive stamp.
+//!
+//! Trades of one second at one price bucket of one venue are one: the map cannot tell them apart.
+
+use super::ProveError;
+use crate::event::{Body, Event, HISTORY, Kind, Tier};
+use crate::market::{Holder, VenueId};
+use crate::num::log::bucket_of;
+use crate::num::{Px, Qty};
+use crate::replay;
+use crate::time::Nanos;
+use std::path::PathBuf;
+
+/// Volume of a while at a price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traded {
+    /// When.
+    pub at: Nanos,
+    /// Price of the first of it.
+    pub price: Px,
+    /// How much.
+    pub qty: Qty,
+}
+
+/// A bar that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candle {
+    /// Its begin.
+    pub start: Nanos,
+    /// Its end.
+    pub end: Nanos,
+    /// First price.
+    pub open: Px,
+    /// Highest price.
+    pub high: Px,
+    /// Lowest price.
+    pub low: Px,
+    /// Last price.
+    pub close: Px,
+    /// Volume.
+    pub volume: Qty,
+}
+
+/// One liquidation print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Receive stamp.
+    pub at: Nanos,
+    /// Whose position died.
+    pub holder: Holder,
+    /// What the venue printed.
+    pub price: Px,
+    /// Closed quantity.
+    pub qty: Qty,
+}
+
+/// What one venue told of one symbol.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// Which venue.
+    pub venue: VenueId,
+    /// Bars of trades.
+    pub bars: Vec<Candle>,
+    /// Trades.
+    pub trades: Vec<Traded>,
+    /// Marks.
+    pub marks: Vec<(Nanos, Px)>,
+    /// Open interest of one side.
+    pub interest: Vec<(Nanos, Qty)>,
+    /// Liquidation prints.
+    pub prints: Vec<Told>,
+    /// The margin table last told.
+    pub tiers: Vec<Tier>,
+}
+
+/// Liquidated dollars of a period.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Period {
+    /// Its begin.
+    pub start: Nanos,
+    /// Its end.
+    pub end: Nanos,
+    /// Dollars of longs and of shorts.
+    pub usd: [f64; 2],
+}
+
+/// Everything of one symbol.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// The canonical asset.
+    pub symbol: String,
+    /// By venue.
+    pub sources: Vec<Source>,
+    /// Totals, oldest first.
+    pub periods: Vec<Period>,
+}
+
+impl Input {
+    fn source(&mut self, venue: VenueId) -> &mut Source {
+        let at = match self.sources.iter().position(|own| own.venue == venue) {
+            Some(at) => at,
+            None => {
+                self.sources.push(Source {
+                    venue,
+                    ..Source::default()
+                });
+                self.sources.len() - 1
+            }
+        };
+        &mut self.sources[at]
+    }
+
+    fn take(&mut self, event: &Event) {
+        let at = event.recv;
+        let past = event.bits & HISTORY != 0;
+        let source = self.source(event.venue);
+        match event.body() {
+            Body::Trade(trade) if !past => source.trade(at, trade.price, trade.qty),
+            Body::Mark(mark) if !past => source.marks.push((at, mark)),
+            // History tells when it was so, a live report when it came.
+            Body::Interest(interest) => {
+                let at = if past { event.exch } else { at };
+                source.interest.push((at, interest));
+            }
+            Body::Liquidation(print) => source.prints.push(Told {
+                at,
+                holder: print.holder,
+                price: print.price,
+                qty: print.qty,
+            }),
+            Body::Bar(bar) => {
+                let length = Nanos::seconds(i64::from(bar.seconds));
+                source.bars.push(Candle {
+                    start: event.exch,
+                    end: event.exch.plus(length),
+                    open: bar.open,
+                    high: bar.high,
+                    low: bar.low,
+                    close: bar.close,
+                    volume: bar.volume,
+                });
+            }
+            Body::Tier(tier) => {
+                if tier.row == 0 {
+                    source.tiers.clear();
+                }
+                source.tiers.push(tier);
+            }
+            Body::Total(total) => {
+                let usd = [total.long, total.short].map(|v| v.get() as f64 / 100.0);
+                self.periods.push(Period {
+                    start: event.exch,
+                    end: event.exch.plus(total.period),
+                    usd,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts everything in the order of time, once each.
+    fn close(&mut self) {
+        for source in &mut self.sources {
+            source.bars.sort_by_key(|bar| (bar.start, bar.end));
+            source.bars.dedup_by_key(|bar| bar.start);
+            source.interest.sort_by_key(|(at, _)| *at);
+            source.interest.dedup_by_key(|(at, _)| *at);
+            source.marks.sort_by_key(|(at, _)| *at);
+            source.trades.sort_by_key(|trade| trade.at);
+            source.prints.sort_by_key(|print| print.at);
+        }
+        self.periods
+            .sort_by_key(|period| (period.start, period.end));
+        self.periods.dedup_by_key(|period| period.start);
+    }
+}
+
+impl Source {
+    fn trade(&mut self, at: Nanos, price: Px, qty: Qty) {
+        if price.get() <= 0 || qty.get() <= 0 {
+            return;
+        }
+        if let Some(last) = self.trades.last_mut()
+            && last.at.get() / Nanos::SECOND.get() == at.get() / Nanos::SECOND.get()
+            && bucket_of(last.price) == bucket_of(price)
+        {
+            last.qty = last.qty.plus(qty);
+            return;
+        }
+        self.trades.push(Traded { at, price, qty });
+    }
+}
+
+/// Reads tapes of decoded events (imports) and of recorded frames, merged by symbol.
+///
+/// # Errors
+/// A tape that cannot be read, or that says nothing of what a proof needs.
+pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>, ProveError> {
+    let mut inputs: Vec<Input> = Vec::new();
+    for path in files {
+        replay::hear(path, symbols, &mut |names, event| {
+            let Some(name) = names.get(usize::from(event.symbol.0)) else {
+                return;
+            };
+            if symbols.is_some_and(|wanted| !wanted.contains(name)) || !is_of_symbol(event) {
+                return;
+            }
+            let at = match inputs.iter().position(|own| own.symbol == *name) {
+                Some(at) => at,
+                None => {
+                    inputs.push(Input {
+                        symbol: name.clone(),
+                        ..Input::default()
+                    });
+                    inputs.len() - 1
+                }
+            };
+            inputs[at].take(event);
+        })?;
+    }
+    inputs.iter_mut().for_each(Input::close);
+    inputs.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    Ok(inputs)
+}
+
+/// Whether an event speaks of a symbol in a way the proof listens to.
+const fn is_of_symbol(event: &Event) -> bool {
+    matches!(
+        event.kind(),
+        Kind::Trade
+            | Kind::Mark
+            | Kind::Interest
+            | Kind::Liquidation
+            | Kind::Bar
+            | Kind::Tier
+            | Kind::Total
+    )
+}

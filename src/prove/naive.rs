@@ -1,0 +1,210 @@
+//! Naive maps: the ones to be beaten, plain `f64` arrays that share nothing with the inventory but the ladder.
+//!
+//! One grid of 2 bp buckets per holder and class over all prices of a history. Openings are laid along the bars by the
+//! leverage mix, on both sides; nothing closes. A map *without closes* loses a bucket when the price goes through it;
+//! one that *never removes* keeps all of it for ever, as most drawings do.
+//!
+//! The time-at-price ladder knows no volume and no interest: every minute opens one dollar a side at the price where it
+//! was spent, half of what stands is closed every [`HALF_LIFE`], buckets that the price goes through are emptied.
+
+use super::input::{Candle, Input, Period};
+use super::walk::{Mass, Met, Pair};
+use crate::inventory::params::{Choice, LADDER_E6, MIX_LEVERAGE_E2};
+use crate::inventory::{CLASSES, Params};
+use crate::num::fixed::ONE32;
+use crate::num::{Px, Qty};
+use crate::time::Nanos;
+
+/// Width of a bucket in log price.
+const WIDTH: f64 = 0.0002;
+/// Half-life of the time-at-price ladder: a day, about that of the inventory's closes.
+const HALF_LIFE: f64 = 86_400.0;
+
+/// Which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naive {
+    /// Volume opens, nothing closes, the swept is removed.
+    NoCloses,
+    /// Volume opens, nothing leaves.
+    NeverRemoved,
+    /// Time opens, half closes a day, the swept is removed.
+    TimeAtPrice,
+}
+
+/// Lays the leverage mix through the ladder at 1/L of the entry: the most usual wrong distance.
+pub fn reciprocal(params: &mut Params, choice: &Choice) {
+    let mut shares = [0.0; CLASSES];
+    for (leverage, share) in MIX_LEVERAGE_E2.iter().zip(choice.mix_e6) {
+        let distance = 100.0 / f64::from(*leverage);
+        let at = LADDER_E6.partition_point(|d| (*d as f64) < distance * 1e6);
+        let share = share as f64 / 1e6;
+        if at == 0 {
+            shares[0] += share;
+        } else if at < CLASSES {
+            let [low, high] = [at - 1, at].map(|k| (LADDER_E6[k] as f64 / 1e6).ln());
+            let up = (distance.ln() - low) / (high - low);
+            shares[at] += share * up;
+            shares[at - 1] += share * (1.0 - up);
+        }
+    }
+    let background = choice.background_e6 as f64 / 1e6;
+    for row in &mut params.mix {
+        for (k, (cell, share)) in row.iter_mut().zip(shares).enumerate() {
+            let own = if k < 4 { background / 4.0 } else { 0.0 };
+            *cell = ((share * (1.0 - background) + own) * ONE32 as f64) as i64;
+        }
+    }
+}
+
+struct Grid {
+    /// Log price of the lowest bucket's low edge.
+    low: f64,
+    /// Per holder and bucket, a ladder of dollars over `scale`.
+    cells: [Vec<Mass>; 2],
+    /// What every cell is multiplied with: closing touches one number.
+    scale: f64,
+}
+
+impl Grid {
+    fn bucket(&self, ln: f64) -> usize {
+        let at = ((ln - self.low) / WIDTH).floor();
+        (at.max(0.0) as usize).min(self.cells[0].len() - 1)
+    }
+
+    /// Mass of a holder from the price at `from` to that at `to`, both buckets included, emptied when `take`.
+    fn met(&mut self, d: usize, from: f64, to: f64, take: bool) -> Mass {
+        let mut sum = [0.0; CLASSES];
+        if (d == 0 && to >= from) || (d == 1 && to <= from) {
+            return sum;
+        }
+        let (a, b) = (self.bucket(from.min(to)), self.bucket(from.max(to)));
+        for cell in &mut self.cells[d][a..=b] {
+            sum.iter_mut().zip(cell.iter()).for_each(|(s, c)| *s += c);
+            if take {
+                *cell = [0.0; CLASSES];
+            }
+        }
+        sum.map(|v| v * self.scale)
+    }
+
+    fn close(&mut self, kept: f64) {
+        self.scale *= kept;
+        if self.scale < 1e-100 {
+            let cells = self.cells.iter_mut().flatten();
+            cells.flatten().for_each(|v| *v *= self.scale);
+            self.scale = 1.0;
+        }
+    }
+
+    fn open(&mut self, ln: f64, dollars: f64, mix: &[[f64; CLASSES]; 2]) {
+        for (d, way) in [(0, -1.0), (1, 1.0)] {
+            for k in 0..CLASSES {
+                let at = self.bucket(ln + way * LADDER_E6[k] as f64 / 1e6);
+                self.cells[d][at][k] += dollars * mix[d][k] / self.scale;
+            }
+        }
+    }
+}
+
+fn ln(price: Px) -> f64 {
+    (price.get() as f64 / Px::ONE as f64).ln()
+}
+
+/// Walks a naive map over the periods, along the candles of the first venue; one pair a period.
+pub fn walk(
+    input: &Input,
+    candles: &[Candle],
+    which: Naive,
+    choice: &Choice,
+    periods: &[Period],
+) -> Vec<Pair> {
+    let mut pairs = vec![Pair::default(); periods.len()];
+    let lows = candles.iter().map(|c| ln(c.low)).fold(f64::MAX, f64::min);
+    let highs = candles.iter().map(|c| ln(c.high)).fold(f64::MIN, f64::max);
+    let tiers = input
+        .sources
+        .first()
+        .map_or(&[][..], |s| s.tiers.as_slice());
+    if candles.is_empty() || !lows.is_finite() || !highs.is_finite() {
+        return pairs;
+    }
+    let params = Params::chosen(choice, &crate::inventory::liquidation::BINANCE, tiers);
+    let mix = params
+        .mix
+        .map(|row| row.map(|share| share as f64 / ONE32 as f64));
+    let buckets = ((highs - lows + 0.8) / WIDTH) as usize + 2;
+    let mut grid = Grid {
+        low: lows - 0.4,
+        cells: [vec![[0.0; CLASSES]; buckets], vec![[0.0; CLASSES]; buckets]],
+        scale: 1.0,
+    };
+    let take = which != Naive::NeverRemoved;
+    let mut candle = 0;
+    let mut at = ln(candles[0].open);
+    for (period, pair) in periods.iter().zip(&mut pairs) {
+        while let Some(c) = candles.get(candle).filter(|c| c.end <= period.start) {
+            at = step(&mut grid, c, which, &mix, at, take, None);
+            candle += 1;
+        }
+        let inside = candles[candle..].iter().take_while(|c| c.end <= period.end);
+        let low = inside.clone().map(|c| ln(c.low)).fold(at, f64::min);
+        let high = inside.map(|c| ln(c.high)).fold(at, f64::max);
+        pair[0].frozen = grid.met(0, at, low, false);
+        pair[1].frozen = grid.met(1, at, high, false);
+        while let Some(c) = candles.get(candle).filter(|c| c.end <= period.end) {
+            at = step(&mut grid, c, which, &mix, at, take, Some(&mut *pair));
+            candle += 1;
+        }
+        pair.iter_mut().for_each(|met| met.known = true);
+    }
+    pairs
+}
+
+/// One candle: the price walks, meets, and opens at the ends of its legs.
+fn step(
+    grid: &mut Grid,
+    candle: &Candle,
+    which: Naive,
+    mix: &[[f64; CLASSES]; 2],
+    from: f64,
+    take: bool,
+    mut met: Option<&mut [Met; 2]>,
+) -> f64 {
+    let [open, high, low, close] = [candle.open, candle.high, candle.low, candle.close].map(ln);
+    let seconds = candle.end.since(candle.start).get() as f64 / Nanos::SECOND.get() as f64;
+    let volume = candle.volume.get() as f64 / Qty::ONE as f64 * close.exp();
+    let size = match which {
+        Naive::TimeAtPrice => seconds / 60.0,
+        _ => volume,
+    };
+    if which == Naive::TimeAtPrice {
+        let kept = (-seconds / HALF_LIFE * core::f64::consts::LN_2).exp();
+        grid.close(kept);
+    }
+    let turns = if close >= open {
+        [open, low, high, close]
+    } else {
+        [open, high, low, close]
+    };
+    let mut at = from;
+    for to in turns {
+        for d in 0..2 {
+            let mass = grid.met(d, at, to, take);
+            if let Some(pair) = met.as_deref_mut() {
+                pair[d]
+                    .updated
+                    .iter_mut()
+                    .zip(&mass)
+                    .for_each(|(s, m)| *s += m);
+            }
+        }
+        at = to;
+    }
+    // Openings lie evenly between the extremes.
+    let spots = (((high - low) / WIDTH) as usize).clamp(1, 64);
+    for i in 0..spots {
+        let part = (i as f64 + 0.5) / spots as f64;
+        grid.open(low + (high - low) * part, size / spots as f64, mix);
+    }
+    at
+}

@@ -1,0 +1,183 @@
+//! Path: what the price and the volume alone say of a period, the features of model P (heatmap.md 4.1).
+//!
+//! Everything is seen from the holder: *against* is the way that liquidates it, so that one model serves both sides.
+//! Logarithms of prices and of dollars; the period's own path and volume are in it, for P is told what the map is told:
+//! where the price went. What happened before the begin is taken from candles that had ended by then.
+
+use super::input::{Candle, Input, Period, Source};
+use crate::market::Holder;
+use crate::num::log::{bucket_of, ln_px};
+use crate::num::{Px, Qty};
+use crate::time::Nanos;
+
+/// Number of features.
+pub const FEATURES: usize = 44;
+/// Running extremes are taken over these hours.
+const EXTREMES: [i64; 8] = [1, 4, 12, 24, 72, 168, 336, 720];
+/// Volatilities, returns and volumes are taken over these hours.
+const WINDOWS: [i64; 5] = [1, 4, 24, 72, 168];
+
+/// A period's path as P sees it, per holder.
+pub type Seen = [Vec<f64>; 2];
+
+/// One candle in numbers.
+#[derive(Debug, Clone, Copy)]
+struct Bit {
+    start: i64,
+    end: i64,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    usd: f64,
+}
+
+fn ln(price: Px) -> f64 {
+    ln_px(price) as f64 / (1i64 << 48) as f64
+}
+
+/// The candles of the venue that told most of the price: its bars, or minutes made of its trades, or of its marks.
+#[must_use]
+pub fn candles(input: &Input) -> Vec<Candle> {
+    let weight = |s: &&Source| (s.bars.len() + s.trades.len(), s.marks.len());
+    let Some(source) = input.sources.iter().max_by_key(weight) else {
+        return Vec::new();
+    };
+    let first = source.trades.first().map_or(Nanos::new(i64::MAX), |t| t.at);
+    let mut all: Vec<Candle> = source
+        .bars
+        .iter()
+        .filter(|b| b.end <= first)
+        .copied()
+        .collect();
+    let trades = source.trades.iter().map(|t| (t.at, t.price, t.qty));
+    let marks = source.marks.iter().map(|(at, px)| (*at, *px, Qty::ZERO));
+    let moves: Vec<(Nanos, Px, Qty)> = if source.trades.is_empty() && all.is_empty() {
+        marks.collect()
+    } else {
+        trades.collect()
+    };
+    for (at, price, qty) in moves {
+        let start = Nanos::new(at.get() - at.get().rem_euclid(Nanos::MINUTE.get()));
+        match all.last_mut() {
+            Some(last) if last.start == start => {
+                last.high = last.high.max(price);
+                last.low = last.low.min(price);
+                last.close = price;
+                last.volume = last.volume.plus(qty);
+            }
+            _ => all.push(Candle {
+                start,
+                end: start.plus(Nanos::MINUTE),
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                volume: qty,
+            }),
+        }
+    }
+    all.retain(|c| bucket_of(c.low) <= bucket_of(c.high) && c.low.get() > 0);
+    all
+}
+
+/// Features of every period; `None` where no candle lies in it or none before it.
+#[must_use]
+pub fn features(candles: &[Candle], periods: &[Period]) -> Vec<Option<Seen>> {
+    let bits: Vec<Bit> = candles
+        .iter()
+        .map(|c| Bit {
+            start: c.start.get(),
+            end: c.end.get(),
+            open: ln(c.open),
+            high: ln(c.high),
+            low: ln(c.low),
+            close: ln(c.close),
+            usd: c.volume.get() as f64 / Qty::ONE as f64 * c.close.get() as f64 / Px::ONE as f64,
+        })
+        .collect();
+    periods.iter().map(|period| of(&bits, period)).collect()
+}
+
+fn of(bits: &[Bit], period: &Period) -> Option<Seen> {
+    let (start, end) = (period.start.get(), period.end.get());
+    let from = bits.partition_point(|b| b.start < start);
+    let to = bits.partition_point(|b| b.end <= end);
+    let (past, now) = (bits.get(..from)?, bits.get(from..to)?);
+    let first = now.first()?;
+    let last_past = past.last()?;
+    let begin = first.open;
+    let seen = Holder::BOTH.map(|holder| {
+        // Longs die downwards: with the sign, "against" is always up.
+        let sign = match holder {
+            Holder::Long => -1.0,
+            Holder::Short => 1.0,
+        };
+        let worst = |b: &Bit| sign * if sign < 0.0 { b.low } else { b.high };
+        let best = |b: &Bit| sign * if sign < 0.0 { b.high } else { b.low };
+        let base = sign * begin;
+        let mut row = Vec::with_capacity(FEATURES);
+        let against = now.iter().map(worst).fold(f64::MIN, f64::max);
+        let with = now.iter().map(best).fold(f64::MAX, f64::min);
+        let close = now.last().map_or(begin, |b| b.close);
+        row.push(against - base);
+        row.push(base - with);
+        row.push(against - with);
+        row.push(sign * (close - begin));
+        row.push(variation(now));
+        row.push(now.iter().map(|b| b.high - b.low).fold(0.0, f64::max));
+        let worst_bar = |b: &Bit| worst(b) - sign * b.open;
+        row.push(now.iter().map(worst_bar).fold(f64::MIN, f64::max));
+        let usd: f64 = now.iter().map(|b| b.usd).sum();
+        let busiest = now.iter().map(|b| b.usd).fold(0.0, f64::max);
+        row.push((1.0 + usd).ln());
+        row.push((1.0 + busiest).ln());
+        // Volume that traded beyond the begin, on the side that hurts.
+        let beyond: f64 = now
+            .iter()
+            .filter(|b| sign * b.close > base)
+            .map(|b| b.usd)
+            .sum();
+        row.push((1.0 + beyond).ln());
+        for hours in EXTREMES {
+            let before = since(past, start, hours);
+            let extreme = before.iter().map(worst).fold(f64::MIN, f64::max);
+            let known = extreme > f64::MIN;
+            row.push(if known { against - extreme } else { f64::NAN });
+            if hours >= 24 {
+                row.push(if known { base - extreme } else { f64::NAN });
+            }
+        }
+        for hours in WINDOWS {
+            let before = since(past, start, hours);
+            let old = before.first().map_or(last_past.close, |b| b.open);
+            row.push(variation(before) / (hours as f64).sqrt());
+            row.push(sign * (begin - old));
+            let volume: f64 = before.iter().map(|b| b.usd).sum();
+            let span = (end - start) as f64 / Nanos::HOUR.get() as f64 / hours as f64;
+            row.push(((1.0 + usd) / (1.0 + volume * span)).ln());
+        }
+        let hour = (start.rem_euclid(Nanos::DAY.get())) as f64 / Nanos::DAY.get() as f64;
+        row.push((hour * core::f64::consts::TAU).sin());
+        row.push((hour * core::f64::consts::TAU).cos());
+        row.push(((start / Nanos::DAY.get() + 4).rem_euclid(7)) as f64);
+        row.push(sign);
+        row.push(begin);
+        row
+    });
+    Some(seen)
+}
+
+/// Candles of the hours before a moment.
+fn since(past: &[Bit], start: i64, hours: i64) -> &[Bit] {
+    let from = start - hours * Nanos::HOUR.get();
+    &past[past.partition_point(|b| b.start < from)..]
+}
+
+/// Root of the sum of squared moves.
+fn variation(bits: &[Bit]) -> f64 {
+    bits.iter()
+        .map(|b| (b.close - b.open).powi(2))
+        .sum::<f64>()
+        .sqrt()
+}

@@ -1,0 +1,437 @@
+//! Report: a proof as JSON, as a page of HTML, and as lines of the ledger. Names end in their unit; intervals are 95 %.
+
+use super::score::Figure;
+use super::symbol::{Line, Proof};
+use super::{Report, gate::Verdict};
+use crate::time::Nanos;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What history of this kind cannot show, whatever it says of the rest.
+pub const LIMITS: [&str; 5] = [
+    "Totals by period and side say how much was liquidated, not at which price: the location of zones is judged only \
+     through where the price went.",
+    "Binance's and OKX's feeds are cut to about one print a second and symbol: dollars are lower bounds, worst in \
+     crashes. Rank, timing and shape are judged, dollars through one constant.",
+    "Bars hide the path within them; it is walked open, the extreme behind the bar's direction, the other, close.",
+    "Open interest gives units, not ranking: read the ablations with constant and shifted interest beside the map.",
+    "The updated map has seen what opened within the period: a nowcast, no forecast. Whether a zone draws the price is \
+     not tested here.",
+];
+
+fn figure(of: Option<Figure>) -> Value {
+    of.map_or(
+        Value::Null,
+        |f| json!({ "value": f.value, "low": f.low, "high": f.high }),
+    )
+}
+
+fn line(of: &Line) -> Value {
+    json!({
+        "group": of.group,
+        "name": of.name,
+        "view": of.view,
+        "partial": figure(of.figures.partial),
+        "partial_breaking_24h": figure(of.figures.breaking),
+        "log_r_squared": of.figures.r_squared,
+        "rank": of.figures.rank,
+        "weekly_spread": of.figures.weekly,
+        "predicted_over_realised": of.figures.ratio,
+    })
+}
+
+fn proof(of: &Proof) -> Value {
+    let steps = of.reliability.iter().map(
+        |step| json!({ "predicted_usd": step.said, "realised_usd": step.happened, "n": step.n }),
+    );
+    let weeks = of.weeks.iter().map(|week| {
+        json!({ "start_ms": millis(week.start), "realised_usd": week.usd, "predicted_usd": week.said })
+    });
+    json!({
+        "symbol": of.symbol,
+        "verdict": of.verdict.word(),
+        "why": of.why,
+        "test": of.test,
+        "venues": of.venues,
+        "first_ms": millis(of.span.0),
+        "last_ms": millis(of.span.1),
+        "period_s": of.period.get() / Nanos::SECOND.get(),
+        "rows": of.rows,
+        "days": of.days,
+        "path_log_r_squared": of.path_r_squared,
+        "path_rank": of.path_rank,
+        "gain_over_path_nats": figure(of.evidence.over_path),
+        "gain_over_time_at_price_nats": figure(of.evidence.over_time),
+        "slope": figure(of.evidence.slope),
+        "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
+        "reliability": steps.collect::<Vec<_>>(),
+        "weeks": weeks.collect::<Vec<_>>(),
+    })
+}
+
+const fn millis(at: Nanos) -> i64 {
+    at.get() / 1_000_000
+}
+
+fn inputs(report: &Report) -> Value {
+    let of = report.inputs.iter().map(|input| {
+        json!({ "name": input.name, "bytes": input.bytes, "fnv64": format!("{:016x}", input.hash) })
+    });
+    of.collect()
+}
+
+/// The whole report.
+#[must_use]
+pub fn object(report: &Report) -> Value {
+    let [frozen, updated, breaking] = report.pooled;
+    json!({
+        "version": report.version,
+        "model": format!("{:016x}", report.model),
+        "inputs": inputs(report),
+        "intervals": "95 %, whole days drawn, walk-forward",
+        "symbols": report.proofs.iter().map(proof).collect::<Vec<_>>(),
+        "refused": report.refused.iter().map(|(symbol, why)| json!({ "symbol": symbol, "why": why })).collect::<Vec<_>>(),
+        "pooled": {
+            "symbols": report.proofs.len(),
+            "partial_frozen": figure(frozen),
+            "partial_updated": figure(updated),
+            "partial_frozen_breaking_24h": figure(breaking),
+        },
+        "limits": LIMITS,
+    })
+}
+
+/// One line of the ledger a symbol.
+#[must_use]
+pub fn ledger_lines(report: &Report, now: Nanos) -> Vec<Value> {
+    let of = report.proofs.iter().map(|proof| {
+        json!({
+            "time": millis(now),
+            "version": report.version,
+            "model": format!("{:016x}", report.model),
+            "symbol": proof.symbol,
+            "verdict": proof.verdict.word(),
+            "why": proof.why,
+            "test": proof.test,
+            "rows": proof.rows,
+            "days": proof.days,
+            "gain_over_path_nats": figure(proof.evidence.over_path),
+            "gain_over_time_at_price_nats": figure(proof.evidence.over_time),
+            "slope": figure(proof.evidence.slope),
+            "inputs": inputs(report),
+        })
+    });
+    of.collect()
+}
+
+/// A figure with its interval, for people.
+#[must_use]
+pub fn said(of: Option<Figure>) -> String {
+    of.map_or("not measured".to_owned(), |f| {
+        format!("{:+.3} [{:+.3}, {:+.3}]", f.value, f.low, f.high)
+    })
+}
+
+/// A number, or a dash.
+#[must_use]
+pub fn number(of: Option<f64>) -> String {
+    match of {
+        Some(v) if v.abs() >= 1e4 => format!("{v:.1e}"),
+        Some(v) => format!("{v:.3}"),
+        None => "-".to_owned(),
+    }
+}
+
+/// Year, month and day of a moment.
+#[must_use]
+pub fn date(at: Nanos) -> String {
+    // Civil date of a day number: the era arithmetic of the proleptic calendar.
+    let day = at.get().div_euclid(Nanos::DAY.get()) + 719_468;
+    let era = day.div_euclid(146_097);
+    let of_era = day.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+const STYLE: &str = "\
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1b1b1f;background:#fff}\
+h1{font-size:1.6rem}h2{font-size:1.25rem;margin-top:2.2rem}\
+.badge{padding:.1rem .6rem;border-radius:1rem;color:#fff;font-weight:600}\
+.proven{background:#00695c}.unproven{background:#6b6b75}.disproven{background:#b3261e}\
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;min-width:40rem}\
+td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}\
+td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}\
+tr.map td{font-weight:600;background:#eef6f5}svg{width:100%;height:auto;max-width:44rem}\
+small,.note{color:#55555f}";
+
+/// The page: what a trader reads first, then what a referee checks.
+#[must_use]
+pub fn html(report: &Report) -> String {
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,\
+         initial-scale=1'><title>isotherm: proof of the map</title><style>{STYLE}</style><h1>Does the map know \
+         something the chart does not?</h1><p>Measured walk-forward on recorded history. <b>Frozen</b> is the map as it \
+         stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. Every \
+         figure is over a boosted model of price path and volume, which is the hard rival; intervals are 95 %, whole \
+         days drawn.</p>"
+    );
+    for proof in &report.proofs {
+        symbol(&mut out, proof);
+    }
+    for (name, why) in &report.refused {
+        let _ = write!(
+            out,
+            "<h2>{}</h2><p>Refused: {}.</p>",
+            escape(name),
+            escape(why)
+        );
+    }
+    if report.proofs.len() > 1 {
+        let [frozen, updated, breaking] = report.pooled;
+        let _ = write!(
+            out,
+            "<h2>All symbols together</h2><p>Partial correlation over the path: frozen {}, updated {}, frozen where a \
+             24 h extreme broke {}.</p>",
+            said(frozen),
+            said(updated),
+            said(breaking)
+        );
+    }
+    out.push_str("<h2>What these data cannot show</h2><ul>");
+    for limit in LIMITS {
+        let _ = write!(out, "<li>{}</li>", escape(limit));
+    }
+    let _ = write!(
+        out,
+        "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of dollars \
+         over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier rows only. \
+         The partial correlation is between what is left of both after the path model. The gate asks for a gain in nats \
+         per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a slope whose \
+         interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
+    );
+    for input in &report.inputs {
+        let _ = write!(
+            out,
+            "<li>{} <small>{} bytes, {:016x}</small></li>",
+            escape(&input.name),
+            input.bytes,
+            input.hash
+        );
+    }
+    let _ = write!(
+        out,
+        "</ul><p class=note>isotherm {}, model {:016x}</p></html>",
+        report.version, report.model
+    );
+    out
+}
+
+fn symbol(out: &mut String, proof: &Proof) {
+    let word = proof.verdict.word();
+    let _ = write!(
+        out,
+        "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{} to {}, periods of {} min, {} rows, \
+         {} days, {}; interest of {}. The path alone: log R² {}, rank {}.</p>",
+        escape(&proof.symbol),
+        escape(&proof.why),
+        date(proof.span.0),
+        date(proof.span.1),
+        proof.period.get() / Nanos::MINUTE.get(),
+        proof.rows,
+        proof.days,
+        proof.test,
+        proof.venues.join(", "),
+        number(proof.path_r_squared),
+        number(proof.path_rank)
+    );
+    let _ = write!(
+        out,
+        "<p>Gain over the path {} nats per dollar, over time at price {}, slope {}.</p>",
+        said(proof.evidence.over_path),
+        said(proof.evidence.over_time),
+        said(proof.evidence.slope)
+    );
+    bars(out, proof);
+    curve(out, proof);
+    out.push_str(
+        "<div class=wide><table><tr><th>map<th>view<th>partial correlation<th>where a 24 h extreme broke<th>log R² \
+         alone<th>rank<th>weekly spread<th>said / realised</tr>",
+    );
+    for line in &proof.lines {
+        let f = &line.figures;
+        let class = if line.group == "map" {
+            " class=map"
+        } else {
+            ""
+        };
+        let _ = write!(
+            out,
+            "<tr{class}><td>{} <small>{}</small><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            escape(&line.name),
+            line.group,
+            line.view,
+            said(f.partial),
+            said(f.breaking),
+            number(f.r_squared),
+            number(f.rank),
+            number(f.weekly),
+            number(f.ratio)
+        );
+    }
+    out.push_str("</table></div>");
+}
+
+/// Partial correlations with their intervals, a row a map.
+fn bars(out: &mut String, proof: &Proof) {
+    let lines: Vec<(&Line, Figure)> = proof
+        .lines
+        .iter()
+        .filter(|line| line.group != "sensitivity")
+        .filter_map(|line| line.figures.partial.map(|figure| (line, figure)))
+        .collect();
+    let (row, left, width) = (26.0, 330.0, 360.0);
+    let height = 40.0 + row * lines.len() as f64;
+    let at = |v: f64| left + (v.clamp(-0.3, 0.6) + 0.3) / 0.9 * width;
+    let _ = write!(
+        out,
+        "<svg viewBox='0 0 720 {height}' role=img aria-label='partial correlations'>"
+    );
+    for tick in [-0.2, 0.0, 0.2, 0.4] {
+        let (x, dark) = (at(tick), if tick == 0.0 { "#555" } else { "#ddd" });
+        let _ = write!(
+            out,
+            "<line x1='{x:.1}' x2='{x:.1}' y1='4' y2='{:.1}' stroke='{dark}'/><text x='{x:.1}' y='{:.1}' font-size='15' \
+             text-anchor='middle' fill='#555'>{tick}</text>",
+            height - 24.0,
+            height - 6.0
+        );
+    }
+    for (i, (line, figure)) in lines.iter().enumerate() {
+        let y = 18.0 + row * i as f64;
+        let colour = if line.group == "map" {
+            "#00695c"
+        } else {
+            "#8a6d00"
+        };
+        let _ = write!(
+            out,
+            "<text x='{:.0}' y='{:.1}' font-size='15' text-anchor='end' fill='#1b1b1f'>{}, {}</text><line x1='{:.1}' \
+             x2='{:.1}' y1='{y:.1}' y2='{y:.1}' stroke='{colour}' stroke-width='3'/><circle cx='{:.1}' cy='{y:.1}' r='5' \
+             fill='{colour}'/>",
+            left - 12.0,
+            y + 5.0,
+            escape(&line.name),
+            line.view,
+            at(figure.low),
+            at(figure.high),
+            at(figure.value)
+        );
+    }
+    out.push_str("</svg><p class=note>Partial correlation over the path, 95 %.</p>");
+}
+
+/// Realised against said, both in logarithms of dollars.
+fn curve(out: &mut String, proof: &Proof) {
+    let points: Vec<(f64, f64)> = proof
+        .reliability
+        .iter()
+        .filter(|step| step.said > 0.0 && step.happened > 0.0)
+        .map(|step| (step.said.log10(), step.happened.log10()))
+        .collect();
+    let ends = points.iter().flat_map(|(a, b)| [*a, *b]);
+    let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+    if points.len() < 2 {
+        return;
+    }
+    let (low, high) = (low.floor(), high.ceil().max(low.floor() + 1.0));
+    let x = |v: f64| 70.0 + (v - low) / (high - low) * 340.0;
+    let y = |v: f64| 350.0 - (v - low) / (high - low) * 340.0;
+    let _ = write!(
+        out,
+        "<svg viewBox='0 0 440 400' role=img aria-label=reliability style='max-width:28rem'><line x1='{:.1}' y1='{:.1}' \
+         x2='{:.1}' y2='{:.1}' stroke='#999' stroke-dasharray='5 4'/>",
+        x(low),
+        y(low),
+        x(high),
+        y(high)
+    );
+    let mut tick = low;
+    while tick <= high {
+        let _ = write!(
+            out,
+            "<text x='{:.1}' y='370' font-size='14' text-anchor='middle' fill='#555'>1e{tick}</text><text x='62' y='{:.1}' \
+             font-size='14' text-anchor='end' fill='#555'>1e{tick}</text>",
+            x(tick),
+            y(tick) + 5.0
+        );
+        tick += 1.0;
+    }
+    let mut way = String::new();
+    for (said, happened) in &points {
+        let _ = write!(way, "{:.1},{:.1} ", x(*said), y(*happened));
+        let _ = write!(
+            out,
+            "<circle cx='{:.1}' cy='{:.1}' r='4' fill='#00695c'/>",
+            x(*said),
+            y(*happened)
+        );
+    }
+    let _ = write!(
+        out,
+        "<polyline points='{way}' fill='none' stroke='#00695c' stroke-width='2'/><text x='240' y='394' font-size='14' \
+         text-anchor='middle'>said, dollars</text></svg><p class=note>Dollars realised (up) against dollars said by the \
+         updated map, joined into rising steps. On the dashed line both agree.</p>"
+    );
+}
+
+/// Verdicts in words, for one line.
+#[must_use]
+pub fn tally(proofs: &[Proof]) -> String {
+    let count = |verdict: Verdict| proofs.iter().filter(|p| p.verdict == verdict).count();
+    format!(
+        "{} proven, {} unproven, {} disproven",
+        count(Verdict::Proven),
+        count(Verdict::Unproven),
+        count(Verdict::Disproven)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_civil() {
+        for (ms, want) in [
+            (0, "1970-01-01"),
+            (951_782_400_000, "2000-02-29"),
+            (1_764_547_500_000, "2025-12-01"),
+            (1_771_458_900_000, "2026-02-18"),
+        ] {
+            assert_eq!(date(Nanos::millis(ms)), want);
+        }
+    }
+
+    #[test]
+    fn nothing_measured_is_not_zero() {
+        assert_eq!(said(None), "not measured");
+        assert_eq!(number(None), "-");
+        assert_eq!(figure(None), Value::Null);
+    }
+}

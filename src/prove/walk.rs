@@ -1,0 +1,418 @@
+//! Walk: the product's own map over history, and what it held where the price went.
+//!
+//! Every venue has its own [`Inventory`], driven in the order that the shard drives it: the mark first, then the trade
+//! at it, a flush at the latest every second of the walk, open interest at its stamp. A bar of trades is walked open,
+//! the extreme behind its direction, the other extreme, close, in steps of [`STEP`] of a bucket or more, its volume
+//! laid evenly along that way; the mark goes with it (a bar's last prices stand for the mark: no mark is told finer
+//! than them). Between two samples of open interest that lie further apart than bars do, interest is laid on a line;
+//! the line's end is known at the end of the period only, so a map frozen at its begin has seen nothing of it.
+//!
+//! For each period and holder two masses per class, in dollars at the price of the begin, before θ:
+//! - *frozen*: a copy of the map as at the begin is led to the period's extremes. Nothing of the period but where the
+//!   price went is in it.
+//! - *updated*: what the walked map met, positions opened within the period included. A nowcast.
+
+use super::input::{Candle, Input, Period, Source};
+use crate::inventory::params::Choice;
+use crate::inventory::{CLASSES, Inventory, Params, liquidation};
+use crate::market::{Holder, VenueId};
+use crate::num::log::{BUCKET, ln_px, px_of_ln};
+use crate::num::{Px, Qty};
+use crate::time::Nanos;
+use std::collections::VecDeque;
+
+/// Least step of a walk along a bar, and the most steps of a bar: the inventory keeps 128 price cells an interval.
+const STEP: i64 = BUCKET;
+const STEPS: i64 = 96;
+/// Half width of the kernel that a frozen map is read with, 15 bp: that far the extremes of a period lie apart between
+/// venues and pairs, whose liquidations are summed in one total; a hard edge at one venue's extreme misses them.
+const KERNEL: i64 = BUCKET / 2 * 15;
+/// Steps of the kernel on either side; it is a triangle.
+const KERNEL_STEPS: i64 = 4;
+/// How old yesterday's map is.
+const YESTERDAY: Nanos = Nanos::DAY;
+/// Yesterday's maps are kept this far apart.
+const KEPT_EVERY: Nanos = Nanos::HOUR;
+/// How far the placebo's interest is shifted.
+const SHIFT: Nanos = Nanos::new(30 * Nanos::DAY.get());
+
+/// Mass per class, dollars.
+pub type Mass = [f64; CLASSES];
+
+/// What interest a walk is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// As it was.
+    True,
+    /// The first value, always.
+    Constant,
+    /// That of thirty days before, the history taken as a ring.
+    Shifted,
+}
+
+/// A way to walk: the product's, or one of its ablations.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// The model's choices.
+    pub choice: Choice,
+    /// Openings lie at 1/L of their entry instead of the exact distance.
+    pub reciprocal: bool,
+    /// What interest is told.
+    pub interest: Told,
+    /// Mirrored and yesterday's maps are wanted too.
+    pub controls: bool,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self {
+            choice: Choice::default(),
+            reciprocal: false,
+            interest: Told::True,
+            controls: false,
+        }
+    }
+}
+
+/// What the map held of one holder where the price went in one period.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Met {
+    /// The map as at the begin.
+    pub frozen: Mass,
+    /// With what opened within.
+    pub updated: Mass,
+    /// The frozen map of the other holder, reflected about the price of the begin.
+    pub mirrored: Mass,
+    /// The map of a day before.
+    pub yesterday: Mass,
+    /// Share of the map that is still the seeding prior, at the begin.
+    pub prior: f64,
+    /// False while a map has nothing to say: not seeded.
+    pub known: bool,
+}
+
+/// One period: both holders.
+pub type Pair = [Met; 2];
+
+/// One venue's inventory and how far its data are played.
+struct Stage<'a> {
+    source: &'a Source,
+    params: Params,
+    map: Box<Inventory>,
+    interest: Vec<(Nanos, Qty)>,
+    bar: usize,
+    trade: usize,
+    mark: usize,
+    sample: usize,
+    /// Bars that begin later are played from trades.
+    bars_until: Nanos,
+    /// Extremes of the log mark since they were last reset.
+    low: i64,
+    high: i64,
+    kept: VecDeque<(Nanos, Box<Inventory>)>,
+}
+
+fn rule_of(venue: VenueId) -> &'static liquidation::Rule {
+    match venue {
+        VenueId::BINANCE => &liquidation::BINANCE,
+        VenueId::OKX => &liquidation::OKX,
+        VenueId::HYPERLIQUID => &liquidation::HYPERLIQUID,
+        _ => &liquidation::BYBIT,
+    }
+}
+
+/// Interest with a line between samples that lie further apart than bars do.
+fn filled(source: &Source, told: Told) -> Vec<(Nanos, Qty)> {
+    let mut samples = source.interest.clone();
+    match (told, samples.first().copied(), samples.last().copied()) {
+        (Told::Constant, Some(first), _) => samples.iter_mut().for_each(|s| s.1 = first.1),
+        (Told::Shifted, Some(first), Some(last)) => {
+            let span = last.0.since(first.0).get().max(1);
+            let of = |at: Nanos| {
+                let back = at.since(first.0).get() - SHIFT.get();
+                let at = first.0.plus(Nanos::new(back.rem_euclid(span)));
+                let next = source.interest.partition_point(|s| s.0 <= at);
+                source.interest[next.saturating_sub(1)].1
+            };
+            samples.iter_mut().for_each(|s| s.1 = of(s.0));
+        }
+        _ => {}
+    }
+    if !source.trades.is_empty() {
+        return samples;
+    }
+    let mut line: Vec<(Nanos, Qty)> = Vec::with_capacity(source.bars.len());
+    let mut bar = 0;
+    for (i, sample) in samples.iter().enumerate() {
+        if let Some(last) = i.checked_sub(1).map(|i| samples[i]) {
+            let span = sample.0.since(last.0).get();
+            while source.bars.get(bar).is_some_and(|b| b.end <= last.0) {
+                bar += 1;
+            }
+            while let Some(b) = source.bars.get(bar).filter(|b| b.end < sample.0) {
+                let part = b.end.since(last.0).get() as f64 / span as f64;
+                let change = (sample.1.get() - last.1.get()) as f64 * part;
+                line.push((b.end, Qty::new(last.1.get() + change as i64)));
+                bar += 1;
+            }
+        }
+        line.push(*sample);
+    }
+    line
+}
+
+impl<'a> Stage<'a> {
+    fn new(source: &'a Source, way: &Way) -> Self {
+        let rule = rule_of(source.venue);
+        let mut params = Params::chosen(&way.choice, rule, &source.tiers);
+        if way.reciprocal {
+            super::naive::reciprocal(&mut params, &way.choice);
+        }
+        Self {
+            source,
+            params,
+            map: bytemuck::allocation::zeroed_box(),
+            interest: filled(source, way.interest),
+            bar: 0,
+            trade: 0,
+            mark: 0,
+            sample: 0,
+            bars_until: source.trades.first().map_or(Nanos::new(i64::MAX), |t| t.at),
+            low: i64::MAX,
+            high: i64::MIN,
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// Plays everything up to and with `until`.
+    fn advance(&mut self, until: Nanos) {
+        loop {
+            let bars = &self.source.bars;
+            let bar = bars.get(self.bar).filter(|b| b.end <= self.bars_until);
+            let next = |at: Option<Nanos>| at.filter(|at| *at <= until).unwrap_or(NEVER);
+            // A bar is over before anything else of its end.
+            let bar_at = next(bar.map(|b| b.end));
+            let sample_at = next(self.interest.get(self.sample).map(|s| s.0));
+            let trade_at = next(self.source.trades.get(self.trade).map(|t| t.at));
+            let mark_at = next(self.source.marks.get(self.mark).map(|m| m.0));
+            let first = bar_at.min(sample_at).min(trade_at).min(mark_at);
+            if first == NEVER {
+                return;
+            }
+            if bar_at == first {
+                let bar = bars[self.bar];
+                self.bar += 1;
+                self.play(&bar);
+            } else if mark_at == first {
+                let (at, mark) = self.source.marks[self.mark];
+                self.mark += 1;
+                // Along bars the mark is theirs; a mark from beside them would sweep what no trade saw.
+                if at >= self.bars_until || self.source.bars.is_empty() {
+                    self.lead(at, mark);
+                    self.map.tick(at, &self.params);
+                }
+            } else if trade_at == first {
+                let trade = self.source.trades[self.trade];
+                self.trade += 1;
+                if self.source.marks.is_empty() {
+                    self.lead(trade.at, trade.price);
+                }
+                self.map.trade(trade.price, trade.qty);
+                self.map.tick(trade.at, &self.params);
+            } else {
+                let (at, qty) = self.interest[self.sample];
+                self.sample += 1;
+                self.map.interest(at, qty, &self.params);
+            }
+        }
+    }
+
+    fn lead(&mut self, at: Nanos, mark: Px) {
+        self.map.mark(at, mark, &self.params);
+        let ln = ln_px(mark);
+        (self.low, self.high) = (self.low.min(ln), self.high.max(ln));
+    }
+
+    /// Walks a bar.
+    fn play(&mut self, bar: &Candle) {
+        let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(ln_px);
+        let turns = if close >= open {
+            [open, low, high, close]
+        } else {
+            [open, high, low, close]
+        };
+        let way: i64 = turns.windows(2).map(|leg| (leg[1] - leg[0]).abs()).sum();
+        let all = (way / STEP).clamp(3, STEPS);
+        let length = bar.end.since(bar.start).get();
+        self.lead(bar.start, bar.open);
+        let (mut gone, mut laid, mut at) = (0i64, 0i64, bar.start);
+        for leg in turns.windows(2) {
+            let span = leg[1] - leg[0];
+            let steps = if way == 0 {
+                1
+            } else {
+                let share = i128::from(span.abs()) * i128::from(all) / i128::from(way);
+                (share as i64).max(1)
+            };
+            for step in 1..=steps {
+                let to = leg[0] + span / steps * step;
+                let to = if step == steps { leg[1] } else { to };
+                gone += (span / steps).abs();
+                let part = if way == 0 {
+                    step as f64 / 3.0
+                } else {
+                    (gone as f64 / way as f64).min(1.0)
+                };
+                at = bar.start.plus(Nanos::new((length as f64 * part) as i64));
+                let price = px_of_ln(to);
+                self.lead(at, price);
+                let sum = (bar.volume.get() as f64 * part) as i64;
+                self.map.trade(price, Qty::new((sum - laid).max(0)));
+                laid = laid.max(sum);
+            }
+            self.map.tick(at, &self.params);
+        }
+        // What the division left trades at the close.
+        self.map
+            .trade(bar.close, Qty::new((bar.volume.get() - laid).max(0)));
+        self.map.tick(bar.end, &self.params);
+    }
+
+    fn exposure(&self) -> [[i64; CLASSES]; 2] {
+        Holder::BOTH.map(|holder| *self.map.exposure(holder))
+    }
+
+    /// Keeps a copy for the map of yesterday.
+    fn keep(&mut self, now: Nanos) {
+        if self
+            .kept
+            .back()
+            .is_none_or(|(at, _)| now.since(*at) >= KEPT_EVERY)
+        {
+            self.kept.push_back((now, self.map.clone()));
+        }
+        while self
+            .kept
+            .get(1)
+            .is_some_and(|(at, _)| now.since(*at) >= YESTERDAY)
+        {
+            self.kept.pop_front();
+        }
+    }
+
+    fn yesterday(&self, now: Nanos) -> Option<Box<Inventory>> {
+        let (at, map) = self.kept.front()?;
+        (now.since(*at) >= YESTERDAY).then(|| map.clone())
+    }
+
+    /// Ladder mass that a copy of a map meets on the way to a log price and [`KERNEL`] around it, in dollars.
+    fn met(&self, map: &mut Inventory, holder: Holder, to: i64, dollars: f64, at: Nanos) -> Mass {
+        let before = *map.exposure(holder);
+        let start = map.mark_ln().unwrap_or(to);
+        let out = match holder {
+            Holder::Long => -1,
+            Holder::Short => 1,
+        };
+        let (mut sum, mut all) = ([0.0; CLASSES], 0.0);
+        for i in -KERNEL_STEPS..=KERNEL_STEPS {
+            let weight = (KERNEL_STEPS + 1 - i.abs()) as f64;
+            let goal = to + out * (KERNEL / KERNEL_STEPS * i);
+            if (goal - start) * out > 0 {
+                map.mark(at, px_of_ln(goal), &self.params);
+            }
+            add(
+                &mut sum,
+                &worth(&before, map.exposure(holder), dollars * weight),
+            );
+            all += weight;
+        }
+        sum.map(|mass| mass / all)
+    }
+}
+
+const NEVER: Nanos = Nanos::new(i64::MAX);
+
+fn worth(before: &[i64; CLASSES], after: &[i64; CLASSES], dollars: f64) -> Mass {
+    core::array::from_fn(|k| after[k].wrapping_sub(before[k]) as f64 * dollars)
+}
+
+fn add(sum: &mut Mass, more: &Mass) {
+    sum.iter_mut().zip(more).for_each(|(a, b)| *a += b);
+}
+
+/// Dollars of one 1e-6 lot at a log price.
+fn dollars_at(ln: i64) -> f64 {
+    px_of_ln(ln).get() as f64 / Px::ONE as f64 / Qty::ONE as f64
+}
+
+/// Walks a symbol's venues over the periods; one pair a period.
+#[must_use]
+pub fn walk(input: &Input, way: &Way, periods: &[Period]) -> Vec<Pair> {
+    let mut stages: Vec<Stage<'_>> = input
+        .sources
+        .iter()
+        .filter(|source| !source.interest.is_empty())
+        .map(|source| Stage::new(source, way))
+        .collect();
+    let mut pairs = Vec::with_capacity(periods.len());
+    for period in periods {
+        let mut pair = Pair::default();
+        for stage in &mut stages {
+            stage.advance(period.start);
+            let Some(begin) = stage.map.mark_ln().filter(|_| stage.map.is_seeded()) else {
+                stage.advance(period.end);
+                continue;
+            };
+            let dollars = dollars_at(begin);
+            let prior = stage.map.prior_share_e6() as f64 / 1e6;
+            let mut frozen = stage.map.clone();
+            if way.controls {
+                stage.keep(period.start);
+            }
+            let past = stage.yesterday(period.start);
+            let mirror = way.controls.then(|| stage.map.clone());
+            let before = stage.exposure();
+            (stage.low, stage.high) = (begin, begin);
+            stage.advance(period.end);
+            let (low, high) = (stage.low, stage.high);
+            let after = stage.exposure();
+            let ends = [low, high];
+            let mut mets = Holder::BOTH.map(|holder| {
+                let d = holder as usize;
+                Met {
+                    updated: worth(&before[d], &after[d], dollars),
+                    frozen: stage.met(&mut frozen, holder, ends[d], dollars, period.end),
+                    prior,
+                    known: true,
+                    ..Met::default()
+                }
+            });
+            if let Some(mut past) = past {
+                past.mark(period.start, px_of_ln(begin), &stage.params);
+                for holder in Holder::BOTH {
+                    let d = holder as usize;
+                    mets[d].yesterday = stage.met(&mut past, holder, ends[d], dollars, period.end);
+                }
+            }
+            if let Some(mut mirror) = mirror {
+                for holder in Holder::BOTH {
+                    // Where the other holder's mass lies as far on the other side.
+                    let other = Holder::BOTH[1 - holder as usize];
+                    let to = begin + begin - ends[holder as usize];
+                    let mass = stage.met(&mut mirror, other, to, dollars, period.end);
+                    mets[holder as usize].mirrored = mass;
+                }
+            }
+            for (sum, met) in pair.iter_mut().zip(&mets) {
+                add(&mut sum.frozen, &met.frozen);
+                add(&mut sum.updated, &met.updated);
+                add(&mut sum.mirrored, &met.mirrored);
+                add(&mut sum.yesterday, &met.yesterday);
+                sum.prior = sum.prior.max(met.prior);
+                sum.known = true;
+            }
+        }
+        pairs.push(pair);
+    }
+    pairs
+}
