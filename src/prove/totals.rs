@@ -308,3 +308,85 @@ pub fn slope(days: &[i64], usd: &[f64], said: &[f64], reps: usize) -> Option<Fig
         score::line(&pick(said), &pick(usd)).map(|(slope, _)| slope)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::gate::{Evidence, Verdict, verdict};
+    use super::super::score::Draws;
+    use super::*;
+    use crate::inventory::CLASSES;
+
+    /// Sixty days of rows whose dollars are what the map holds, times something that only the path says, times noise.
+    fn world() -> (Vec<Row>, Vec<Mass>) {
+        let mut draws = Draws::new(11);
+        let mut unit = || draws.below(1_000_000) as f64 / 1e6;
+        let rows = (0..60 * 24).map(|i| {
+            let (path, noise) = (unit(), unit());
+            let held = 1e5 * (3.0 * unit()).exp();
+            let row = Row {
+                day: i / 24,
+                holder: (i % 2) as usize,
+                usd: held * (2.0 * path).exp() * (0.6 + 0.8 * noise) * 0.2,
+                seen: vec![path, unit(), f64::NAN],
+                breaks: path > 0.8,
+                week: i / 168,
+            };
+            let mut mass = [0.0; CLASSES];
+            mass[4] = held;
+            (row, mass)
+        });
+        rows.unzip()
+    }
+
+    fn judged(rows: &[Row], mass: &[Mass]) -> (Verdict, Evidence) {
+        let folds = folds(rows);
+        let y = say(rows, &folds, &|_, row| rows[row].log()).unwrap();
+        let at = scored(&folds);
+        let day: Vec<i64> = at.iter().map(|i| rows[*i].day).collect();
+        let usd: Vec<f64> = at.iter().map(|i| rows[*i].usd).collect();
+        let theta = ladders(rows, &folds, mass);
+        let with = say_with(rows, &folds, &theta, mass).unwrap();
+        let map = in_dollars(&folds, &with, &usd);
+        let base = in_dollars(&folds, &y.said, &usd);
+        let over = gain(&day, &usd, &map, &base, 300);
+        let evidence = Evidence {
+            over_path: over,
+            over_time: over,
+            slope: slope(&day, &usd, &map, 300),
+            blocks: 30,
+        };
+        (verdict(&evidence).0, evidence)
+    }
+
+    #[test]
+    fn a_map_that_is_the_truth_is_proven_and_its_shuffle_is_not() {
+        let (rows, mass) = world();
+        let (found, evidence) = judged(&rows, &mass);
+        assert_eq!(found, Verdict::Proven, "{evidence:?}");
+        // The same masses, each at another hour.
+        let mut shuffled = mass.clone();
+        shuffled.rotate_left(mass.len() / 2 + 7);
+        let (found, evidence) = judged(&rows, &shuffled);
+        assert_ne!(found, Verdict::Proven, "{evidence:?}");
+        assert!(evidence.over_path.is_some_and(|gain| gain.value < 0.02), "{evidence:?}");
+    }
+
+    #[test]
+    fn folds_train_on_the_past_and_cover_every_later_row_once() {
+        let (rows, _) = world();
+        let folds = folds(&rows);
+        assert!(folds[0].from >= TRAIN_ROWS);
+        assert!(folds.windows(2).all(|w| w[0].to == w[1].from));
+        assert_eq!(folds[folds.len() - 1].to, rows.len());
+        for fold in &folds {
+            assert_ne!(rows[fold.from - 1].day, rows[fold.from].day, "a day is not cut");
+        }
+    }
+
+    #[test]
+    fn weeks_without_dollars_or_cut_short_are_left_out() {
+        let weeks = [1, 1, 2, 2, 3];
+        let logs = weekly(&weeks, &[2.0, 2.0, 0.0, 0.0, 5.0], &[1.0, 1.0, 1.0, 1.0, 5.0]);
+        assert_eq!(logs, [2.0f64.ln()]);
+    }
+}
