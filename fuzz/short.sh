@@ -34,6 +34,10 @@ else
   few=(-seed=1 -runs=100000)
   many=(-seed=1 -runs=400000)
 fi
-"target/$target/release/websocket" "${many[@]}" -verbosity=0 "$found"
-"target/$target/release/decode" "${few[@]}" -max_len=4096 -verbosity=0 "$found" corpus/decode
-echo "fuzzed: websocket and decode, nothing found"
+mkdir -p "$found/websocket"
+"target/$target/release/websocket" "${many[@]}" -verbosity=0 "$found/websocket"
+for name in decode tape checkpoint config; do
+  mkdir -p "$found/$name"
+  "target/$target/release/$name" "${few[@]}" -max_len=4096 -verbosity=0 "$found/$name" "corpus/$name"
+done
+echo "fuzzed: websocket, decode, tape, checkpoint and config, nothing found"
