@@ -193,6 +193,14 @@ pub fn run(
     Ok(first.finish(took))
 }
 
+/// The symbols that a recording says it is of, or those named.
+///
+/// # Errors
+/// As [`run`].
+pub fn symbols(path: &Path, named: Option<&[String]>) -> Result<Vec<String>, ReplayError> {
+    Ok(Cast::of(path, named)?.symbols)
+}
+
 /// Replays a file of bare frames of one venue, one a line, as if they had come a millisecond apart on one connection
 /// that subscribed to everything.
 ///

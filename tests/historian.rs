@@ -168,7 +168,8 @@ fn columns_are_the_means_of_what_was_shown() {
     let shown = market((0..400).chain(1_000..1_090).chain(8_000..8_003));
     let archive = kept(Archive::in_memory().unwrap(), &shown);
     let history = archive.history().unwrap();
-    assert_eq!(history.symbols(), ["BTC"], "the other was never shown");
+    assert_eq!(history.symbols(), ["BTC", "ETH"]);
+    assert_eq!(history.newest(1, 0), None, "never shown");
     for level in 0..LEVELS.len() {
         let columns = history.columns(0, level, ALL.0, ALL.1).unwrap();
         agrees(&columns, &naive(&shown, level), CODES);

@@ -72,7 +72,8 @@ const IMPORTS: &[(&str, &str)] = &[
         "config tape replay venue inventory heatmap calibrate shard shm",
     ),
     ("historian", "config tape replay shard shm"),
-    ("viewer", "config log shm"),
+    // Pictures are drawn of histories.
+    ("viewer", "config log shm historian"),
     ("run", "*"),
     ("cli", "*"),
 ];

@@ -6,6 +6,8 @@
 
 use super::{stop_signal, stopped};
 use crate::config::{Channel, Feed, Plan};
+use crate::historian::file::Archive;
+use crate::historian::gather::Gather;
 use crate::log::{Form, Level, Log};
 use crate::market::VenueId;
 use crate::run::warm::Warm;
@@ -13,6 +15,7 @@ use crate::run::{self, Ended};
 use crate::shard::Shard;
 use crate::shm::page::counter;
 use crate::shm::reader::PageReader;
+use crate::shm::record::{Nowhere, Publish};
 use crate::shm::writer::PageWriter;
 use crate::sim::server::{Options, Server};
 use crate::sim::{Params, World};
@@ -27,7 +30,8 @@ const EXAMPLES: &str = "\
 Examples:
   isotherm demo                                  until Ctrl-C on a terminal, 60 s elsewhere
   isotherm demo --seconds 20 --seed 42           another world, 20 s live
-  isotherm demo --hours 24                       a longer warm-up: more of the map is observed, less is prior";
+  isotherm demo --hours 24                       a longer warm-up: more of the map is observed, less is prior
+  isotherm demo --history demo.history           keep its matrix; `isotherm plot demo.history -o map.png` draws it";
 
 /// Run the live engine on the built-in exchange.
 #[derive(Debug, clap::Args)]
@@ -45,6 +49,9 @@ pub(super) struct Args {
     /// Where the page goes; default: /dev/shm/isotherm.demo-PID
     #[arg(long)]
     page: Option<PathBuf>,
+    /// Keep the warm-up's price x time matrix in this file, for `isotherm plot` and `isotherm historian`
+    #[arg(long)]
+    history: Option<PathBuf>,
     /// Virtual seconds per real second of the live part
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
@@ -76,9 +83,29 @@ pub(super) fn run(args: &Args) -> Result<()> {
         plan.engine.symbols.join(" "),
         shard.bytes().len() >> 20
     );
-    if !warm_up(args, &mut world, &mut shard, &plan.engine.symbols, &|| {
-        stopped(&signal)
-    })? {
+    let symbols = &plan.engine.symbols;
+    let stop = || stopped(&signal);
+    let warm = match &args.history {
+        None => warm_up(args, &mut world, &mut shard, symbols, Nowhere, &stop)?.is_some(),
+        Some(path) => {
+            let gather = Gather::new(Archive::open(path)?, symbols.clone());
+            let kept = warm_up(args, &mut world, &mut shard, symbols, gather, &stop)?;
+            let is_warm = kept.is_some();
+            if let Some(mut gather) = kept {
+                gather
+                    .finish()
+                    .with_context(|| path.display().to_string())?;
+                say!(
+                    "history: {} columns in {}, {} KiB",
+                    gather.columns(),
+                    path.display(),
+                    gather.keep.bytes() >> 10
+                );
+            }
+            is_warm
+        }
+    };
+    if !warm {
         return Ok(());
     }
     let origin = world.now();
@@ -135,17 +162,18 @@ fn feeds(ws: &str, rest: &str) -> Vec<Feed> {
     ]
 }
 
-/// Virtual hours through decoder and shard; false when the user had enough.
-fn warm_up(
+/// Virtual hours through decoder and shard, what they publish into `out`; `None` when the user had enough.
+fn warm_up<P: Publish>(
     args: &Args,
     world: &mut World,
     shard: &mut Shard,
     symbols: &[String],
+    out: P,
     stop: &dyn Fn() -> bool,
-) -> Result<bool> {
+) -> Result<Option<P>> {
     let started = Instant::now();
     let begin = world.now();
-    let mut warm = Warm::connect(world, shard, symbols)?;
+    let mut warm = Warm::connect_to(world, shard, symbols, out)?;
     for hour in 1..=i64::from(args.hours) {
         warm.advance(
             world,
@@ -153,7 +181,7 @@ fn warm_up(
             begin.plus(Nanos::new(Nanos::HOUR.get() * hour)),
         );
         if stop() {
-            return Ok(false);
+            return Ok(None);
         }
         if hour % 4 == 0 || hour == i64::from(args.hours) {
             let counts = warm.counts();
@@ -168,7 +196,7 @@ fn warm_up(
     }
     let now = world.now();
     warm.hand_over(shard, now);
-    Ok(true)
+    Ok(Some(warm.out))
 }
 
 /// Reads the page until the time is over.

@@ -24,7 +24,10 @@ mod cat;
 mod checkpoint;
 mod config;
 mod demo;
+mod historian;
 mod import;
+#[cfg(feature = "plot")]
+mod plot;
 mod prove;
 mod replay;
 mod run;
@@ -45,6 +48,8 @@ Examples:
   isotherm sim --speed 10                        the built-in exchange as a server
   isotherm run -c isotherm.toml                  a live instance
   isotherm cat                                   what a running instance says now
+  isotherm historian -o main.history             keep the map of a running instance over time
+  isotherm plot main.history -o map.png          and draw it
   isotherm bench                                 what this machine makes of it, in nanoseconds
   isotherm config example > isotherm.toml        a commented plan to start from
 
@@ -74,6 +79,11 @@ enum Command {
     Sim(sim::Args),
     /// Print what a running instance publishes
     Cat(cat::Args),
+    /// Keep the price x time matrix of a page or a recording
+    Historian(historian::Args),
+    /// Draw a history, a recording, a page or a proof
+    #[cfg(feature = "plot")]
+    Plot(plot::Args),
     /// Measure this machine: hops, frame to reader, saturation
     Bench(bench::Args),
     /// Look at recordings: info, verify, cat, cut, compact
@@ -97,6 +107,9 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Cat(args) => cat::run(&args),
+        Command::Historian(args) => historian::run(&args),
+        #[cfg(feature = "plot")]
+        Command::Plot(args) => plot::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Tape(args) => tape::run(&args),
         Command::Checkpoint(args) => checkpoint::run(&args),

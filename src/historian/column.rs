@@ -90,8 +90,14 @@ pub struct Head {
     pub mapped: u32,
     /// `health::flag` bits of all its snapshots together.
     pub flags: u32,
+    /// What the ledger of proofs said of the map last, `shm::record::PROOFS`.
+    pub proof: u32,
+    /// 80 % intervals of all longs' and of all shorts' cents, low and high, as last told; `NO_USD` = not told.
+    pub intervals: [[i64; 2]; 2],
     /// Zones that follow.
     pub(super) zones: u32,
+    /// Keeps it whole words.
+    pub(super) spare: u32,
     /// First cell of each strip.
     pub(super) first: [i64; 2],
     /// Cells of each strip.
@@ -194,6 +200,7 @@ impl Column {
         a.samples = a.samples.saturating_add(b.samples);
         a.mapped = a.mapped.saturating_add(b.mapped);
         a.flags |= b.flags;
+        (a.proof, a.intervals) = (b.proof, b.intervals);
         self.zones.clone_from(&later.zones);
     }
 

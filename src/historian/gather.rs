@@ -11,7 +11,7 @@
 use super::column::{CELLS_MAX, Column, Head, Strip, strip_of};
 use super::{LEVELS, Level};
 use crate::num::narrow;
-use crate::shm::record::{CELLS, Headline, MapView, Publish, Wide, ZoneRecord};
+use crate::shm::record::{CELLS, Headline, MapView, NO_USD, Publish, Wide, ZoneRecord};
 use crate::shm::snapshot::{Snapshot, cents_of};
 use crate::time::Nanos;
 use bytemuck::Zeroable;
@@ -172,6 +172,8 @@ struct Track {
     /// The last column written, per level, and how many since a key.
     before: [Option<(Column, u32)>; LEVELS.len()],
     zones: Vec<ZoneRecord>,
+    /// Intervals and outcome of the proof, as last told.
+    told: ([[i64; 2]; 2], u32),
     /// Stamp and counts of the last snapshot.
     last: Option<(Nanos, [i64; 2])>,
 }
@@ -239,6 +241,7 @@ impl<K: Keep> Gather<K> {
             return Ok(());
         };
         track.zones.clone_from(&newest.zones);
+        track.told = (newest.head.intervals, newest.head.proof);
         track.last = Some((Nanos::new(newest.head.last_ns), [i64::MAX; 2]));
         for (number, level) in LEVELS.iter().enumerate().skip(1) {
             let start = floor(newest.start(), level.span);
@@ -261,12 +264,17 @@ impl<K: Keep> Gather<K> {
             return Ok(None);
         };
         if room.is_none() {
+            // Numbered in the engine's order, whoever is shown first.
+            for name in &self.names {
+                self.keep.symbol(name)?;
+            }
             let number = self.keep.symbol(name)?;
             *room = Some(Track {
                 number,
                 open: [const { None }; LEVELS.len()],
                 before: [const { None }; LEVELS.len()],
                 zones: Vec::new(),
+                told: ([[NO_USD; 2]; 2], 0),
                 last: None,
             });
         }
@@ -323,13 +331,16 @@ impl<K: Keep> Gather<K> {
         Ok(())
     }
 
-    /// Takes the hot zones of a wide record.
+    /// Takes what a wide record says of the map: hot zones, intervals, proof.
     ///
     /// # Errors
     /// When the symbol cannot be kept.
     pub fn zones(&mut self, symbol: usize, wide: &Wide) -> io::Result<()> {
         if let Some(track) = self.track(symbol)? {
             let hot = wide.hot_above.iter().chain(&wide.hot_below);
+            let map = &wide.map;
+            let intervals = [map.long_interval_usd, map.short_interval_usd];
+            track.told = (intervals, wide.map_proof.into());
             track.zones.clear();
             track
                 .zones
@@ -371,7 +382,8 @@ fn write(keep: &mut impl Keep, track: &mut Track, number: usize) -> io::Result<(
         return Ok(());
     };
     let (level, start) = (&LEVELS[number], Nanos::new(open.head.start_ns));
-    let column = open.column(level, &track.zones);
+    let mut column = open.column(level, &track.zones);
+    (column.head.intervals, column.head.proof) = track.told;
     // After a hole the columns before it say little.
     let before = track.before[number]
         .as_ref()

@@ -2,9 +2,12 @@
 //!
 //! `json` is the object that `replay --json` and `cat --json` share, decimals as strings so that no reader rounds
 //! them;
-//! `text` is the terminal's picture of the same records.
+//! `text` is the terminal's picture of the same records; `plot` draws histories and proofs as PNG.
 
 pub mod json;
+#[cfg(feature = "plot")]
+#[expect(clippy::float_arithmetic, reason = "pixels and people's numbers")]
+pub mod plot;
 pub mod text;
 
 use crate::num::{Px, Qty, Usd};
