@@ -283,10 +283,16 @@ impl Client {
         self.close(1001, "service upgrade");
     }
 
-    /// What is held back goes out.
+    /// What is held back goes out before its stream has gone on: nothing was swapped, and the stream can bear another
+    /// fault.
     pub(super) fn release(&mut self) {
-        if let Some((_, bytes)) = self.held.take() {
+        if let Some((topic, bytes)) = self.held.take() {
             self.pipe.push(&bytes);
+            if let Some(stream) = self.topics.get_mut(&topic)
+                && stream.sore == Sore::Open
+            {
+                stream.sore = Sore::No;
+            }
         }
     }
 
@@ -336,8 +342,10 @@ impl Client {
             }
             None => self.pass(frame, injected),
         }
-        if is_held {
-            self.release();
+        if is_held && let Some((_, bytes)) = self.held.take() {
+            // Only now something has passed it.
+            self.pipe.push(&bytes);
+            injected.add_on(Fault::Reorder, topic);
         }
     }
 
@@ -360,7 +368,9 @@ impl Client {
         injected: &mut Injected,
         options: &Options,
     ) {
-        injected.add_on(fault, frame.topic);
+        if fault != Fault::Reorder {
+            injected.add_on(fault, frame.topic);
+        }
         let whole = framed(frame, self.bare, self.skew);
         let text = if self.bare { frame.bare } else { frame.text };
         match fault {
@@ -550,6 +560,57 @@ mod tests {
             room.with(2 * most + 2, Client::wait);
             assert!(!room.client.pipe.is_open(), "{dialect:?}");
         }
+    }
+
+    #[test]
+    fn what_nothing_has_passed_was_not_swapped() {
+        let mut room = room(Dialect::Bybit);
+        let at = |kind, symbol| Topic { kind, symbol };
+        let (book, other) = (at(TopicKind::Book, 0), at(TopicKind::Book, 1));
+        for topic in [book, other] {
+            room.with(0, |client, around| client.subscribe(topic, around));
+        }
+        let tell = |room: &mut Room, topic| {
+            let frame = Frame {
+                at: Nanos::seconds(1),
+                topic,
+                text: "{}",
+                bare: "{}",
+            };
+            let Room {
+                client,
+                injected,
+                options,
+                ..
+            } = room;
+            client.tell(&frame, injected, options);
+        };
+        let swapped = |room: &Room| room.injected.on(Fault::Reorder, book);
+        let hold = |room: &mut Room| {
+            room.client.turn(Faults::NONE.with(Fault::Reorder, 1));
+            tell(room, book);
+            room.client.turn(Faults::NONE);
+            assert!(room.client.held.is_some());
+        };
+        tell(&mut room, book);
+        // Somebody asks for something else: what was held goes out in its place.
+        hold(&mut room);
+        let topic = at(TopicKind::Trades, 2);
+        room.with(1, |client, around| client.subscribe(topic, around));
+        assert!(room.client.held.is_none());
+        tell(&mut room, book);
+        assert_eq!(swapped(&room), 0);
+        // It was not hurt: it can be held again, and passed by its own next frame alone.
+        hold(&mut room);
+        tell(&mut room, other);
+        assert_eq!(swapped(&room), 0);
+        tell(&mut room, book);
+        assert_eq!(swapped(&room), 1);
+        assert!(room.client.held.is_none());
+        // Now it is hurt, until it is asked for anew.
+        room.client.turn(Faults::NONE.with(Fault::Reorder, 1));
+        tell(&mut room, book);
+        assert!(room.client.held.is_none());
     }
 
     #[test]
