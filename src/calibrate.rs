@@ -98,6 +98,17 @@ pub fn observation(venue: VenueId) -> Option<&'static Observation> {
     OBSERVATIONS.iter().find(|row| row.venue == venue)
 }
 
+/// Numbers of [`Calibration::words`].
+pub const WORDS: usize = 6 + 2 * CLASSES + 2 + 2 + 3;
+/// Their form: a version, and the ladder they are of.
+const FORM: i64 = {
+    let (mut form, mut k) = (1, 0);
+    while k < CLASSES {
+        form = (form * 31 + params::LADDER_E6[k]) % 1_000_000_007;
+        k += 1;
+    }
+    form
+};
 /// Weeks that are kept.
 pub const WEEKS: usize = 13;
 /// Length of a week.
@@ -186,8 +197,8 @@ pub struct Calibration {
     theta: [i64; CLASSES],
     width: Width,
     hour: Hour,
-    /// Of whole hours: Σ (realised − expected)² / u, Σ expected, Σ expected² / u. Fades eight times faster, so that
-    /// what θ had still to learn is forgotten.
+    /// Of whole hours: Σ (realised − expected)² / u, Σ expected, Σ expected² / u. It and the lumps fade eight times
+    /// faster, so that what θ had still to learn is forgotten.
     hours: [i64; 3],
     weeks: [Week; WEEKS],
     read_at: Nanos,
@@ -547,12 +558,11 @@ impl Calibration {
             return;
         }
         let kept = exp2neg(steps.min(64 * FADES) * (ONE / FADES));
-        let sums = self.a.iter_mut().chain(&mut self.b).chain(&mut self.lumps);
-        for sum in sums {
+        for sum in self.a.iter_mut().chain(&mut self.b) {
             *sum = mul32(*sum, kept);
         }
         let kept = exp2neg(steps.min(8 * FADES) * (8 * ONE / FADES));
-        for sum in &mut self.hours {
+        for sum in self.hours.iter_mut().chain(&mut self.lumps) {
             *sum = mul32(*sum, kept);
         }
         self.faded = self.faded.plus(Nanos::new(steps * step));
@@ -643,6 +653,55 @@ impl Calibration {
         if known && (*inventory.theta() != self.theta || *inventory.width() != self.width) {
             inventory.set_thetas(&self.theta, &self.width);
         }
+    }
+
+    /// The evidence as whole numbers, to be taken up by another run: [`WORDS`] of them.
+    #[must_use]
+    pub fn words(&self) -> Vec<i64> {
+        let single = [self.faded.get(), self.interest, self.taken, self.missed];
+        let prints = i64::try_from(self.prints).unwrap_or(i64::MAX);
+        [FORM, prints]
+            .iter()
+            .chain(&single)
+            .chain(&self.a)
+            .chain(&self.b)
+            .chain(&self.lumps)
+            .chain(&self.sizes)
+            .chain(&self.hours)
+            .copied()
+            .collect()
+    }
+
+    /// The calibration that told these [`Calibration::words`]; `None` when they are of another form, or no evidence.
+    #[must_use]
+    pub fn of_words(words: &[i64]) -> Option<Self> {
+        let (form, rest) = words.split_first()?;
+        // The second of them is a time, the others are quantities and counts.
+        let [_, faded, ..] = rest else { return None };
+        let fits = rest.iter().filter(|n| !(0..=HEADROOM).contains(*n)).count();
+        let times = usize::from(!(0..=HEADROOM).contains(faded));
+        if *form != FORM || words.len() != WORDS || *faded < 0 || fits > times {
+            return None;
+        }
+        let mut next = rest.iter().copied();
+        let mut take = || next.next().unwrap_or_default();
+        let mut held = Self::zeroed();
+        held.prints = take().unsigned_abs();
+        held.faded = Nanos::new(take());
+        (held.interest, held.taken, held.missed) = (take(), take(), take());
+        let rows = held.a.iter_mut().chain(&mut held.b);
+        let rows = rows.chain(&mut held.lumps).chain(&mut held.sizes);
+        for slot in rows.chain(&mut held.hours) {
+            *slot = take();
+        }
+        held.fresh = 1;
+        Some(held)
+    }
+
+    /// Open interest as it was last told, which the unit of evidence is a share of.
+    #[must_use]
+    pub const fn interest_told(&self) -> Qty {
+        Qty::new(self.interest)
     }
 
     /// Forgets all evidence; what the inventory has met so far stays read.

@@ -235,6 +235,18 @@ pub fn resume(folder: &Path, ours: &RunPlan) -> Result<Option<Resumed>, Checkpoi
     }))
 }
 
+/// The state that a recording ends in, by its newest checkpoint and the tape behind it, and what it was built for: to
+/// look at, while the engine that records goes on.
+///
+/// # Errors
+/// See [`CheckpointError`].
+pub fn look(folder: &Path) -> Result<(Shard, Setup), CheckpointError> {
+    let mut place = take_up(folder)?;
+    place.play()?;
+    let setup = place.cast.setup().clone();
+    Ok((place.cast.shard, setup))
+}
+
 /// Refuses a plan whose engine would not go on from the other's state.
 fn same_plan(name: &str, theirs: &RunPlan, ours: &RunPlan) -> Result<(), CheckpointError> {
     let venues = |plan: &RunPlan| {

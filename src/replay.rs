@@ -8,6 +8,7 @@
 //! every connection that was up steps down at shard time, in the order of ring bytes, and its lanes are new, as those
 //! of the restarted engine are. Any other run begins with nothing.
 
+use crate::calibrate::Calibration;
 use crate::config::{Model, Plan, Series};
 use crate::event::{Event, Stream};
 use crate::feed::LEG_B;
@@ -216,7 +217,13 @@ pub fn run_bare(
         name: path.display().to_string(),
         source,
     })?;
-    let mut cast = Cast::new(symbols.to_vec(), vec![row.id], None, Choice::default())?;
+    let mut cast = Cast::new(
+        symbols.to_vec(),
+        vec![row.id],
+        None,
+        Choice::default(),
+        Vec::new(),
+    )?;
     let (started, mut grid) = (crate::time::mono_now(), tape::Grid::default());
     let mut pace = Pace {
         speed: Speed::Max,
@@ -522,7 +529,12 @@ impl Cast {
             Some(header) => choice_of_texts(&header.plan.model, &name)?,
             None => Choice::default(),
         };
-        let mut cast = Self::new(found.symbols, venues, Some(rings), choice)?;
+        let known = match header {
+            Some(header) => calibrations(&header.plan.calibration, &found.symbols, &venues)
+                .map_err(|text| ReplayError::Model { name, text })?,
+            None => Vec::new(),
+        };
+        let mut cast = Self::new(found.symbols, venues, Some(rings), choice, known)?;
         cast.series = series;
         cast.renames = renames;
         cast.is_session = is_session;
@@ -537,9 +549,11 @@ impl Cast {
         venues: Vec<VenueId>,
         rings: Option<Vec<VenueId>>,
         choice: Choice,
+        calibrations: Vec<(usize, VenueId, Calibration)>,
     ) -> Result<Self, ReplayError> {
         let mut setup = Setup::new(symbols.clone(), &venues);
         setup.choice = choice;
+        setup.calibrations = calibrations;
         let seen = venues.iter().map(|id| Seen::new(*id, symbols.len()));
         Ok(Self {
             seen: seen.collect(),
@@ -877,6 +891,58 @@ pub const fn choice(model: &Model) -> Choice {
         blur_e6: model.blur_e6,
         miss_e6: model.miss_e6,
     }
+}
+
+/// The calibrations of a plan or of a tape's head, for a shard of these symbols and venues; those of others are left
+/// out.
+///
+/// # Errors
+/// A row that is none, in words.
+pub fn calibrations(
+    evidence: &crate::config::evidence::Evidence,
+    symbols: &[String],
+    venues: &[VenueId],
+) -> Result<Vec<(usize, VenueId, Calibration)>, String> {
+    let mut found = Vec::new();
+    for (name, words) in evidence {
+        let Some(known) = Calibration::of_words(words) else {
+            return Err(format!(
+                "calibration of \"{name}\": not of this build's form (of another ladder or version, or damaged)"
+            ));
+        };
+        let Some((symbol, venue)) = name.split_once(' ') else {
+            return Err(format!(
+                "calibration of \"{name}\": wants a symbol and a venue"
+            ));
+        };
+        let symbol = symbols.iter().position(|listed| listed == symbol);
+        let named = |id: &&VenueId| venue::venue(**id).is_some_and(|row| row.name == venue);
+        if let (Some(symbol), Some(id)) = (symbol, venues.iter().find(named)) {
+            found.push((symbol, *id, known));
+        }
+    }
+    Ok(found)
+}
+
+/// What a shard has learned of θ, as a file or a tape's head holds it; contracts without a print are left out.
+#[must_use]
+pub fn evidence_of(
+    shard: &Shard,
+    symbols: &[String],
+    venues: &[VenueId],
+) -> crate::config::evidence::Evidence {
+    let mut all = crate::config::evidence::Evidence::new();
+    for (at, symbol) in symbols.iter().enumerate() {
+        for id in venues {
+            let known = shard
+                .calibration_at(at, *id)
+                .filter(|known| known.prints > 0);
+            if let (Some(known), Some(row)) = (known, venue::venue(*id)) {
+                all.insert(format!("{symbol} {}", row.name), known.words());
+            }
+        }
+    }
+    all
 }
 
 /// The model of a tape's head, read as a plan reads it.

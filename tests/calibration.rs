@@ -9,13 +9,20 @@
     reason = "the twin computes in reals, and a test may stop"
 )]
 
-use isotherm::calibrate::{Calibration, OBSERVATIONS, Observation, liquidation_of, observation};
+use isotherm::calibrate::{
+    Calibration, OBSERVATIONS, Observation, WORDS, liquidation_of, observation,
+};
+use isotherm::config::Plan;
+use isotherm::config::evidence::{self, Evidence};
 use isotherm::event::Liquidation;
 use isotherm::inventory::{CLASSES, Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
 use isotherm::num::log::{BUCKET, ln_px, px_of_ln};
 use isotherm::num::{Px, Qty};
+use isotherm::replay;
+use isotherm::shard::{Setup, Shard};
+use isotherm::tape::RunPlan;
 use isotherm::time::Nanos;
 use proptest::prelude::*;
 
@@ -197,7 +204,7 @@ impl Twin {
         for d in 0..2 {
             let (mut first, mut last, mut off) = (i64::MIN / 2, i64::MIN / 2, 0.0f64);
             for &(_, at, qty, expected) in self.prints.iter().filter(|print| print.0 == d) {
-                let kept = (-(now - at) as f64 / params.theta_half_life_ns as f64).exp2();
+                let kept = (-8.0 * (now - at) as f64 / params.theta_half_life_ns as f64).exp2();
                 if at - last >= 30_000_000_000 || at - first >= 300_000_000_000 {
                     (first, off) = (at, 0.0);
                 }
@@ -697,4 +704,84 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
+    let params = bare();
+    let (engine, calibration, _, now) = run(81, 1_500, &[0.7; CLASSES], &params);
+    let words = calibration.words();
+    assert_eq!(words.len(), WORDS);
+    let mut again = Calibration::of_words(&words).unwrap();
+    assert_eq!(again.words(), words);
+    let interest = engine.interest_now();
+    again.fit(Nanos::new(now), interest, &params);
+    let mut fitted = calibration.clone();
+    fitted.fit(Nanos::new(now), interest, &params);
+    assert_eq!(again.theta(), fitted.theta());
+    // Another inventory, another run: what it met before is not this evidence's.
+    assert_eq!((again.prints, again.missed), (fitted.prints, fitted.missed));
+    for at in 0..words.len() {
+        let mut bad = words.clone();
+        bad[at] = -1;
+        assert!(Calibration::of_words(&bad).is_none(), "{at}");
+        assert!(Calibration::of_words(&words[..at]).is_none(), "{at}");
+    }
+    assert!(Calibration::of_words(&vec![0; WORDS]).is_none());
+
+    // A plan's shard begins with it, at its venue and symbol alone; the model's hash is what it was.
+    let evidence = Evidence::from([
+        ("BTC bybit".to_owned(), words.clone()),
+        ("DOGE bybit".to_owned(), words.clone()),
+    ]);
+    let symbols = ["ETH", "BTC"].map(str::to_owned).to_vec();
+    let venues = [VenueId::BINANCE, VenueId::BYBIT];
+    let mut setup = Setup::new(symbols.clone(), &venues);
+    let hash = setup.model_hash();
+    setup.calibrations = replay::calibrations(&evidence, &symbols, &venues).unwrap();
+    assert_eq!((setup.calibrations.len(), setup.model_hash()), (1, hash));
+    let shard = Shard::new(&setup).unwrap();
+    assert_eq!(
+        shard.calibration_at(1, VenueId::BYBIT).unwrap().words(),
+        words
+    );
+    assert_eq!(shard.calibration_at(0, VenueId::BYBIT).unwrap().prints, 0);
+    assert_eq!(shard.calibration_at(1, VenueId::BINANCE).unwrap().prints, 0);
+    let kept = replay::evidence_of(&shard, &symbols, &venues);
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["BTC bybit"]);
+    let bad = Evidence::from([("BTC bybit".to_owned(), vec![1, 2, 3])]);
+    let told = replay::calibrations(&bad, &symbols, &venues).unwrap_err();
+    assert!(told.contains("BTC bybit"), "{told}");
+
+    // The head of a tape tells it again.
+    let plan = RunPlan {
+        calibration: evidence.clone(),
+        ..RunPlan::default()
+    };
+    let told = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<RunPlan>(&told).unwrap(), plan);
+    assert!(
+        !serde_json::to_string(&RunPlan::default())
+            .unwrap()
+            .contains("calibration")
+    );
+
+    // A plan names the file; what is wrong with it is said at the key.
+    let folder = tempfile::tempdir().unwrap();
+    let (file, toml) = (
+        folder.path().join("a.calibration"),
+        folder.path().join("a.toml"),
+    );
+    let text = format!("[engine]\ncalibration = \"{}\"\n", file.display());
+    std::fs::write(&toml, text).unwrap();
+    std::fs::write(&file, evidence::text(&evidence).unwrap()).unwrap();
+    assert_eq!(Plan::load(&toml).unwrap().engine.evidence, evidence);
+    std::fs::write(&file, "{}").unwrap();
+    let faults = Plan::load(&toml).unwrap_err();
+    let said = faults[0].to_string();
+    assert!(
+        said.contains(":2:1: key \"calibration\" in [engine]"),
+        "{said}"
+    );
+    assert!(said.contains("no calibration"), "{said}");
 }

@@ -20,6 +20,7 @@ macro_rules! show {
 }
 
 mod bench;
+mod calibration;
 mod cat;
 mod checkpoint;
 mod config;
@@ -90,6 +91,8 @@ enum Command {
     Tape(tape::Args),
     /// Build a state to start from, from a recording
     Checkpoint(checkpoint::Args),
+    /// See, keep or forget what is known of theta
+    Calibration(calibration::Args),
     /// Print what each venue provides, and on what that was checked
     Venues(venues::Args),
     /// Check, show or write plans
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Tape(args) => tape::run(&args),
         Command::Checkpoint(args) => checkpoint::run(&args),
+        Command::Calibration(args) => calibration::run(&args),
         Command::Venues(args) => venues::run(&args),
         Command::Config(args) => config::run(&args),
     };

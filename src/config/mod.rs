@@ -11,6 +11,7 @@
 //! default except the name of a feed's venue and a series' terms. A running engine never looks at the text again: to
 //! change its plan is to start it anew.
 
+pub mod evidence;
 mod fault;
 mod keys;
 mod margin;
@@ -123,6 +124,16 @@ impl Plan {
     /// Takes in what the files it names say.
     fn read_files(&mut self) -> Vec<ConfigFault> {
         let mut faults = Vec::new();
+        if let Some(path) = &self.engine.calibration {
+            let key = "engine.calibration";
+            let read = self.text_of(key, path).and_then(|text| {
+                evidence::parse(&text).map_err(|what| self.fault_of(key, path, &what))
+            });
+            match read {
+                Ok(evidence) => self.engine.evidence = evidence,
+                Err(fault) => faults.push(fault),
+            }
+        }
         for n in 0..self.venues.len() {
             let venue = &self.venues[n];
             let key = |name: &str| format!("venue.{n}.{name}");
@@ -159,11 +170,16 @@ impl Plan {
     fn fault_of(&self, key: &str, path: &Path, what: &str) -> ConfigFault {
         let (line, column) = self.origin(key).unwrap_or_default();
         let name = key.rsplit('.').next().unwrap_or(key);
+        let section = if key.starts_with("engine.") {
+            "[engine]"
+        } else {
+            "[[venue]]"
+        };
         ConfigFault {
             file: self.file.clone(),
             line,
             column,
-            text: format!("key \"{name}\" in [[venue]]: {}: {what}", path.display()),
+            text: format!("key \"{name}\" in {section}: {}: {what}", path.display()),
         }
     }
 

@@ -97,6 +97,10 @@ pub struct Engine {
     pub tape_keep_days: Option<u32>,
     /// True when the engine must not start without its tape. Default false: it starts, and says so.
     pub tape_required: bool,
+    /// File of calibrations that a start with nothing else begins with; `None` = the prior.
+    pub calibration: Option<PathBuf>,
+    /// What is in it; only [`super::Plan::load`] reads it.
+    pub evidence: super::evidence::Evidence,
     /// True when a start goes on from the newest checkpoint and the tape behind it. Default true.
     pub checkpoint: bool,
     /// True when a start without a past asks the venues for theirs by REST. Default true.
@@ -289,6 +293,8 @@ impl Default for Engine {
             tape_keep: None,
             tape_keep_days: None,
             tape_required: false,
+            calibration: None,
+            evidence: super::evidence::Evidence::new(),
             checkpoint: true,
             warm_start: true,
             log_level: Level::default(),

@@ -230,7 +230,7 @@ fn small(n: i64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-pub(super) const ENGINE: [Key<Engine>; 16] = [
+pub(super) const ENGINE: [Key<Engine>; 17] = [
     Key::new(
         "instance",
         "Name of this engine: part of the page's file name and of metrics.",
@@ -356,6 +356,18 @@ pub(super) const ENGINE: [Key<Engine>; 16] = [
         Kind::Flag {
             get: |engine| engine.tape_required,
             set: |engine, flag| engine.tape_required = flag,
+        },
+    ),
+    Key::unset(
+        "calibration",
+        "File of calibrations (isotherm calibration show --save) that a start with nothing recorded begins with; \
+         not set = the prior.",
+        "\"isotherm.calibration\"",
+        Kind::Text {
+            allowed: path_text,
+            pattern: ".",
+            get: |engine| path_shown(engine.calibration.as_ref()),
+            set: |engine, text| path(text).map(|path| engine.calibration = Some(path)),
         },
     ),
     Key::new(

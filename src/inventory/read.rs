@@ -10,6 +10,9 @@ use crate::num::fixed::{ONE, mul_div, mulq};
 use crate::num::narrow;
 use crate::time::Nanos;
 
+/// One over ln 10, Q16.
+const NONE_ABOVE: i64 = 28_462;
+
 impl Inventory {
     /// True once an open interest has been laid out.
     #[must_use]
@@ -182,7 +185,9 @@ impl Inventory {
         let doubt = self.expected(holder).1;
         let lumps = mul_div(self.width.lump, ONE, expected.get().max(1));
         let variance = mulq(doubt, doubt).saturating_add(self.width.scatter_q16);
-        gamma_80(variance.saturating_add(lumps))
+        let [low, high] = gamma_80(variance.saturating_add(lumps));
+        // Where fewer than 2.3 lumps are expected, none at all is likelier than 10 %.
+        [if lumps > NONE_ABOVE { 0 } else { low }, high]
     }
     /// What a holder's priced mass within the window is expected to lose if it is met, and the relative deviation of
     /// its θ, Q16.

@@ -68,6 +68,9 @@ pub enum RunError {
     /// The state to start from.
     #[error(transparent)]
     Checkpoint(#[from] crate::checkpoint::CheckpointError),
+    /// The calibrations to begin with.
+    #[error("key \"calibration\" in [engine]: {0}")]
+    Calibration(String),
     /// Nothing to listen to.
     #[error("the plan has no [[feed]]")]
     NoFeed,
@@ -387,6 +390,9 @@ pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
     }
     let mut setup = Setup::new(plan.engine.symbols.clone(), &venues);
     setup.choice = crate::replay::choice(&plan.model);
+    setup.calibrations =
+        crate::replay::calibrations(&plan.engine.evidence, &setup.symbols, &venues)
+            .map_err(RunError::Calibration)?;
     setup.memory_max = plan.engine.memory_max;
     Ok(setup)
 }
@@ -445,6 +451,7 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
                 }))
                 .collect(),
             model: plan.model.texts(),
+            calibration: plan.engine.evidence.clone(),
             series: inputs::series(plan),
             renames: inputs::renames(plan),
         },

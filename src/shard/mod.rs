@@ -97,6 +97,8 @@ pub struct Setup {
     pub venues: Vec<VenueId>,
     /// What the plan chose for the model.
     pub choice: Choice,
+    /// What is known of θ already, by symbol's place and venue: an input like a plan's, outside the model's hash.
+    pub calibrations: Vec<(usize, VenueId, Calibration)>,
     /// Largest state in bytes; 0 = no limit.
     pub memory_max: u64,
 }
@@ -245,6 +247,7 @@ impl Setup {
             symbols,
             venues: venues.to_vec(),
             choice: Choice::default(),
+            calibrations: Vec::new(),
             memory_max: 0,
         }
     }
@@ -319,6 +322,12 @@ impl Shard {
                 let manner = manner(*venue);
                 room.place[v].begin(&setup.choice, manner);
                 room.book[v].cut = u64::from(manner.cut);
+            }
+        }
+        for (symbol, venue, known) in &setup.calibrations {
+            let slot = venues.iter().position(|named| named == venue);
+            if let (Some(room), Some(v)) = (rooms[..symbols].get_mut(*symbol), slot) {
+                room.calibration[v] = *known;
             }
         }
         Ok(Self {

@@ -290,6 +290,9 @@ pub struct RunPlan {
     pub rings: Vec<RingPlan>,
     /// Parameters of the model as given: name to decimal text.
     pub model: BTreeMap<String, String>,
+    /// Calibrations it began with, by symbol and venue (`BTC bybit`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calibration: crate::config::evidence::Evidence,
     /// External series, in the order of their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<SeriesPlan>,

@@ -1,0 +1,232 @@
+//! `isotherm calibration`: what is known of θ, from a file of it or from a recording; saved for another run, or begun
+//! anew.
+
+use crate::calibrate::Calibration;
+use crate::config::evidence::{self, Evidence};
+use crate::inventory::Params;
+use crate::inventory::params::LADDER_E6;
+use crate::num::fixed::ONE;
+use crate::replay::{self, Speed};
+use crate::shm::record::Nowhere;
+use crate::time::Nanos;
+use crate::{checkpoint, venue};
+use anyhow::{Context as _, Result, anyhow};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  isotherm calibration show tape                        what a recording's end knows, by its newest checkpoint
+  isotherm calibration show tape --save btc.calibration  the same, kept for another run
+  isotherm calibration show btc.calibration --json       what a file holds
+  isotherm calibration reset btc.calibration             a file that knows nothing: the prior
+
+A plan's key `calibration` in [engine] begins with such a file where nothing is recorded yet; what is recorded goes on
+from its own end. A running instance's calibration is read from what it records, not from its page.";
+
+/// See, keep or forget what is known of theta, the share of swept mass that is liquidated.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print it, from a file of calibrations, a folder that is recorded to, a tape or a recorded session
+    Show {
+        /// File or folder
+        path: PathBuf,
+        /// Write it there as well
+        #[arg(long)]
+        save: Option<PathBuf>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a file that knows nothing
+    Reset {
+        /// The file
+        path: PathBuf,
+    },
+}
+
+/// A calibration and its name, `BTC bybit`.
+type Named = (String, Calibration);
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Show { path, save, json } => show(path, save.as_deref(), *json),
+        What::Reset { path } => {
+            write(path, &Evidence::new())?;
+            say!(
+                "{}: nothing is known, every class has the prior",
+                path.display()
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Writes a file beside the old one and puts it in its place.
+fn write(path: &Path, evidence: &Evidence) -> Result<()> {
+    let name = || path.display().to_string();
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    std::fs::write(&part, evidence::text(evidence)? + "\n").with_context(name)?;
+    std::fs::rename(&part, path).with_context(name)
+}
+
+fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
+    let (all, evidence) = if is_file_of_it(path)? {
+        of_file(path)?
+    } else {
+        of_recording(path)?
+    };
+    if let Some(to) = save {
+        write(to, &evidence)?;
+    }
+    if json {
+        let each = all
+            .iter()
+            .map(|(name, known)| (name.clone(), object(known)));
+        let object: Value = each.collect::<serde_json::Map<_, _>>().into();
+        say!("{}", serde_json::to_string_pretty(&object)?);
+        return Ok(());
+    }
+    if all.is_empty() {
+        say!(
+            "{}: nothing is known, every class has the prior",
+            path.display()
+        );
+    }
+    for (name, known) in &all {
+        table(name, known);
+    }
+    Ok(())
+}
+
+/// True for a file that begins as one of calibrations does: JSON that names itself.
+fn is_file_of_it(path: &Path) -> Result<bool> {
+    if path.is_dir() {
+        return Ok(false);
+    }
+    let file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut head = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, 256), &mut head)?;
+    let text = String::from_utf8_lossy(&head);
+    Ok(text.trim_start().starts_with('{') && text.contains("\"isotherm\""))
+}
+
+fn of_file(path: &Path) -> Result<(Vec<Named>, Evidence)> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
+    let evidence = evidence::parse(&text).map_err(|what| anyhow!("{name}: {what}"))?;
+    // The fit wants a prior and a unit: those of the defaults, and of the interest last told.
+    let params = Params::default();
+    let mut all = Vec::new();
+    for (contract, words) in &evidence {
+        let mut known = Calibration::of_words(words)
+            .ok_or_else(|| anyhow!("{name}: \"{contract}\" is not of this build's form"))?;
+        known.fit(Nanos::new(1), known.interest_told(), &params);
+        all.push((contract.clone(), known));
+    }
+    Ok((all, evidence))
+}
+
+fn of_recording(path: &Path) -> Result<(Vec<Named>, Evidence)> {
+    let (shard, symbols, venues) = if path.is_dir() {
+        let (shard, setup) = checkpoint::look(path)?;
+        (shard, setup.symbols, setup.venues)
+    } else {
+        let outcome = replay::run(path, None, Speed::Max, &mut Nowhere)?;
+        let venues = outcome.venues.iter().map(|seen| seen.id).collect();
+        (outcome.shard, outcome.symbols, venues)
+    };
+    let mut all = Vec::new();
+    for (at, symbol) in symbols.iter().enumerate() {
+        for id in &venues {
+            let known = shard
+                .calibration_at(at, *id)
+                .filter(|known| known.prints > 0);
+            if let (Some(known), Some(row)) = (known, venue::venue(*id)) {
+                all.push((format!("{symbol} {}", row.name), *known));
+            }
+        }
+    }
+    Ok((all, replay::evidence_of(&shard, &symbols, &venues)))
+}
+
+fn share(q16: i64) -> f64 {
+    q16 as f64 / ONE as f64
+}
+
+fn lots(qty: i64) -> f64 {
+    qty as f64 / 1e6
+}
+
+fn missed(known: &Calibration) -> Option<f64> {
+    (known.taken > 0).then(|| known.missed as f64 / known.taken as f64)
+}
+
+/// (start of a week in days since the epoch, predicted, realised) of the weeks that are kept, oldest first.
+fn weeks(known: &Calibration) -> Vec<(i64, f64, f64)> {
+    let used = known.weeks().iter().filter(|week| week.number != 0);
+    let mut weeks: Vec<_> = used
+        .map(|week| {
+            let sum = |row: [i64; 2]| lots(row[0].saturating_add(row[1]));
+            (week.number * 7, sum(week.predicted), sum(week.realised))
+        })
+        .collect();
+    weeks.sort_by_key(|week| week.0);
+    weeks
+}
+
+fn object(known: &Calibration) -> Value {
+    let (dead, met) = known.evidence();
+    let width = known.width();
+    json!({
+        "prints": known.prints,
+        "missed": missed(known),
+        "distance": LADDER_E6.map(|distance| distance as f64 / 1e6),
+        "theta": known.theta().map(|theta| theta.map(share)),
+        "deviation": width.doubt_q16.map(share),
+        "scatter": share(width.scatter_q16),
+        "lump": lots(width.lump),
+        "liquidated": dead.map(lots),
+        "met": met.map(lots),
+        "weeks": weeks(known)
+            .into_iter()
+            .map(|(day, predicted, realised)| json!({
+                "day": day, "predicted": predicted, "realised": realised,
+            }))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn table(name: &str, known: &Calibration) {
+    let missed = missed(known).map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+    say!(
+        "{name}: {} prints, {missed} of them where the map is empty",
+        known.prints
+    );
+    say!("  distance   theta       +-   liquidated          met");
+    let (dead, met) = known.evidence();
+    for (k, distance) in LADDER_E6.iter().enumerate() {
+        let theta = known
+            .theta()
+            .map_or("-".to_owned(), |theta| format!("{:.3}", share(theta[k])));
+        say!(
+            "  {:>6.2} % {theta:>7} {:>6.0} % {:>12.3} {:>12.3}",
+            *distance as f64 / 1e4,
+            share(known.width().doubt_q16[k]) * 100.0,
+            lots(dead[k]),
+            lots(met[k]),
+        );
+    }
+    for (day, predicted, realised) in weeks(known) {
+        say!("  week of day {day}: predicted {predicted:.3}, printed {realised:.3}");
+    }
+}
