@@ -387,16 +387,16 @@ fn what_is_older_than_its_level_keeps_is_dropped_and_the_rest_stays() {
     );
     let history = History::open(&path).unwrap();
     let newest = history.newest(0, 0).unwrap();
-    for level in 0..LEVELS.len() {
+    for (level, row) in LEVELS.iter().enumerate() {
         let columns = history.columns(0, level, ALL.0, ALL.1).unwrap();
         let first = columns[0].start();
         let all = naive(&shown, level).len();
         if level < 2 {
-            assert!(newest.since(first) >= LEVELS[level].keep && columns.len() < all);
+            assert!(newest.since(first) >= row.keep && columns.len() < all);
         } else {
             assert_eq!(columns.len(), all);
         }
-        let apart = LEVELS[level].span.max(Nanos::new(15 * Nanos::MINUTE.get()));
+        let apart = row.span.max(Nanos::new(15 * Nanos::MINUTE.get()));
         let starts: Vec<Nanos> = columns.iter().map(Column::start).collect();
         assert!(starts.windows(2).all(|two| two[1].since(two[0]) == apart));
     }

@@ -33,8 +33,8 @@ const AT: usize = 50;
 fn show(out: &mut impl Publish, second: i64, venues: u32) {
     let mut halves = [Box::new([0i64; CELLS]), Box::new([0i64; CELLS])];
     for half in &mut halves {
-        half[AT] = 50_000_000_00;
-        half[AT + 80] = 400_000_00;
+        half[AT] = 5_000_000_000;
+        half[AT + 80] = 40_000_000;
     }
     let mark = Px::whole(MARK);
     let bucket = bucket_of(mark);
@@ -43,18 +43,18 @@ fn show(out: &mut impl Publish, second: i64, venues: u32) {
         recv_ns: (START + second) * 1_000_000_000,
         mark_e10: mark.get(),
         bucket,
-        liquidated: [second * 1_000_00, 0],
+        liquidated: [second * 100_000, 0],
         venues,
         flags: 0,
         halves: [&halves[0], &halves[1]],
     };
     let mut wide = Wide::zeroed();
     wide.map = MapRecord::ABSENT;
-    wide.map.long_interval_usd = [30_000_000_00, 80_000_000_00];
+    wide.map.long_interval_usd = [3_000_000_000, 8_000_000_000];
     wide.hot_below[0] = ZoneRecord {
         low_e10: bucket_low(bucket - AT as i64).get(),
         high_e10: bucket_low(bucket - AT as i64 + 1).get(),
-        usd: 50_000_000_00,
+        usd: 5_000_000_000,
         id: 1,
         age_s: 100_000,
         place: 1,
