@@ -14,7 +14,7 @@
 
 use isotherm::shm::page::{ERROR_WORDS, ERRORS, VENUE_WORDS, WIDE_WORDS};
 use isotherm::shm::reader::{PageReader, ReadFault};
-use isotherm::shm::record::{Headline, MODES, Publish, Wide};
+use isotherm::shm::record::{Headline, MODES, Publish, WIDE_STAMPS, Wide};
 use isotherm::shm::writer::PageWriter;
 use isotherm::time::mono_now;
 use std::path::Path;
@@ -126,7 +126,14 @@ fn look(reader: &PageReader, seen: &mut Seen) -> u64 {
         let words = reader
             .wide(symbol)
             .map(bytemuck::cast::<_, [u64; WIDE_WORDS]>);
-        judge(words.map(|words| is_torn(&words)));
+        // What was proven is the writer's own word: nobody told this one anything.
+        judge(words.map(|mut words| {
+            assert_eq!(words[WIDE_STAMPS.end - 1], 0, "a proof from nowhere");
+            if words != [0; WIDE_WORDS] {
+                words[WIDE_STAMPS.end - 1] = pattern::<WIDE_WORDS>(words[0])[WIDE_STAMPS.end - 1];
+            }
+            is_torn(&words)
+        }));
     }
     let words = reader.venue(0).map(bytemuck::cast::<_, [u64; VENUE_WORDS]>);
     // Until the child's second thread writes, its name stands there.

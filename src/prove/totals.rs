@@ -368,7 +368,10 @@ mod tests {
         shuffled.rotate_left(mass.len() / 2 + 7);
         let (found, evidence) = judged(&rows, &shuffled);
         assert_ne!(found, Verdict::Proven, "{evidence:?}");
-        assert!(evidence.over_path.is_some_and(|gain| gain.value < 0.02), "{evidence:?}");
+        assert!(
+            evidence.over_path.is_some_and(|gain| gain.value < 0.02),
+            "{evidence:?}"
+        );
     }
 
     #[test]
@@ -379,14 +382,22 @@ mod tests {
         assert!(folds.windows(2).all(|w| w[0].to == w[1].from));
         assert_eq!(folds[folds.len() - 1].to, rows.len());
         for fold in &folds {
-            assert_ne!(rows[fold.from - 1].day, rows[fold.from].day, "a day is not cut");
+            assert_ne!(
+                rows[fold.from - 1].day,
+                rows[fold.from].day,
+                "a day is not cut"
+            );
         }
     }
 
     #[test]
     fn weeks_without_dollars_or_cut_short_are_left_out() {
         let weeks = [1, 1, 2, 2, 3];
-        let logs = weekly(&weeks, &[2.0, 2.0, 0.0, 0.0, 5.0], &[1.0, 1.0, 1.0, 1.0, 5.0]);
+        let logs = weekly(
+            &weeks,
+            &[2.0, 2.0, 0.0, 0.0, 5.0],
+            &[1.0, 1.0, 1.0, 1.0, 5.0],
+        );
         assert_eq!(logs, [2.0f64.ln()]);
     }
 }
