@@ -403,6 +403,17 @@ fn a_damaged_or_foreign_checkpoint_is_passed_over_and_another_plan_refused() {
         "{said}"
     );
 
+    // Of the version before, whose lanes remembered other things in as many bytes: refused by number.
+    let older = spoiled(&kept, "ISOCKPT\0\x02", "ISOCKPT\0\x01");
+    fs::write(&first.path, &older).unwrap();
+    let resumed = checkpoint::resume(&folder, &plan).unwrap().unwrap();
+    let said = &resumed.passed[1];
+    assert!(
+        resumed.from.is_none() && said.contains("version 1, this program reads 2"),
+        "{said}"
+    );
+    fs::write(&first.path, &other).unwrap();
+
     // Another plan is refused, and both are named.
     let mut coins = plan.clone();
     coins.symbols = vec!["BTC".to_owned(), "SOL".to_owned()];
