@@ -2,8 +2,11 @@
 #![allow(missing_docs, reason = "criterion's macros write undocumented items")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use isotherm::calibrate::{Calibration, observation};
+use isotherm::event::Liquidation;
 use isotherm::heatmap::Heatmap;
 use isotherm::inventory::{Inventory, Params};
+use isotherm::market::{Holder, VenueId};
 use isotherm::num::log::{BUCKET, px_of_ln};
 use isotherm::num::{Px, Qty};
 use isotherm::time::Nanos;
@@ -64,6 +67,21 @@ fn costs(criterion: &mut Criterion) {
     criterion.bench_function("tick, no pass due", |b| {
         b.iter(|| inventory.tick(now, &params))
     });
+    let mut known: Box<Calibration> = bytemuck::allocation::zeroed_box();
+    inventory.mark(now, at(-1_000), &params);
+    let print = Liquidation {
+        price: at(-500),
+        qty: Qty::new(1_000),
+        holder: Holder::Long,
+    };
+    let bybit = observation(VenueId::BYBIT);
+    criterion.bench_function("print, behind a fall of 1.25 %", |b| {
+        b.iter(|| known.print(now, bybit, &print, &inventory, &params));
+    });
+    criterion.bench_function("fit of theta", |b| {
+        b.iter(|| known.fit(now, inventory.interest_now(), &params));
+    });
+    inventory.mark(now, at(0), &params);
     let mut map: Box<Heatmap> = bytemuck::allocation::zeroed_box();
     let marks = [Px::whole(65_000)];
     criterion.bench_function("refresh, one venue", |b| {

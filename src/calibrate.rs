@@ -8,8 +8,8 @@
 //!            last W and of what still stands there, against a background ε: a print where the map is empty is a miss
 //!   A_k += w q r_k      B_k += mass met, before removal      θ_k = exp(smooth fit to ln((a0 u + A_k) / (b0 u + B_k)))
 //! ```
-//! u is the unit of evidence (a share of open interest), a0 the prior's shape, a0 / b0 the *level*: what all classes say
-//! together, (a0 u + Σ A) / (a0 u / prior + Σ B). So a crowd of another magnitude is learned once, not class by class.
+//! u is the unit of evidence (a share of open interest), a0 the prior's shape, a0 / b0 the *level*: what all classes
+//! say together, (a0 u + Σ A) / (a0 u / prior + Σ B). A crowd of another magnitude is learned once, not by each class.
 //! The fit minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the
 //! least of the three it joins: a class without evidence leans on its neighbours and never drags them.
 //!
@@ -27,13 +27,13 @@
 //! Integers only; quantities 1e-6 lots, θ and shares Q16, logarithms Q32 in the fit. All zeros is "not begun". No
 //! clock, no allocation; a print reads at most the 128 swept buckets and 65 standing ones.
 
-use crate::event::Liquidation;
+use crate::event::{Liquidation, Total};
 use crate::inventory::params::{self, CLASSES, Params};
 use crate::inventory::{Inventory, Swept, Width};
 use crate::market::{Holder, VenueId};
 use crate::num::fixed::{ONE, ONE32, clip, exp2neg, mul_div, mul32};
 use crate::num::log::{BUCKET, exp_q48, ln_px, ln_q48};
-use crate::num::{HEADROOM, Px, Qty, narrow};
+use crate::num::{HEADROOM, Px, Qty, Round, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
 
@@ -201,13 +201,16 @@ pub struct Calibration {
     /// faster, so that what θ had still to learn is forgotten.
     hours: [i64; 3],
     weeks: [Week; WEEKS],
+    /// Exposure and time at the last totals.
+    totalled: [[i64; CLASSES]; 2],
+    totalled_at: Nanos,
     read_at: Nanos,
     fitted_at: Nanos,
     /// 1 when there is evidence that the fit does not know.
     fresh: u64,
     /// Prints taken.
     pub prints: u64,
-    /// Prints of venues that are not read.
+    /// Prints of venues that are not read, and totals of periods that were not watched whole.
     pub unread: u64,
     /// Quantity taken, and of it what was given to the background.
     pub taken: i64,
@@ -456,6 +459,34 @@ impl Calibration {
         self.fresh = 1;
     }
 
+    /// Takes the totals that a venue told for the period that ends now, where there are no prints: what the mark met
+    /// since the totals before. Those of a period that was not watched whole are left out, and counted.
+    pub fn totals(
+        &mut self,
+        now: Nanos,
+        totals: &Total,
+        mark: Px,
+        inventory: &Inventory,
+        params: &Params,
+    ) {
+        let watched = now.since(self.totalled_at).get();
+        let length = totals.period.get();
+        let exposure = Holder::BOTH.map(|holder| *inventory.exposure(holder));
+        let before = core::mem::replace(&mut self.totalled, exposure);
+        let began = core::mem::replace(&mut self.totalled_at, now);
+        let whole = began != Nanos::ZERO && length > 0 && (watched - length).abs() <= length / 10;
+        if self.prints > 0 || !whole || mark.get() <= 0 || !inventory.is_seeded() {
+            self.unread = self.unread.wrapping_add(1);
+            return;
+        }
+        for (holder, usd) in [(Holder::Long, totals.long), (Holder::Short, totals.short)] {
+            let d = holder as usize;
+            let met = core::array::from_fn(|k| exposure[d][k].wrapping_sub(before[d][k]));
+            let qty = mark.quantity(usd, Round::HalfEven);
+            self.period(now, holder, &met, qty, inventory.interest_now(), params);
+        }
+    }
+
     /// Reads exposure and fits when it is time, and gives the inventory its θ.
     pub fn tick(&mut self, now: Nanos, inventory: &mut Inventory, params: &Params) {
         if now.since(self.read_at) < OFTEN || !inventory.is_seeded() {
@@ -471,6 +502,7 @@ impl Calibration {
 
     /// Prints or marks were lost: what the mark met meanwhile has no prints to be compared with.
     pub fn lose(&mut self, inventory: &Inventory) {
+        self.totalled_at = Nanos::ZERO;
         self.seen = Holder::BOTH.map(|holder| *inventory.exposure(holder));
         (self.waiting, self.expects) = ([[0; CLASSES]; 2], [0; 2]);
     }

@@ -14,12 +14,12 @@ use isotherm::calibrate::{
 };
 use isotherm::config::Plan;
 use isotherm::config::evidence::{self, Evidence};
-use isotherm::event::Liquidation;
+use isotherm::event::{Liquidation, Total};
 use isotherm::inventory::{CLASSES, Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
 use isotherm::num::log::{BUCKET, ln_px, px_of_ln};
-use isotherm::num::{Px, Qty};
+use isotherm::num::{Px, Qty, Usd};
 use isotherm::replay;
 use isotherm::shard::{Setup, Shard};
 use isotherm::tape::RunPlan;
@@ -618,6 +618,46 @@ fn totals_of_periods_find_the_same() {
         .find(|week| week.number != 0)
         .unwrap();
     assert!(week.predicted[0] > 0 && week.realised[0] > 0);
+}
+
+#[test]
+fn totals_count_for_periods_that_were_watched_whole() {
+    let params = bare();
+    let (mut engine, mut known) = (inventory(), calibration());
+    let mut market = Market::new(91);
+    let minute = Nanos::new(5 * Nanos::MINUTE.get());
+    let tell = |known: &mut Calibration, engine: &Inventory, market: &Market| {
+        let totals = Total {
+            long: Usd::whole(1_000_000),
+            short: Usd::whole(2_000_000),
+            period: minute,
+        };
+        known.totals(market.at(), &totals, market.price(0.0), engine, &params);
+    };
+    for second in 1..=900 {
+        market.second(&mut engine, &params);
+        if second % 300 == 0 {
+            tell(&mut known, &engine, &market);
+        }
+    }
+    // The first began before anything was watched.
+    assert_eq!(known.unread, 1);
+    let week = known.weeks().iter().find(|week| week.number != 0).unwrap();
+    let [long, short] = week.realised;
+    let want = 2.0 * 1e6 / (market.price(0.0).get() as f64 / 1e10) * 1e6;
+    // The price wanders between the two.
+    assert!((long as f64 / want - 1.0).abs() < 0.1, "{long} {want}");
+    assert!((short - 2 * long).abs() <= short / 100, "{long} {short}");
+    let met: i64 = known.evidence().1.iter().sum();
+    // A hole, a period of another length: neither says what was met.
+    known.lose(&engine);
+    tell(&mut known, &engine, &market);
+    market.second(&mut engine, &params);
+    tell(&mut known, &engine, &market);
+    assert_eq!(
+        (known.unread, known.evidence().1.iter().sum::<i64>()),
+        (3, met)
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //! ```json
 //! {"isotherm": "calibration", "version": 1, "evidence": {"BTC bybit": [1, 2, 3]}}
 //! ```
-//! What the numbers mean is the model's (`calibrate`), which also refuses rows of another form; here it is only read and
-//! written. `isotherm calibration show … --save FILE` writes one, the key `calibration` of `[engine]` begins with one.
+//! What the numbers mean is the model's (`calibrate`), which also refuses rows of another form; here it is only read
+//! and written. `isotherm calibration show … --save FILE` writes one, the key `calibration` of `[engine]` begins with one.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -181,6 +181,10 @@ impl Room {
                 self.zones
                     .print(print.holder, self.as_own(v, print.price), usd);
             }
+            Body::Total(totals) => {
+                let (inventory, place) = (&self.inventory[v], &self.place[v]);
+                self.calibration[v].totals(now, totals, place.mark, inventory, &place.params);
+            }
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),
             Body::Gap(gap) => self.on_gap(now, v, gap),
@@ -195,7 +199,6 @@ impl Room {
             | Body::Series(_)
             | Body::Bar(_)
             | Body::Account(_)
-            | Body::Total(_)
             | Body::Tick
             | Body::Connect(_)
             | Body::Disconnect(_) => {}
