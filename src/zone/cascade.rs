@@ -19,7 +19,7 @@ use crate::heatmap::DEPTH;
 use crate::market::Side;
 use crate::num::fixed::{ONE, mul_div};
 use crate::num::log::{BUCKET, bucket_of, px_of_ln};
-use crate::num::{Px, Round, narrow};
+use crate::num::{Px, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
 
@@ -37,9 +37,21 @@ pub struct Depth {
     until: [i64; SEEN + 1],
     /// Cells that the book answers for.
     seen: usize,
-    /// One hour's turnover, cents, and sigma, Q32; 0 = no law.
-    turnover: i64,
-    sigma: i64,
+    /// What the law takes within `seen`, and its coefficient: cents over cells squared, Q32; 0 = no law.
+    law_seen: i64,
+    law: i128,
+}
+
+/// Trades' 1e-16 quote units in one cent.
+const CENT: u128 = 100_000_000_000_000;
+
+/// V (cell / σ)², Q32. A cell is held to 16 sigmas and V to 2^60 cents, so that all products fit.
+fn coefficient(turnover: i64, sigma: i64) -> i128 {
+    if turnover <= 0 || sigma <= 0 {
+        return 0;
+    }
+    let cell = ((i128::from(BUCKET) >> 16 << 32) / i128::from(sigma)).min(1 << 36);
+    i128::from(turnover.min(1 << 60)) * ((cell * cell) >> 32)
 }
 
 impl Depth {
@@ -49,8 +61,8 @@ impl Depth {
         let mut depth = Self {
             until: [0; SEEN + 1],
             seen: 0,
-            turnover: turnover.max(0),
-            sigma: sigma.max(0),
+            law_seen: 0,
+            law: coefficient(turnover, sigma),
         };
         if mark.get() <= 0 {
             return depth;
@@ -62,29 +74,35 @@ impl Depth {
         };
         let first = bucket_of(mark) + i64::from(above);
         let mut edge = px_of_ln(first.saturating_mul(BUCKET)).get();
-        let (mut cell, mut sum) = (0, 0i64);
+        // Products are summed and become cents once a cell.
+        let (mut cell, mut sum, mut cents) = (0, 0u128, 0i64);
         for rung in book.rungs(side) {
             let price = rung.price.get();
+            if cell < SEEN && if above { price >= edge } else { price < edge } {
+                let usd = i64::try_from(sum / CENT).unwrap_or(i64::MAX);
+                cents = usd.saturating_add(usd / 2 * REFILL_HALVES);
+            }
             while cell < SEEN && if above { price >= edge } else { price < edge } {
                 cell += 1;
-                depth.until[cell] = sum;
+                depth.until[cell] = cents;
                 edge = narrow((i128::from(edge) * i128::from(step)) >> 60);
             }
             if cell == SEEN {
                 break;
             }
-            let usd = rung.price.notional(rung.qty, Round::TowardZero).get();
-            sum = sum.saturating_add(usd.saturating_add(usd / 2 * REFILL_HALVES));
+            let (price, qty) = (price.unsigned_abs(), rung.qty.get().unsigned_abs());
+            sum = sum.saturating_add(u128::from(price) * u128::from(qty));
         }
         // The cell of the last level is known in part only: the book ends somewhere in it.
         depth.seen = cell;
+        depth.law_seen = depth.law(cell);
         depth
     }
 
     /// True when something is known at all.
     #[must_use]
     pub const fn is_known(&self) -> bool {
-        self.seen > 0 || (self.turnover > 0 && self.sigma > 0)
+        self.seen > 0 || self.law > 0
     }
 
     /// Cells that the book answers for.
@@ -95,14 +113,8 @@ impl Depth {
 
     /// What the law says a move over so many cells takes, cents.
     fn law(&self, cells: usize) -> i64 {
-        if self.sigma == 0 {
-            return 0;
-        }
-        let move32 = (i128::from(BUCKET) * cells as i128) >> 16;
-        let sigmas = (move32 << 16) / i128::from(self.sigma);
-        // At most e^0.82 over a sigma of 2^-32: 48 bits of Q16, squared and halved again before the product.
-        let square = (sigmas * sigmas) >> 16;
-        narrow(square.min(1 << 62) * i128::from(self.turnover) >> 16)
+        let cells = cells.min(DEPTH) as i128;
+        narrow(self.law.saturating_mul(cells * cells) >> 32)
     }
 
     /// What takes flow within so many cells; `None` where neither book nor law says.
@@ -111,10 +123,10 @@ impl Depth {
         if cells <= self.seen {
             return Some(self.until[cells]);
         }
-        if self.turnover == 0 || self.sigma == 0 {
+        if self.law == 0 {
             return None;
         }
-        let beyond = self.law(cells).saturating_sub(self.law(self.seen));
+        let beyond = self.law(cells).saturating_sub(self.law_seen);
         Some(self.until[self.seen].saturating_add(beyond))
     }
 }
@@ -354,8 +366,8 @@ mod tests {
         Depth {
             until,
             seen: SEEN,
-            turnover: 0,
-            sigma: 0,
+            law_seen: 0,
+            law: 0,
         }
     }
 

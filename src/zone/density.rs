@@ -1,6 +1,6 @@
 //! Density: step 2 of the zones. Smooths one side of the map and says what is dense and what is thin.
 //!
-//! Smoothing is two passes of (1, 2, 1) with the border cell repeated, so a smoothed cell is in sixteenths of a cent
+//! Smoothing is two passes of (1, 2, 1) with the border cell repeated, taken as one, so a smoothed cell is in sixteenths of a cent
 //! and a side's smoothed total is 16 times its total. Quantiles come from a histogram over log2 with 16 steps an
 //! octave: one pass, no sort, the same answer on every machine, and at most 1/16 coarse. The border of the bin is
 //! taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge down.
@@ -54,33 +54,57 @@ pub(super) fn sum(raw: &[i64]) -> i64 {
 
 /// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped.
 pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> u64 {
-    let mut once = [0; SPAN];
-    let once = &mut once[..raw.len().min(SPAN)];
+    if raw.iter().all(|cell| (0..=CELL_MAX).contains(cell)) {
+        taps(raw, out);
+        return 0;
+    }
+    smooth_clipped(raw, out)
+}
+
+#[cold]
+fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> u64 {
+    let mut cells = [0; SPAN];
+    let cells = &mut cells[..raw.len().min(SPAN)];
     let mut clipped = 0;
-    for (cell, &given) in out.iter_mut().zip(raw) {
+    for (cell, &given) in cells.iter_mut().zip(raw) {
         *cell = held(given);
         clipped += u64::from(*cell != given);
     }
-    pass(out, once);
-    pass(once, out);
+    taps(cells, out);
     clipped
 }
 
-/// One pass of (1, 2, 1); beyond the border lies the border cell again.
-fn pass(from: &[i64], to: &mut [i64]) {
-    let (Some(&first), Some(&last)) = (from.first(), from.last()) else {
-        return;
-    };
-    let second = from.get(1).copied().unwrap_or(first);
-    let before = from.len().checked_sub(2).map_or(last, |at| from[at]);
-    for (cell, window) in to[1..].iter_mut().zip(from.windows(3)) {
-        *cell = window[0] + 2 * window[1] + window[2];
+/// Two passes of (1, 2, 1) as one of (1, 4, 6, 4, 1); beyond the border lies the border cell again, in both passes.
+fn taps(from: &[i64], to: &mut [i64]) {
+    let len = from.len().min(to.len());
+    if len < 4 {
+        return few(&from[..len], to);
     }
-    to[from.len() - 1] = before + 3 * last;
-    to[0] = 3 * first + second;
-    if from.len() == 1 {
-        to[0] = 4 * first;
+    for (cell, w) in to[2..].iter_mut().zip(from.windows(5)) {
+        *cell = w[0] + w[4] + 4 * (w[1] + w[3]) + 6 * w[2];
     }
+    let edge = |a: i64, b: i64, c: i64, d: i64| [10 * a + 5 * b + c, 5 * a + 6 * b + 4 * c + d];
+    let (near, far) = (
+        edge(from[0], from[1], from[2], from[3]),
+        edge(from[len - 1], from[len - 2], from[len - 3], from[len - 4]),
+    );
+    (to[0], to[1]) = (near[0], near[1]);
+    (to[len - 1], to[len - 2]) = (far[0], far[1]);
+}
+
+/// The two passes as they are said, for fewer cells than the taps reach.
+fn few(from: &[i64], to: &mut [i64]) {
+    let mut cells = [0; 3];
+    let cells = &mut cells[..from.len()];
+    cells.copy_from_slice(from);
+    for _ in 0..2 {
+        let last = cells.len().saturating_sub(1);
+        let before: [i64; 3] = core::array::from_fn(|at| cells.get(at).copied().unwrap_or(0));
+        for (at, cell) in cells.iter_mut().enumerate() {
+            *cell = before[at.saturating_sub(1)] + 2 * before[at] + before[(at + 1).min(last)];
+        }
+    }
+    to[..from.len()].copy_from_slice(cells);
 }
 
 /// Steps an octave of the present map's histogram.

@@ -11,7 +11,7 @@
 //! Integers only. All zeros is "nothing seen".
 
 use super::odds::{FAMILIES, UNKNOWN};
-use crate::num::fixed::div32;
+use crate::num::fixed::{divq, mul32};
 use crate::num::log::{BUCKET, bucket_of, px_of_ln};
 use crate::num::{Px, Qty};
 use crate::time::Nanos;
@@ -272,6 +272,8 @@ impl Structure {
         if sigma <= 0 || low.get() <= 0 {
             return [UNKNOWN; FAMILIES.len()];
         }
+        // One sigma as a price step.
+        let one = mul32(low.get(), sigma).max(1);
         let off = |level: Px| {
             if level < low {
                 low.minus(level).get()
@@ -282,7 +284,7 @@ impl Structure {
         let nearest = |levels: &mut dyn Iterator<Item = Px>| {
             let known = levels.filter(|level| level.get() > 0);
             let nearest = known.map(off).min();
-            nearest.map_or(UNKNOWN, |off| div32(div32(off, low.get()), sigma) >> 16)
+            nearest.map_or(UNKNOWN, |off| divq(off, one))
         };
         let value = if self.value.control.get() > 0 {
             self.value
