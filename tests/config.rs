@@ -103,6 +103,7 @@ tape_keep_days = 7
 tape_required = true
 checkpoint = false
 warm_start = false
+proof = "proof.jsonl"
 log_level = "debug"
 log_form = "json"
 
@@ -170,6 +171,7 @@ carry_ms = 250
             tape_required: true,
             checkpoint: false,
             warm_start: false,
+            proof: Some(PathBuf::from("proof.jsonl")),
             log_level: Level::Debug,
             log_form: Form::Json,
         }
@@ -275,13 +277,13 @@ fn messages_word_by_word() {
             "[engine]\nsymbls = [\"BTC\"]",
             "isotherm.toml:2:1: unknown key \"symbls\" in [engine]; did you mean \"symbols\"? \
              allowed: instance, symbols, memory_max, page, idle, core, tape, tape_segment, tape_every, \
-             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, log_level, log_form",
+             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, proof, log_level, log_form",
         ),
         (
             "[engine]\ncolour = 1",
             "isotherm.toml:2:1: unknown key \"colour\" in [engine]; \
              allowed: instance, symbols, memory_max, page, idle, core, tape, tape_segment, tape_every, \
-             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, log_level, log_form",
+             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, proof, log_level, log_form",
         ),
         (
             "[engin]\ncore = 1",

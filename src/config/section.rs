@@ -105,6 +105,8 @@ pub struct Engine {
     pub checkpoint: bool,
     /// True when a start without a past asks the venues for theirs by REST. Default true.
     pub warm_start: bool,
+    /// Ledger of `isotherm prove`, read at start: what the page says of the map; `None` = unproven.
+    pub proof: Option<PathBuf>,
     /// The mildest lines that are logged. Default info.
     pub log_level: Level,
     /// How lines are written. Default text.
@@ -297,6 +299,7 @@ impl Default for Engine {
             evidence: super::evidence::Evidence::new(),
             checkpoint: true,
             warm_start: true,
+            proof: None,
             log_level: Level::default(),
             log_form: Form::default(),
         }

@@ -387,6 +387,18 @@ pub(super) const ENGINE: [Key<Engine>; 17] = [
             set: |engine, flag| engine.warm_start = flag,
         },
     ),
+    Key::unset(
+        "proof",
+        "Ledger of isotherm prove, read at start: verdicts on this very model become the page's map_proof; not set = \
+         unproven.",
+        "\"proof.jsonl\"",
+        Kind::Text {
+            allowed: path_text,
+            pattern: ".",
+            get: |engine| path_shown(engine.proof.as_ref()),
+            set: |engine, text| path(text).map(|path| engine.proof = Some(path)),
+        },
+    ),
     Key::new(
         "log_level",
         "The mildest lines that are written to standard error.",

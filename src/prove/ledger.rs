@@ -2,7 +2,7 @@
 //!
 //! A line has `time` (Unix milliseconds), `version`, `model` (hash of the model's parameters), `symbol`, `verdict`,
 //! `why`, `test`, `blocks`, and `inputs`: name, bytes and FNV-64 of each file, so that a verdict can be traced to what it
-//! was reached on. The last line of a symbol is its verdict today; [`verdicts`] reads that. A line that cannot be read
+//! was reached on. The last line of a symbol and a model is its verdict today; [`verdicts`] reads that. A line that cannot be read
 //! is an error with its number: a damaged ledger proves nothing.
 
 use super::gate::Verdict;
@@ -38,11 +38,12 @@ pub enum LedgerError {
 /// Largest ledger that is read.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// The verdict in force of every symbol in a ledger: its last line.
+/// The verdict in force of every symbol in a ledger: its last line that speaks of this model. A verdict on another
+/// model says nothing of this one.
 ///
 /// # Errors
 /// A ledger that cannot be read whole.
-pub fn verdicts(path: &Path) -> Result<BTreeMap<String, Verdict>, LedgerError> {
+pub fn verdicts(path: &Path, model: u64) -> Result<BTreeMap<String, Verdict>, LedgerError> {
     let name = path.display().to_string();
     let fail = |source| LedgerError::Io {
         name: name.clone(),
@@ -68,9 +69,18 @@ pub fn verdicts(path: &Path) -> Result<BTreeMap<String, Verdict>, LedgerError> {
         let verdict = word.and_then(Verdict::of);
         let verdict =
             verdict.ok_or_else(|| wrong("its verdict is none of proven, unproven, disproven"))?;
-        found.insert(symbol.to_owned(), verdict);
+        let of = value.get("model").and_then(Value::as_str);
+        if of.ok_or_else(|| wrong("it does not say of which model"))? == model_text(model) {
+            found.insert(symbol.to_owned(), verdict);
+        }
     }
     Ok(found)
+}
+
+/// A model's hash as a ledger writes it.
+#[must_use]
+pub fn model_text(model: u64) -> String {
+    format!("{model:016x}")
 }
 
 /// Appends lines, each written whole.
@@ -141,11 +151,12 @@ mod tests {
     fn the_last_line_of_a_symbol_is_in_force() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.jsonl");
-        assert!(matches!(verdicts(&path), Err(LedgerError::Io { .. })));
-        let line = |symbol: &str, verdict: &str| json!({ "symbol": symbol, "verdict": verdict });
+        assert!(matches!(verdicts(&path, 7), Err(LedgerError::Io { .. })));
+        let line = |symbol: &str, verdict: &str| json!({ "symbol": symbol, "verdict": verdict, "model": model_text(7) });
         append(&path, &[line("BTC", "unproven"), line("ETH", "proven")]).unwrap();
         append(&path, &[line("BTC", "disproven")]).unwrap();
-        let found = verdicts(&path).unwrap();
+        assert!(verdicts(&path, 8).unwrap().is_empty(), "of another model");
+        let found = verdicts(&path, 7).unwrap();
         assert_eq!(found.get("BTC"), Some(&Verdict::Disproven));
         assert_eq!(found.get("ETH"), Some(&Verdict::Proven));
         assert_eq!(found.len(), 2);
@@ -155,18 +166,17 @@ mod tests {
     fn a_damaged_line_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.jsonl");
+        let good = json!({ "symbol": "BTC", "verdict": "proven", "model": model_text(7) });
         for bad in [
             "{",
             "{\"verdict\":\"proven\"}",
             "{\"symbol\":\"BTC\",\"verdict\":\"sure\"}",
+            "{\"symbol\":\"BTC\",\"verdict\":\"proven\"}",
         ] {
-            std::fs::write(
-                &path,
-                format!("{{\"symbol\":\"BTC\",\"verdict\":\"proven\"}}\n{bad}\n"),
-            )
-            .unwrap();
+            std::fs::write(&path, format!("{good}\n{bad}\n")).unwrap();
+            let found = verdicts(&path, 7);
             assert!(
-                matches!(verdicts(&path), Err(LedgerError::Line { line: 2, .. })),
+                matches!(found, Err(LedgerError::Line { line: 2, .. })),
                 "{bad}"
             );
         }

@@ -172,7 +172,8 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
 }
 
 /// FNV-64 of the parameters that a map is walked with.
-fn model_hash(choice: &Choice) -> u64 {
+#[must_use]
+pub fn model_hash(choice: &Choice) -> u64 {
     let bytes = bytemuck::bytes_of(choice);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

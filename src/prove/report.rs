@@ -86,7 +86,7 @@ pub fn object(report: &Report) -> Value {
     let [frozen, updated, breaking] = report.pooled;
     json!({
         "version": report.version,
-        "model": format!("{:016x}", report.model),
+        "model": super::ledger::model_text(report.model),
         "inputs": inputs(report),
         "intervals": "95 %, whole days drawn, walk-forward",
         "symbols": report.proofs.iter().map(proof).collect::<Vec<_>>(),
@@ -108,7 +108,7 @@ pub fn ledger_lines(report: &Report, now: Nanos) -> Vec<Value> {
         json!({
             "time": millis(now),
             "version": report.version,
-            "model": format!("{:016x}", report.model),
+            "model": super::ledger::model_text(report.model),
             "symbol": proof.symbol,
             "verdict": proof.verdict.word(),
             "why": proof.why,

@@ -199,7 +199,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     shard: Shard,
     clock: C,
     speed: u32,
-    log: Log,
+    mut log: Log,
     told: &Arc<Told>,
     begun: &mut Begun,
 ) -> Result<JoinHandle<Finished>, RunError> {
@@ -216,6 +216,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
+    show_proof(plan, &mut page, &mut log);
     let mut tapes = Ways::new(begun.recorder.is_some());
     let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
@@ -395,6 +396,24 @@ pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
             .map_err(RunError::Calibration)?;
     setup.memory_max = plan.engine.memory_max;
     Ok(setup)
+}
+
+/// Puts what the plan's ledger says of each map on the page. A ledger that cannot be read is told, and nothing is
+/// proven.
+fn show_proof(plan: &Plan, page: &mut PageWriter, log: &mut Log) {
+    let Some(path) = &plan.engine.proof else {
+        return;
+    };
+    let model = crate::prove::model_hash(&crate::replay::choice(&plan.model));
+    match crate::prove::ledger::verdicts(path, model) {
+        Ok(found) => {
+            for (slot, symbol) in plan.engine.symbols.iter().enumerate() {
+                let verdict = found.get(symbol).copied().unwrap_or_default();
+                page.set_proof(slot, verdict as u8);
+            }
+        }
+        Err(why) => log.say(crate::log::Level::Warn, "proof", "start", &why.to_string()),
+    }
 }
 
 /// What the page says it is.
