@@ -21,7 +21,10 @@ struct Draws(u64);
 
 impl Draws {
     fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / (1u64 << 31) as f64
     }
 }
@@ -44,9 +47,19 @@ fn files(folder: &Path, days: i64, with_totals: bool) -> Vec<PathBuf> {
         oi *= 1.0 + (draws.unit() - 0.5) * 0.01;
         let volume = 2_000.0 + 8_000.0 * draws.unit();
         let usd = oi * open;
-        writeln!(bars, "{t},{oi:.3},{usd:.2},{open:.1},{high:.1},{low:.1},{close:.1},{volume:.3}").unwrap();
+        writeln!(
+            bars,
+            "{t},{oi:.3},{usd:.2},{open:.1},{high:.1},{low:.1},{close:.1},{volume:.3}"
+        )
+        .unwrap();
         let noise = |draws: &mut Draws| 1e4 * (4.0 * draws.unit()).exp();
-        writeln!(totals, "{t},{:.2},{:.2}", noise(&mut draws), noise(&mut draws)).unwrap();
+        writeln!(
+            totals,
+            "{t},{:.2},{:.2}",
+            noise(&mut draws),
+            noise(&mut draws)
+        )
+        .unwrap();
         price = close;
     }
     let mut paths = vec![folder.join("BTCUSDT_1h_oi_kline.csv")];
@@ -86,12 +99,20 @@ fn proved(files: Vec<PathBuf>) -> Result<Report, ProveError> {
 #[test]
 fn totals_that_know_nothing_prove_nothing_and_the_ledger_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
-    let tape = imported(files(folder.path(), 30, true), &folder.path().join("btc.tape"));
+    let tape = imported(
+        files(folder.path(), 30, true),
+        &folder.path().join("btc.tape"),
+    );
     let found = proved(vec![tape.clone()]).unwrap();
     let proof = &found.proofs[0];
     assert_eq!((proof.symbol.as_str(), proof.test), ("BTC", "totals"));
     assert_eq!(proof.venues, ["binance"]);
-    assert!(proof.rows > 400 && proof.days >= 10, "{} {}", proof.rows, proof.days);
+    assert!(
+        proof.rows > 400 && proof.days >= 10,
+        "{} {}",
+        proof.rows,
+        proof.days
+    );
     assert_ne!(proof.verdict.word(), "proven", "{:?}", proof.evidence);
     // The same tape, the same report.
     let again = proved(vec![tape]).unwrap();
@@ -112,17 +133,31 @@ fn totals_that_know_nothing_prove_nothing_and_the_ledger_keeps_it() {
 #[test]
 fn what_cannot_be_proven_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let bare = imported(files(folder.path(), 12, false), &folder.path().join("bare.tape"));
+    let bare = imported(
+        files(folder.path(), 12, false),
+        &folder.path().join("bare.tape"),
+    );
     let why = proved(vec![bare]).unwrap_err().to_string();
-    assert!(why.contains("extremes of the price are no liquidations"), "{why}");
-    let short = imported(files(folder.path(), 12, true), &folder.path().join("short.tape"));
+    assert!(
+        why.contains("extremes of the price are no liquidations"),
+        "{why}"
+    );
+    let short = imported(
+        files(folder.path(), 12, true),
+        &folder.path().join("short.tape"),
+    );
     let why = proved(vec![short.clone()]).unwrap_err().to_string();
-    assert!(why.starts_with("BTC: ") && why.contains("rows of a period and a side"), "{why}");
+    assert!(
+        why.starts_with("BTC: ") && why.contains("rows of a period and a side"),
+        "{why}"
+    );
     let mut other = options(vec![short]);
     other.symbols = Some(vec!["ETH".to_owned()]);
     let why = prove::run(&other, &mut |_| {}).unwrap_err().to_string();
     assert!(!why.is_empty());
-    let why = proved(vec![folder.path().join("none.tape")]).unwrap_err().to_string();
+    let why = proved(vec![folder.path().join("none.tape")])
+        .unwrap_err()
+        .to_string();
     assert!(why.contains("none.tape"), "{why}");
 }
 
@@ -151,7 +186,11 @@ fn history(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn line<'a>(proof: &'a Proof, view: &str) -> &'a Line {
-    proof.lines.iter().find(|line| line.name == "isotherm" && line.view == view).unwrap()
+    proof
+        .lines
+        .iter()
+        .find(|line| line.name == "isotherm" && line.view == view)
+        .unwrap()
 }
 
 fn at_least(figure: Option<Figure>, least: f64, what: &str) {
@@ -174,5 +213,8 @@ fn bitcoin_by_the_hour() {
     at_least(updated.figures.partial, 0.26, "updated over the path");
     let alone = updated.figures.r_squared.unwrap();
     let path = proof.path_r_squared.unwrap();
-    assert!(alone >= path - 0.02, "the ladder alone {alone}, the path {path}");
+    assert!(
+        alone >= path - 0.02,
+        "the ladder alone {alone}, the path {path}"
+    );
 }

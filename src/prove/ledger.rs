@@ -1,9 +1,9 @@
 //! Ledger: every verdict that was ever reached, one JSON object a line, appended and never changed.
 //!
 //! A line has `time` (Unix milliseconds), `version`, `model` (hash of the model's parameters), `symbol`, `verdict`,
-//! `why`, `test`, `blocks`, and `inputs`: name, bytes and FNV-64 of each file, so that a verdict can be traced to what it
-//! was reached on. The last line of a symbol and a model is its verdict today; [`verdicts`] reads that. A line that cannot be read
-//! is an error with its number: a damaged ledger proves nothing.
+//! `why`, `test`, `rows`, `days`, the gains, and `inputs`: name, bytes and FNV-64 of each file, so that a verdict
+//! can be traced to what it was reached on. The last line of a symbol and a model is its verdict today; [`verdicts`]
+//! reads that. A line that cannot be read is an error with its number: a damaged ledger proves nothing.
 
 use super::gate::Verdict;
 use serde_json::Value;
@@ -152,7 +152,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.jsonl");
         assert!(matches!(verdicts(&path, 7), Err(LedgerError::Io { .. })));
-        let line = |symbol: &str, verdict: &str| json!({ "symbol": symbol, "verdict": verdict, "model": model_text(7) });
+        let model = model_text(7);
+        let line = |symbol: &str, verdict: &str| json!({ "symbol": symbol, "verdict": verdict, "model": model });
         append(&path, &[line("BTC", "unproven"), line("ETH", "proven")]).unwrap();
         append(&path, &[line("BTC", "disproven")]).unwrap();
         assert!(verdicts(&path, 8).unwrap().is_empty(), "of another model");

@@ -6,10 +6,10 @@
 //!              |-> naive: maps to be beaten           -> the same                              score, gate, report
 //!              '-> path: features of price and volume -> boost: model P                       /
 //! ```
-//! Walk-forward throughout: what is scored in a fold was fitted on rows before it. Pure of clocks and random numbers: the
-//! same tapes give the same report. Nothing of it flows back into the model; the verdicts reach the page through the
-//! ledger alone. What the proof refuses, it refuses with a reason: no price path, no open interest, nothing realised
-//! (price extremes are no liquidations), too few rows.
+//! Walk-forward throughout: what is scored in a fold was fitted on rows before it. Pure of clocks and random numbers:
+//! the same tapes give the same report. Nothing of it flows back into the model; the verdicts reach the page through
+//! the ledger alone. What the proof refuses, it refuses with a reason: no price path, no open interest, nothing
+//! realised (price extremes are no liquidations), too few rows.
 #![expect(
     clippy::float_arithmetic,
     reason = "statistics over the past; nothing of it flows into the model"

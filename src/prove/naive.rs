@@ -4,8 +4,9 @@
 //! leverage mix, on both sides; nothing closes. A map *without closes* loses a bucket when the price goes through it;
 //! one that *never removes* keeps all of it for ever, as most drawings do.
 //!
-//! The time-at-price ladder knows no volume and no interest: every minute opens one dollar a side at the price where it
-//! was spent, half of what stands is closed every [`HALF_LIFE`], buckets that the price goes through are emptied.
+//! The time-at-price ladder knows no volume and no interest: every minute opens [`MINUTE_USD`] a side at the price
+//! where it was spent, half of what stands is closed every [`HALF_LIFE`], buckets that the price goes through are
+//! emptied.
 
 use super::input::{Candle, Input, Period};
 use super::walk::{Mass, Met, Pair};
@@ -19,6 +20,9 @@ use crate::time::Nanos;
 const WIDTH: f64 = 0.0002;
 /// Half-life of the time-at-price ladder: a day, about that of the inventory's closes.
 const HALF_LIFE: f64 = 86_400.0;
+
+/// What a minute opens: of the size of what volume opens, for the unit of the logarithms must not decide.
+const MINUTE_USD: f64 = 1e6;
 
 /// Which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +178,7 @@ fn step(
     let seconds = candle.end.since(candle.start).get() as f64 / Nanos::SECOND.get() as f64;
     let volume = candle.volume.get() as f64 / Qty::ONE as f64 * close.exp();
     let size = match which {
-        Naive::TimeAtPrice => seconds / 60.0,
+        Naive::TimeAtPrice => seconds / 60.0 * MINUTE_USD,
         _ => volume,
     };
     if which == Naive::TimeAtPrice {

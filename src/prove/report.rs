@@ -90,7 +90,11 @@ pub fn object(report: &Report) -> Value {
         "inputs": inputs(report),
         "intervals": "95 %, whole days drawn, walk-forward",
         "symbols": report.proofs.iter().map(proof).collect::<Vec<_>>(),
-        "refused": report.refused.iter().map(|(symbol, why)| json!({ "symbol": symbol, "why": why })).collect::<Vec<_>>(),
+        "refused": report
+            .refused
+            .iter()
+            .map(|(symbol, why)| json!({ "symbol": symbol, "why": why }))
+            .collect::<Vec<_>>(),
         "pooled": {
             "symbols": report.proofs.len(),
             "partial_frozen": figure(frozen),
@@ -186,10 +190,10 @@ pub fn html(report: &Report) -> String {
         out,
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,\
          initial-scale=1'><title>isotherm: proof of the map</title><style>{STYLE}</style><h1>Does the map know \
-         something the chart does not?</h1><p>Measured walk-forward on recorded history. <b>Frozen</b> is the map as it \
-         stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. Every \
-         figure is over a boosted model of price path and volume, which is the hard rival; intervals are 95 %, whole \
-         days drawn.</p>"
+         something the chart does not?</h1><p>Measured walk-forward on recorded history. <b>Frozen</b> is the map as \
+         it stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. \
+         Every figure is over a boosted model of price path and volume, which is the hard rival; intervals are 95 %, \
+         whole days drawn.</p>"
     );
     for proof in &report.proofs {
         symbol(&mut out, proof);
@@ -219,11 +223,11 @@ pub fn html(report: &Report) -> String {
     }
     let _ = write!(
         out,
-        "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of dollars \
-         over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier rows only. \
-         The partial correlation is between what is left of both after the path model. The gate asks for a gain in nats \
-         per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a slope whose \
-         interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
+        "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of \
+         dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
+         rows only. The partial correlation is between what is left of both after the path model. The gate asks for a \
+         gain in nats per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a \
+         slope whose interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
     );
     for input in &report.inputs {
         let _ = write!(
@@ -246,8 +250,8 @@ fn symbol(out: &mut String, proof: &Proof) {
     let word = proof.verdict.word();
     let _ = write!(
         out,
-        "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{} to {}, periods of {} min, {} rows, \
-         {} days, {}; interest of {}. The path alone: log R² {}, rank {}.</p>",
+        "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{} to {}, periods of {} min, \
+         {} rows, {} days, {}; interest of {}. The path alone: log R² {}, rank {}.</p>",
         escape(&proof.symbol),
         escape(&proof.why),
         date(proof.span.0),
@@ -316,8 +320,8 @@ fn bars(out: &mut String, proof: &Proof) {
         let (x, dark) = (at(tick), if tick == 0.0 { "#555" } else { "#ddd" });
         let _ = write!(
             out,
-            "<line x1='{x:.1}' x2='{x:.1}' y1='4' y2='{:.1}' stroke='{dark}'/><text x='{x:.1}' y='{:.1}' font-size='15' \
-             text-anchor='middle' fill='#555'>{tick}</text>",
+            "<line x1='{x:.1}' x2='{x:.1}' y1='4' y2='{:.1}' stroke='{dark}'/><text x='{x:.1}' y='{:.1}' \
+             font-size='15' text-anchor='middle' fill='#555'>{tick}</text>",
             height - 24.0,
             height - 6.0
         );
@@ -332,8 +336,8 @@ fn bars(out: &mut String, proof: &Proof) {
         let _ = write!(
             out,
             "<text x='{:.0}' y='{:.1}' font-size='15' text-anchor='end' fill='#1b1b1f'>{}, {}</text><line x1='{:.1}' \
-             x2='{:.1}' y1='{y:.1}' y2='{y:.1}' stroke='{colour}' stroke-width='3'/><circle cx='{:.1}' cy='{y:.1}' r='5' \
-             fill='{colour}'/>",
+             x2='{:.1}' y1='{y:.1}' y2='{y:.1}' stroke='{colour}' stroke-width='3'/><circle cx='{:.1}' cy='{y:.1}' \
+             r='5' fill='{colour}'/>",
             left - 12.0,
             y + 5.0,
             escape(&line.name),
@@ -364,8 +368,8 @@ fn curve(out: &mut String, proof: &Proof) {
     let y = |v: f64| 350.0 - (v - low) / (high - low) * 340.0;
     let _ = write!(
         out,
-        "<svg viewBox='0 0 440 400' role=img aria-label=reliability style='max-width:28rem'><line x1='{:.1}' y1='{:.1}' \
-         x2='{:.1}' y2='{:.1}' stroke='#999' stroke-dasharray='5 4'/>",
+        "<svg viewBox='0 0 440 400' role=img aria-label=reliability style='max-width:28rem'><line x1='{:.1}' \
+         y1='{:.1}' x2='{:.1}' y2='{:.1}' stroke='#999' stroke-dasharray='5 4'/>",
         x(low),
         y(low),
         x(high),
@@ -375,8 +379,8 @@ fn curve(out: &mut String, proof: &Proof) {
     while tick <= high {
         let _ = write!(
             out,
-            "<text x='{:.1}' y='370' font-size='14' text-anchor='middle' fill='#555'>1e{tick}</text><text x='62' y='{:.1}' \
-             font-size='14' text-anchor='end' fill='#555'>1e{tick}</text>",
+            "<text x='{:.1}' y='370' font-size='14' text-anchor='middle' fill='#555'>1e{tick}</text><text x='62' \
+             y='{:.1}' font-size='14' text-anchor='end' fill='#555'>1e{tick}</text>",
             x(tick),
             y(tick) + 5.0
         );
@@ -395,8 +399,8 @@ fn curve(out: &mut String, proof: &Proof) {
     let _ = write!(
         out,
         "<polyline points='{way}' fill='none' stroke='#00695c' stroke-width='2'/><text x='240' y='394' font-size='14' \
-         text-anchor='middle'>said, dollars</text></svg><p class=note>Dollars realised (up) against dollars said by the \
-         updated map, joined into rising steps. On the dashed line both agree.</p>"
+         text-anchor='middle'>said, dollars</text></svg><p class=note>Dollars realised (up) against dollars said by \
+         the updated map, joined into rising steps. On the dashed line both agree.</p>"
     );
 }
 

@@ -1,9 +1,9 @@
 //! Totals: the proof where liquidations are known as dollars per period and side (heatmap.md 5).
 //!
-//! A *row* is one period and one holder: y = ln(1 + dollars realised / [`UNIT`]), what each map held where the price went, and the
-//! features of P. Everything is walk-forward: for each fold the ladder θ, P and the model of the map's own mass are
-//! fitted on rows that ended before the fold begins. The partial correlation is of what is left of y and of
-//! ln(1 + map mass / UNIT) after P, both predicted out of fold. Intervals draw whole days.
+//! A *row* is one period and one holder: y = ln(1 + dollars realised / [`UNIT`]), what each map held where the price
+//! went, and the features of P. Everything is walk-forward: for each fold the ladder θ, P and the model of the map's
+//! own mass are fitted on rows that ended before the fold begins. The partial correlation is of what is left of y
+//! and of ln(1 + map mass / UNIT) after P, both predicted out of fold. Intervals draw whole days.
 
 use super::ProveError;
 use super::boost::Boosted;
