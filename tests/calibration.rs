@@ -15,6 +15,7 @@ use isotherm::calibrate::{
 use isotherm::config::Plan;
 use isotherm::config::evidence::{self, Evidence};
 use isotherm::event::{Liquidation, Total};
+use isotherm::inventory::params::LADDER_HALF;
 use isotherm::inventory::{CLASSES, Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
@@ -36,10 +37,13 @@ fn calibration() -> Box<Calibration> {
     bytemuck::allocation::zeroed_box()
 }
 
-/// Without a margin table a bankruptcy price is taken as it is, which leaves prints where a test puts them.
+/// Without a margin table a bankruptcy price is taken as it is, which leaves prints where a test puts them; and no
+/// leverage moves a row.
 fn bare() -> Params {
     Params {
         margins: 0,
+        // Both holders alike, on the ladder.
+        far_half: [LADDER_HALF; 2],
         ..Params::default()
     }
 }

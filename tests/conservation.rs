@@ -10,7 +10,6 @@
     reason = "the twin computes in reals, and a test may stop"
 )]
 
-use isotherm::inventory::params::LADDER_HALF;
 use isotherm::inventory::{BUCKETS, CLASSES, Inventory, Params};
 use isotherm::market::Holder;
 use isotherm::num::fixed::{ONE, ONE32};
@@ -288,10 +287,10 @@ impl Twin {
             self.far[d][k] += mass;
         }
     }
-    fn targets(d: usize, k: usize, entry: i64) -> [(i64, f64); 2] {
+    fn targets(d: usize, k: usize, entry: i64, params: &Params) -> [(i64, f64); 2] {
         // A distance of an odd number of half buckets leads from a middle to an edge: both
         // neighbours share.
-        let far = LADDER_HALF[k];
+        let far = params.far_half[d][k];
         let (a, b) = (far / 2, (far + 1) / 2);
         let way = if d == 0 { -1 } else { 1 };
         [(entry + way * a, 0.5), (entry + way * b, 0.5)]
@@ -313,7 +312,7 @@ impl Twin {
             let part = qty * fill.qty / all * (1.0 - params.inert_e6 as f64 / 1e6);
             for k in 0..CLASSES {
                 let mine = part * params.mix[d][k] as f64 / ONE32 as f64;
-                for (x, share) in Self::targets(d, k, fill.bucket) {
+                for (x, share) in Self::targets(d, k, fill.bucket, params) {
                     let mass = mine * share;
                     let (edge, passed) = Self::passed(d, if d == 0 { fill.low } else { fill.high });
                     let behind = if d == 0 { x > edge } else { x < edge };
@@ -460,7 +459,7 @@ impl Twin {
                 let part = interest * (1.0 - params.inert_e6 as f64 / 1e6) * weight;
                 for k in 0..CLASSES {
                     let mine = part * params.mix[d][k] as f64 / ONE32 as f64;
-                    for (x, share) in Self::targets(d, k, mark.floor() as i64 + off) {
+                    for (x, share) in Self::targets(d, k, mark.floor() as i64 + off, params) {
                         let edge = self.edge[d].0;
                         if if d == 0 { x <= edge } else { x >= edge } {
                             self.inert[d] -= mine * share;
@@ -598,6 +597,7 @@ proptest! {
     fn mirrored_prices_and_holders_give_mirrored_planes(seed in any::<u64>()) {
         let mut params = Params::default();
         params.mix[1] = params.mix[0];
+        params.far_half[1] = params.far_half[0];
         let centre = ln_px(Px::whole(65_000)).div_euclid(BUCKET);
         // Reflecting about a bucket edge maps bucket x to 2c − 1 − x.
         let reflect = |price: Px| px_of_ln(2 * centre * BUCKET - ln_px(price));
@@ -901,10 +901,11 @@ fn a_profile_replaces_the_triangle() {
     engine.seed(Nanos::SECOND, Qty::whole(1_000), &profile, &params);
     assert!(engine.conserved() && engine.resum());
     let entry = ln_px(Px::whole(90)).div_euclid(BUCKET);
-    // A long of 90 with the class of 2 %: a hundred buckets below.
-    assert!(engine.mass(Holder::Long, entry - 100).get() > 0);
-    // A short of 90 at a mark of 100 with the class of 2 % is dead already.
-    assert_eq!(engine.mass(Holder::Short, entry + 100).get(), 0);
+    // A long of 90 with the class of 50x: that far below.
+    let [below, above] = params.far_half.map(|far| far[8] / 2);
+    assert!(engine.mass(Holder::Long, entry - below).get() > 0);
+    // A short of 90 at a mark of 100 with that class is dead already.
+    assert_eq!(engine.mass(Holder::Short, entry + above).get(), 0);
 }
 
 #[test]
@@ -929,7 +930,7 @@ fn a_bucket_knows_its_class_and_its_age() {
     let entry = ln.div_euclid(BUCKET);
     for k in [6, 8, 10] {
         let (class, born) = engine
-            .face(Holder::Long, entry - LADDER_HALF[k] / 2)
+            .face(Holder::Long, entry - params.far_half[0][k] / 2)
             .unwrap();
         assert_eq!(class, k);
         assert!(born > now && born <= later, "{born:?}");

@@ -114,7 +114,7 @@ impl Inventory {
             );
             for k in 0..CLASSES {
                 let mine = mul32(classed, params.mix[holder as usize][k]);
-                let (near, wide) = Params::cells(holder, k, entry.bucket);
+                let (near, wide) = params.cells(holder, k, entry.bucket);
                 let first = if near == wide { 0 } else { mine / 2 };
                 for (cell, share) in [(near, first), (wide, mine - first)] {
                     let (put, gone) = self.lay(now, holder, k, cell, share, &entry);
@@ -285,7 +285,7 @@ impl Inventory {
                 let part = mul_div(classed, weight, all);
                 for k in 0..CLASSES {
                     let mine = mul32(part, params.mix[holder as usize][k]);
-                    let (near, wide) = Params::cells(holder, k, bucket);
+                    let (near, wide) = params.cells(holder, k, bucket);
                     let first = if near == wide { 0 } else { mine / 2 };
                     for (cell, share) in [(near, first), (wide, mine - first)] {
                         let alive = match holder {

@@ -1,9 +1,10 @@
 //! Parameters of the inventory: heatmap.md 2.11 as integers, each with its range, and the ladder of classes.
 //!
-//! A class is a *distance* from entry to liquidation, |ln LP/E|, the same for both holders and never changed. What a
-//! leverage means in distance is the venue's exact formula ([`liquidation`](super::liquidation)); the leverage mix is
-//! laid through the ladder by it and gives the prior weight of each class, per holder, because a short of 3x dies on
-//! the ladder while a long of 3x dies beyond it. What falls beyond the ladder has no class and joins the inert pool.
+//! A class is a *distance* from entry to liquidation, |ln LP/E|, near a row of the ladder. What a leverage means in
+//! distance is the venue's exact formula ([`liquidation`](super::liquidation)): each leverage of the mix takes the row
+//! nearest to it for itself, and openings of that row lie at the exact distance, per holder ([`Params::far_half`]). So
+//! a cluster can be told to a bucket or two; shared between two rows of the ladder it would lie a percent off. A short
+//! of 3x dies on the ladder while a long of 3x dies beyond it; what falls beyond has no class and joins the inert pool.
 //!
 //! The rows nearer than any real leverage are the *background*: closely margined, topped-down and minutes-old
 //! positions. They share `BACKGROUND_E6` of the mix evenly.
@@ -173,6 +174,9 @@ pub struct Params {
     pub margin: [Margin; MARGINS],
     /// Rows of it in use.
     pub margins: u64,
+    /// How far from its entry a class lies, per holder, in half buckets: where a leverage of the mix falls near a row,
+    /// its exact distance; elsewhere the ladder's.
+    pub far_half: [[i64; CLASSES]; 2],
 }
 
 /// Rows of a margin table that [`Params`] keep; a larger position is read by the last of them.
@@ -327,6 +331,7 @@ impl Params {
             miss_q16: mul_div(ONE, choice.miss_e6, 1_000_000),
             margin: [Margin::zeroed(); MARGINS],
             margins: tiers.len().min(MARGINS) as u64,
+            far_half: [LADDER_HALF; 2],
         };
         for (row, tier) in params.margin.iter_mut().zip(tiers) {
             *row = Margin {
@@ -340,10 +345,12 @@ impl Params {
             };
         }
         for holder in Holder::BOTH {
-            params.mix[holder as usize] = mix(choice, holder, rule, tiers);
+            let far = &mut params.far_half[holder as usize];
+            params.mix[holder as usize] = mix(choice, holder, rule, tiers, far);
         }
         let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
-        for (label, distance) in params.leverage_e2.iter_mut().zip(LADDER_E6) {
+        for (label, half) in params.leverage_e2.iter_mut().zip(params.far_half[0]) {
+            let distance = half * 100;
             // 1/L = 1 − e^(−distance) (1 − m − f), for a long; e^(−d) = 2^(−d / ln 2), d/ln 2 in Q16.
             let kept = exp2neg(mul_div(distance, 94_548, 1_000_000));
             let held = mul_div(kept, 1_000_000 - first - rule.fee_e6, 1_000_000);
@@ -354,8 +361,8 @@ impl Params {
 
     /// Cells that a class's mass of an entry bucket lands in: one, or the two beside an edge.
     #[must_use]
-    pub const fn cells(holder: Holder, class: usize, entry: i64) -> (i64, i64) {
-        let half = LADDER_HALF[class];
+    pub const fn cells(&self, holder: Holder, class: usize, entry: i64) -> (i64, i64) {
+        let half = self.far_half[holder as usize][class];
         match holder {
             Holder::Long => (entry - half / 2, entry - (half + 1) / 2),
             Holder::Short => (entry + half / 2, entry + (half + 1) / 2),
@@ -363,13 +370,38 @@ impl Params {
     }
 }
 
-fn mix(choice: &Choice, holder: Holder, rule: &Rule, tiers: &[Tier]) -> [i64; CLASSES] {
+/// The row of the ladder nearest to a distance by ratio, below row `under`; `None` when the nearest is more than half
+/// as far or as near again, or beyond the ladder.
+fn nearest_row(distance: i64, under: usize) -> Option<usize> {
+    let off = |k: usize| (ln_q48(distance.max(1)) - ln_q48(LADDER_E6[k])).abs();
+    let row = (0..under).min_by_key(|k| off(*k))?;
+    let near = off(row) <= ln_q48(3) - ln_q48(2) && distance <= LADDER_E6[CLASSES - 1];
+    near.then_some(row)
+}
+
+/// Lays the mix, the lowest leverage first: each takes the row nearest to its distance for itself and moves it there,
+/// so that what it liquidates lies where the venue's formula says. What finds no free row near is shared by two.
+fn mix(
+    choice: &Choice,
+    holder: Holder,
+    rule: &Rule,
+    tiers: &[Tier],
+    far_half: &mut [i64; CLASSES],
+) -> [i64; CLASSES] {
     let mut shares = [0i64; CLASSES];
     let mut nearest = i64::MAX;
+    let mut under = CLASSES;
     for (leverage, share) in MIX_LEVERAGE_E2.into_iter().zip(choice.mix_e6) {
         if let Some(distance) = distance_e6(holder, leverage, rule, tiers) {
             nearest = nearest.min(distance);
-            lay(&mut shares, distance, share);
+            match nearest_row(distance, under) {
+                Some(row) => {
+                    shares[row] += share;
+                    far_half[row] = (distance + 50) / 100;
+                    under = row;
+                }
+                None => lay(&mut shares, distance, share),
+            }
         }
     }
     // Rows nearer than every real leverage; at least the first, so that the background never vanishes.
@@ -457,10 +489,46 @@ mod tests {
     }
 
     #[test]
+    fn a_leverage_lies_where_the_formula_says() {
+        for holder in Holder::BOTH {
+            let params = Params::default();
+            let (far, mix) = (
+                &params.far_half[holder as usize],
+                &params.mix[holder as usize],
+            );
+            for (leverage, share) in LEVERAGE_MIX {
+                let exact = distance_e6(holder, leverage, &BYBIT, &generic_tiers()).unwrap();
+                if exact > LADDER_E6[CLASSES - 1] {
+                    continue;
+                }
+                let row = (0..CLASSES).find(|&k| (far[k] * 100 - exact).abs() <= 50);
+                let row = row.expect("a row of its own");
+                assert!(
+                    mix[row] >= mul_div(ONE32, share * 92 / 100, 1_000_000) - 1,
+                    "{leverage}"
+                );
+                // The label is the long's.
+                let label = params.leverage_e2[row];
+                assert!(
+                    holder == Holder::Short || (label - i64::from(leverage)).abs() * 20 < label
+                );
+            }
+        }
+        // Halfway between two rows there is one owner, far from every row there is none.
+        assert_eq!(nearest_row(47_285, CLASSES), Some(10));
+        assert_eq!(nearest_row(47_285, 10), None);
+        assert_eq!(nearest_row(36_000, 10), Some(9));
+    }
+
+    #[test]
     fn a_row_on_an_edge_is_shared() {
-        assert_eq!(Params::cells(Holder::Long, 0, 100), (98, 97));
-        assert_eq!(Params::cells(Holder::Short, 0, 100), (102, 103));
-        assert_eq!(Params::cells(Holder::Long, 5, 100), (70, 70));
+        let params = Params {
+            far_half: [LADDER_HALF; 2],
+            ..Params::default()
+        };
+        assert_eq!(params.cells(Holder::Long, 0, 100), (98, 97));
+        assert_eq!(params.cells(Holder::Short, 0, 100), (102, 103));
+        assert_eq!(params.cells(Holder::Long, 5, 100), (70, 70));
     }
 
     #[test]
