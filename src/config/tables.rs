@@ -230,7 +230,7 @@ fn small(n: i64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-pub(super) const ENGINE: [Key<Engine>; 17] = [
+pub(super) const ENGINE: [Key<Engine>; 18] = [
     Key::new(
         "instance",
         "Name of this engine: part of the page's file name and of metrics.",
