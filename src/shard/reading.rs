@@ -382,12 +382,11 @@ impl Room {
             return record;
         }
         let interval = |holder: Holder| {
-            let bands = self.mapped().fold([0i64; 2], |sums, v| {
+            self.mapped().fold([0i64; 2], |sums, v| {
                 let part = map.part(holder, v).get();
                 let band = self.inventory[v].band_q16(holder);
                 core::array::from_fn(|at| sums[at].saturating_add(mul_div(part, band[at], ONE)))
-            });
-            bands
+            })
         };
         record.long_interval_usd = interval(Holder::Long);
         record.short_interval_usd = interval(Holder::Short);

@@ -446,7 +446,7 @@ mod tests {
         for mode in &mut wide.mode {
             (mode.bias, mode.confidence, mode.verdict) = (-100, 100, verdict::STRONG_SHORT);
         }
-        let most = 999_999_1234567890;
+        let most = 9_999_991_234_567_890;
         (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (most, most, most);
         (wide.interest_e6, wide.long_usd, wide.short_usd) = (most, most, most);
         wide.hot_above = [ZoneRecord {
@@ -458,7 +458,7 @@ mod tests {
             assert!(line.len() <= 150, "{}: {line}", line.len());
         }
         // Prices of a real contract in 80 columns, everything else as long as it gets.
-        let real = 123_456_7 * 1_000_000_000;
+        let real = 1_234_567 * 1_000_000_000;
         (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (real, real, real);
         wide.interest_e6 = 12_345_678_901_234;
         wide.hot_below = wide.hot_above;

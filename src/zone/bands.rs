@@ -56,7 +56,7 @@ pub(super) struct Bands {
 /// First cell of each band but the first, for a sigma of one hour (Q32, above 0).
 pub(super) fn edges(sigma_1h: i64) -> [usize; BANDS - 1] {
     EDGES.map(|quarters| {
-        let distance = i128::from(sigma_1h.max(0)) * i128::from(quarters) << 14;
+        let distance = (i128::from(sigma_1h.max(0)) * i128::from(quarters)) << 14;
         usize::try_from(distance / i128::from(BUCKET)).unwrap_or(usize::MAX)
     })
 }

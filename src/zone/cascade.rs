@@ -50,7 +50,7 @@ fn coefficient(turnover: i64, sigma: i64) -> i128 {
     if turnover <= 0 || sigma <= 0 {
         return 0;
     }
-    let cell = ((i128::from(BUCKET) >> 16 << 32) / i128::from(sigma)).min(1 << 36);
+    let cell = (((i128::from(BUCKET) >> 16) << 32) / i128::from(sigma)).min(1 << 36);
     i128::from(turnover.min(1 << 60)) * ((cell * cell) >> 32)
 }
 

@@ -7,12 +7,11 @@
 //! and the 70 % around it, of the day before while this one has fewer than 500 trades. A day, week or month counts as
 //! *the one before* when it was seen from its beginning and has just ended: the high of half a day is not the day's.
 //!
-//! What is not known adds nothing. Cost: a trade is a few compares and one logarithm, all else happens when a bar ends.
+//! What is not known adds nothing. Cost: a trade is a few compares and at most one division, all else happens when a bar ends.
 //! Integers only. All zeros is "nothing seen".
 
 use super::odds::{FAMILIES, UNKNOWN};
 use crate::num::fixed::{divq, mul32};
-use crate::num::log::{BUCKET, bucket_of, px_of_ln};
 use crate::num::{Px, Qty};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -24,8 +23,8 @@ const BARS: usize = 288;
 const WING: usize = 3;
 /// Swings kept of each kind.
 const SWINGS: usize = 8;
-/// Buckets of the map in one step of the profile.
-const STEP: i64 = 5;
+/// Steps of the profile in the day's first price: 10 bp each.
+const STEP: i64 = 1_000;
 /// Steps of the profile: ±25 % around the day's first trade. LIMIT: what trades beyond is booked at the ends.
 const STEPS: usize = 512;
 /// Trades that a day's profile needs.
@@ -106,8 +105,9 @@ pub struct Structure {
     /// The last trade's price, and its place in the profile.
     last: Px,
     last_at: u64,
-    /// Profile step of index 0.
-    profile_from: i64,
+    /// Price at which index 0 begins, and of one step; 0 = no day yet.
+    profile_from: Px,
+    profile_step: i64,
     profile_trades: u64,
     value: Value,
     value_before: Value,
@@ -149,7 +149,7 @@ impl Structure {
         }
         self.bar.span.widen(price);
         if price != self.last {
-            let at = bucket_of(price).div_euclid(STEP) - self.profile_from;
+            let at = price.minus(self.profile_from).get() / self.profile_step.max(1);
             (self.last, self.last_at) = (price, at.clamp(0, STEPS as i64 - 1) as u64);
         }
         if let Some(cell) = self.profile.get_mut(self.last_at as usize) {
@@ -184,7 +184,9 @@ impl Structure {
                 self.value = Value::zeroed();
                 self.profile.fill(0);
                 (self.profile_trades, self.last) = (0, Px::ZERO);
-                self.profile_from = bucket_of(price).div_euclid(STEP) - STEPS as i64 / 2;
+                self.profile_step = (price.get() / STEP).max(1);
+                let half = self.profile_step.saturating_mul(STEPS as i64 / 2);
+                self.profile_from = price.minus(Px::new(half));
             }
         }
         self.bar = Bar {
@@ -256,12 +258,14 @@ impl Structure {
                 (high, held) = (high + 1, held.saturating_add(most));
             }
         }
-        let edge = |steps: i64| px_of_ln((self.profile_from + steps) * STEP * BUCKET);
-        let middle = (self.profile_from + best as i64) * STEP * BUCKET + STEP * BUCKET / 2;
+        let edge = |steps: usize| {
+            let way = self.profile_step.saturating_mul(steps as i64);
+            self.profile_from.plus(Px::new(way))
+        };
         self.value = Value {
-            control: px_of_ln(middle),
-            high: edge(high as i64 + 1),
-            low: edge(low as i64),
+            control: edge(best).plus(Px::new(self.profile_step / 2)),
+            high: edge(high + 1),
+            low: edge(low),
         };
     }
 
