@@ -62,16 +62,18 @@ impl Inventory {
         } else {
             ((open - close).max(0), (close - open).max(0))
         };
-        self.exchange(now, holder, open, close, false, params);
+        let missing = self.exchange(now, holder, open, close, false, params);
         let half = &mut self.halves[d];
-        half.inert += back + split.remainder.max(0);
-        let missing = half.shed((-split.remainder).max(0), params);
+        // When nearly everything was swept, what must close is among what comes back.
+        let from_back = missing.clamp(0, back.max(0));
+        half.inert += back - from_back + split.remainder.max(0);
+        let missing = missing - from_back + half.shed((-split.remainder).max(0), params);
         (half.pending, half.removed, half.opened, half.closed) = (0, 0, 0, 0);
         self.unclosed = self.unclosed.wrapping_add(u64::from(missing != 0));
     }
 
     /// Opens, sweeps what is already behind the mark, and closes; dead openings count among the
-    /// exits.
+    /// exits. Answers what could not be closed because nothing is left.
     fn exchange(
         &mut self,
         now: Nanos,
@@ -80,12 +82,11 @@ impl Inventory {
         close: i64,
         fresh: bool,
         params: &Params,
-    ) {
+    ) -> i64 {
         let dead = self.open(now, holder, open, fresh, params);
         let half = &mut self.halves[holder as usize];
         half.inert += (dead - close).max(0);
-        let missing = half.close((close - dead).max(0), params);
-        self.unclosed = self.unclosed.wrapping_add(u64::from(missing != 0));
+        half.close((close - dead).max(0), params)
     }
 
     /// Lays openings over the interval's volume (or only the fresh part); answers what of them died
@@ -201,7 +202,9 @@ impl Inventory {
         let split = split::solve(&known, params.turnover_q16);
         for holder in Holder::BOTH {
             let d = holder as usize;
-            self.exchange(now, holder, split.opened[d], split.closed[d], true, params);
+            let missing =
+                self.exchange(now, holder, split.opened[d], split.closed[d], true, params);
+            self.unclosed = self.unclosed.wrapping_add(u64::from(missing != 0));
             let half = &mut self.halves[d];
             half.pending -= split.removed[d];
             half.opened += split.opened[d];
