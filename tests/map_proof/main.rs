@@ -1,21 +1,22 @@
 //! The proof in simulated worlds: three crowds, five seeds, every position known.
 //!
 //! The generators' parameters were committed before the estimator learned anything from prints, and are not touched
-//! here. The product's own map runs live (real decoders, real shard, prints and all) and is frozen at the start of every
-//! window of ten minutes. Scored are the cells (holder, bucket of 2 bp) that the mark sweeps within the window beyond
-//! where it began, on what the world itself says was forced there, in USD (heatmap.md 4.2):
+//! here. The product's own map runs live (its decoders, inventory and calibration, see `bare`) and is frozen at the
+//! start of every window of ten minutes. Scored are the cells (holder, bucket of 2 bp) that the mark sweeps within the
+//! window beyond where it began, on what the world itself says was forced there, in USD (heatmap.md 4.2):
 //!
-//! - *gain*: information gain of ours per USD over another map, `[Σ y ln(ours/other) − Σ (ours − other)] / Σ y`, in nats;
-//!   every map mixed with 2 % of the uniform one. Ours, the uncalibrated and the shuffled have a unit of their own; all
-//!   others are scaled by what was realised in the past, which is a favour.
+//! - *gain*: information gain of ours per USD over another map, `[Σ y ln(ours/other) − Σ (ours − other)] / Σ y`, in
+//!   nats; every map mixed with 2 % of the uniform one. Ours, the uncalibrated and the shuffled have a unit of their
+//!   own; all others are scaled by what was realised in the past, which is a favour.
 //! - *said / realised*: USD that the map, as it went along, expected of what the mark met, over USD forced.
-//! - *recall*: share of the true ten heaviest clusters (sums over ±10 bp, none within 20 bp of a heavier one, out to
-//!   30 %) that have one of a map's own ten within 10 bp.
+//! - *recall*: share of the true ten heaviest clusters (sums over ±10 bp, none within 20 bp of a heavier one, out
+//!   to 30 %) that have one of a map's own ten within 10 bp.
 //! - *interval*: how often what is forced in a period lies within the 80 % band around what was expected.
 //!
-//! Rivals (`rivals`) are naive and share nothing with the estimator; what the mark passes is removed from them. *Distance
-//! only* is learned from what was realised at which distance. Ablations: θ of the prior, θ of another class, our map seen
-//! in a mirror, our map of a day ago. *The truth* is the true map at the start of the window: the most there is.
+//! Rivals (`rivals`) are naive and share nothing with the estimator; what the mark passes is removed from them.
+//! *Distance only* is learned from what was realised at which distance. Ablations: θ of the prior, θ of another class,
+//! our map seen in a mirror, our map of a day ago. *The truth* is the true map at the start of the window: the most
+//! there is.
 //!
 //! `cargo test` runs a short form that checks the machine; the table of docs/MAP.md is from
 //! `ISOTHERM_PROOF=full cargo test --release --test map_proof -- --nocapture`.

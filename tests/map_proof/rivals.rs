@@ -1,7 +1,8 @@
 //! Rivals: the maps that others draw, as naively as they are drawn, from the public stream alone.
 //!
 //! Nothing here knows the estimator. A map is USD per bucket of 2 bp and holder on a fixed axis of log price. What the
-//! mark passes is removed (that is a favour: many maps keep it), and every rival is later scaled by what was realised in
+//! mark passes is removed (that is a favour: many maps keep it), and every rival is later scaled by what was
+//! realised in
 //! the past (another one: none of them has a unit of its own).
 
 use isotherm::market::Holder;

@@ -92,7 +92,8 @@ pub(crate) struct Run {
     pub(crate) cells: Vec<Cell>,
     pub(crate) sums: Vec<Sums>,
     pub(crate) looks: Vec<Look>,
-    /// How often what was forced lay within the 80 % interval, below it, above it: a window against what the frozen map
+    /// How often what was forced lay within the 80 % interval, below it, above it: a window against what
+    /// the frozen map
     /// said of what was swept, and an hour against what was said as it went along.
     pub(crate) held: [[u64; 3]; 2],
     pub(crate) theta: Vec<f64>,
