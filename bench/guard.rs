@@ -15,7 +15,10 @@
 #![allow(missing_docs, reason = "a bench")]
 
 use isotherm::event::{ALONE, Event, Kind, SNAPSHOT};
+use isotherm::heatmap::Heatmap;
+use isotherm::inventory::Inventory;
 use isotherm::market::VenueId;
+use isotherm::num::Px;
 use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
 use isotherm::shm::record::Nowhere;
@@ -24,21 +27,26 @@ use isotherm::time::{Nanos, TICK};
 use isotherm::venue::by_name;
 use isotherm::venue::lane::Lane;
 use isotherm::wire::{FrameBuffer, scan::Isa};
+use isotherm::zone::{Heat, Zones};
 use std::hint::black_box;
 
 /// Inputs of a case.
 const INPUTS: usize = 400;
+/// Refreshes of a case of the map.
+const REFRESHES: i64 = 50;
 /// Virtual minutes that warm the shard of the step cases.
 const WARM_MINUTES: i64 = 5;
 
-/// What is fed: frames to a lane, or events to a shard.
+/// What is fed: frames to a lane, events to a shard, or a shard's inventory to the map and its map to the zones.
 #[derive(Clone, Copy)]
 enum Case {
     Decode(Dialect, TopicKind),
     Step(Kind),
+    Map,
+    Zone,
 }
 
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 16] = [
     (
         "decode-trades",
         Case::Decode(Dialect::Bybit, TopicKind::Trades),
@@ -68,6 +76,8 @@ const CASES: [(&str, Case); 14] = [
     ("step-interest", Case::Step(Kind::Interest)),
     ("step-liquidation", Case::Step(Kind::Liquidation)),
     ("step-tick", Case::Step(Kind::Tick)),
+    ("map-refresh", Case::Map),
+    ("zone-refresh", Case::Zone),
 ];
 
 /// The one place where instructions are counted: found by its name.
@@ -91,6 +101,32 @@ fn guard_counted_step(shard: &mut Shard, events: &[Event]) -> u64 {
         shard.step(event, &mut Nowhere);
     }
     shard.state_hash()
+}
+
+/// See [`guard_counted_decode`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn guard_counted_map(map: &mut Heatmap, held: &Inventory, mark: Px) {
+    for turn in 0..REFRESHES {
+        map.refresh(Nanos::seconds(turn), std::slice::from_ref(held), &[mark], 0);
+    }
+}
+
+/// See [`guard_counted_decode`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn guard_counted_zone(zones: &mut Zones, heat: &Heat) {
+    for turn in 0..REFRESHES {
+        let sigma = 21_474_836;
+        zones.refresh(
+            Nanos::seconds(turn),
+            heat,
+            sigma,
+            sigma,
+            Px::new(Px::ONE / 10),
+        );
+        zones.clear_changes();
+    }
 }
 
 fn symbols() -> Vec<String> {
@@ -162,14 +198,41 @@ fn decode(dialect: Dialect, kind: TopicKind) -> u64 {
     frames.len() as u64
 }
 
-fn step(kind: Kind) -> u64 {
-    let mut world = world(Dialect::Bybit);
+/// A shard after some minutes of a world.
+fn lived(world: &mut World) -> Shard {
     let mut shard = Shard::new(&Setup::new(symbols(), &[VenueId::BYBIT])).unwrap();
-    let mut warm = Warm::connect(&mut world, &mut shard, &symbols()).unwrap();
+    let mut warm = Warm::connect(world, &mut shard, &symbols()).unwrap();
     let until = world
         .now()
         .plus(Nanos::new(WARM_MINUTES * Nanos::MINUTE.get()));
-    warm.advance(&mut world, &mut shard, until);
+    warm.advance(world, &mut shard, until);
+    shard
+}
+
+fn refresh(case: Case) -> u64 {
+    let shard = lived(&mut world(Dialect::Bybit));
+    let mark = shard.told(0, VenueId::BYBIT).unwrap().mark.unwrap();
+    let held = shard.inventory(0).unwrap();
+    let mut map = *shard.heatmap(0).unwrap();
+    match case {
+        Case::Map => guard_counted_map(&mut map, held, mark),
+        _ => {
+            let heat = Heat {
+                mark,
+                below_long: &map.below_long,
+                above_short: &map.above_short,
+            };
+            let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
+            guard_counted_zone(&mut zones, &heat);
+            assert!(!zones.hot_above().is_empty());
+        }
+    }
+    REFRESHES as u64
+}
+
+fn step(kind: Kind) -> u64 {
+    let mut world = world(Dialect::Bybit);
+    let mut shard = lived(&mut world);
     let mut lane = Lane::new(VenueId::BYBIT, &symbols(), 0).unwrap();
     let mut buffer = Vec::new();
     let mut at = shard.now();
@@ -207,6 +270,7 @@ fn run(case: Case) -> u64 {
     match case {
         Case::Decode(dialect, kind) => decode(dialect, kind),
         Case::Step(kind) => step(kind),
+        Case::Map | Case::Zone => refresh(case),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Density: step 2 of the zones. Smooths one side of the map and says what is dense and what is thin.
 //!
-//! Smoothing is two passes of (1, 2, 1) with the border cell repeated, taken as one, so a smoothed cell is in sixteenths of a cent
-//! and a side's smoothed total is 16 times its total. Quantiles come from a histogram over log2 with 16 steps an
-//! octave: one pass, no sort, the same answer on every machine, and at most 1/16 coarse. The border of the bin is
-//! taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge down.
-//! Smoothing a side takes 3 us, counting it 4 us.
+//! Smoothing is two passes of (1, 2, 1) with the border cell repeated, taken as one, so a smoothed cell is in
+//! sixteenths of a cent and a side's smoothed total is 16 times its total. Quantiles come from a histogram over log2
+//! with 16 steps an octave: one pass, no sort, the same answer on every machine, and at most 1/16 coarse. The border of
+//! the bin is taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge
+//! down. Smoothing a side takes 3 us, counting it 4 us.
 //!
 //! Until the 30-day bands exist (`bands`) the population is the present map, both sides together, non-empty smoothed
 //! cells only: hot and cold are then relative to what is there now, and every zone made so carries `RELATIVE`.

@@ -7,8 +7,8 @@
 //! and the 70 % around it, of the day before while this one has fewer than 500 trades. A day, week or month counts as
 //! *the one before* when it was seen from its beginning and has just ended: the high of half a day is not the day's.
 //!
-//! What is not known adds nothing. Cost: a trade is a few compares and at most one division, all else happens when a bar ends.
-//! Integers only. All zeros is "nothing seen".
+//! What is not known adds nothing. Cost: a trade is a few compares and at most one division, all else happens when a
+//! bar ends. Integers only. All zeros is "nothing seen".
 
 use super::odds::{FAMILIES, UNKNOWN};
 use crate::num::fixed::{divq, mul32};
