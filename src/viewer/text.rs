@@ -232,7 +232,7 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     };
     let _ = writeln!(
         out,
-        "  ages: trade {} book {} mark {} interest {} print {}; prior {} inert {}",
+        "  ages: trade {} book {} mark {} interest {} print {}\n  prior {} inert {}",
         age(wide.ages.trade_ms),
         age(wide.ages.book_ms),
         age(wide.ages.mark_ms),
