@@ -4,7 +4,8 @@
 //! {"isotherm": "calibration", "version": 1, "evidence": {"BTC bybit": [1, 2, 3]}}
 //! ```
 //! What the numbers mean is the model's (`calibrate`), which also refuses rows of another form; here it is only read
-//! and written. `isotherm calibration show … --save FILE` writes one, the key `calibration` of `[engine]` begins with one.
+//! and written. `isotherm calibration show … --save FILE` writes one, the key `calibration` of `[engine]` begins with
+//! one.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

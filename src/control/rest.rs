@@ -478,8 +478,9 @@ impl Rest {
         let body = match body {
             Ok(body) if asked.poll.what.is_past() => match self.older(asked, body, clock, log) {
                 Ok(()) => return,
-                Err((back, fault)) => {
-                    asked = back;
+                Err(refused) => {
+                    let fault;
+                    (asked, fault) = *refused;
                     Err(fault)
                 }
             },
@@ -585,9 +586,9 @@ impl Rest {
         body: Vec<u8>,
         clock: &impl Clock,
         log: &mut Log,
-    ) -> Result<(), (Asked, String)> {
+    ) -> Result<(), Box<(Asked, String)>> {
         if let Some(said) = (self.ring.venue.refusal)(&body) {
-            return Err((asked, said));
+            return Err(Box::new((asked, said)));
         }
         let request = asked.poll.request.clone();
         let next = asked.behind((self.ring.venue.next_page)(&request, &body));

@@ -206,9 +206,10 @@ fn normal_equations(u: &Unknowns, level: f64, mass: &[Mass], y: &[f64]) -> (Squa
             }
         }
     }
-    for a in 0..WIDTH {
-        for b in a + 1..WIDTH {
-            normal[a][b] = normal[b][a];
+    let lower = normal;
+    for (a, row) in normal.iter_mut().enumerate() {
+        for (above, mirrored) in row.iter_mut().zip(&lower).skip(a + 1) {
+            *above = mirrored[a];
         }
     }
     (normal, gradient)
@@ -221,15 +222,16 @@ fn solve(mut matrix: Square, mut right: Unknowns) -> Option<Unknowns> {
         let pivot = (at..WIDTH).max_by(|a, b| size(a).total_cmp(&size(b)))?;
         matrix.swap(at, pivot);
         right.swap(at, pivot);
-        let head = matrix[at][at];
+        let lead = matrix[at];
+        let head = lead[at];
         if head.abs() < 1e-14 {
             return None;
         }
         for below in at + 1..WIDTH {
             let factor = matrix[below][at] / head;
             if factor != 0.0 {
-                for k in at..WIDTH {
-                    matrix[below][k] -= factor * matrix[at][k];
+                for (own, theirs) in matrix[below].iter_mut().zip(lead).skip(at) {
+                    *own -= factor * theirs;
                 }
                 right[below] -= factor * right[at];
             }

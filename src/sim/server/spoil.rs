@@ -148,7 +148,10 @@ mod tests {
         let odd: Value = serde_json::from_str(&dressed(TRADE)).unwrap();
         assert_eq!(odd["topic"], right["topic"]);
         assert_eq!(odd["data"][0]["p"], "1.5");
-        assert_eq!(odd.as_object().unwrap().keys().last().unwrap(), "topic");
+        assert_eq!(
+            odd.as_object().unwrap().keys().next_back().unwrap(),
+            "topic"
+        );
     }
 
     #[test]

@@ -114,7 +114,7 @@ proptest! {
     fn frames_of_the_library_come_out_equal(
         all in proptest::collection::vec((said(), 1usize..6, any::<bool>()), 1..12),
         chunks in proptest::collection::vec(1usize..70_000, 1..8),
-        close in proptest::option::of((1000u16..5000, proptest::collection::vec(b'a'..b'z', 0..100))),
+        close in proptest::option::of((1000u16..5000, proptest::collection::vec(b'a'..=b'z', 0..100))),
     ) {
         let mut wire = Vec::new();
         let mut want = Vec::new();
