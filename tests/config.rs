@@ -241,7 +241,7 @@ carry_ms = 250
         }
     );
     assert_eq!(plan.origin("engine.core"), Some((7, 1)));
-    assert_eq!(plan.origin("feed.1.url"), Some((27, 1)));
+    assert_eq!(plan.origin("feed.1.url"), Some((28, 1)));
     assert_eq!(plan.origin("engine.page"), None);
     assert_eq!(plan.model.texts()["daily_sigma"], "0.0125");
 }

@@ -13,7 +13,6 @@ use super::totals::{self, Figures, Fold, Row, Said};
 use super::walk::{self, Mass, Met, Pair, Told, Way};
 use super::{Options, ProveError};
 use crate::inventory::params::Choice;
-use crate::market::Holder;
 use crate::time::Nanos;
 
 /// The map is walked this long before it is scored: most of what it was seeded with has closed by then.
@@ -658,10 +657,4 @@ pub fn pooled(proofs: &[Proof], reps: usize) -> [Option<Figure>; 3] {
         of(&updated, &|_| true),
         of(&frozen, &|i| breaks[i]),
     ]
-}
-
-/// Both sides of a symbol, for people.
-#[must_use]
-pub const fn side(holder: usize) -> Holder {
-    Holder::BOTH[holder & 1]
 }

@@ -348,11 +348,12 @@ mod tests {
         let with = say_with(rows, &folds, &theta, mass).unwrap();
         let map = in_dollars(&folds, &with, &usd);
         let base = in_dollars(&folds, &y.said, &usd);
+        let now = ladders_of_dollars(rows, &folds, mass);
         let over = gain(&day, &usd, &map, &base, 300);
         let evidence = Evidence {
             over_path: over,
             over_time: over,
-            slope: slope(&day, &usd, &map, 300),
+            slope: slope(&day, &usd, &dollars(&folds, &now, mass), 300),
             blocks: 30,
         };
         (verdict(&evidence).0, evidence)
