@@ -279,13 +279,15 @@ fn messages_word_by_word() {
             "[engine]\nsymbls = [\"BTC\"]",
             "isotherm.toml:2:1: unknown key \"symbls\" in [engine]; did you mean \"symbols\"? \
              allowed: instance, symbols, memory_max, page, idle, core, tape, tape_segment, tape_every, \
-             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, proof, log_level, log_form",
+             tape_keep, tape_keep_days, tape_required, calibration, checkpoint, warm_start, proof, \
+             log_level, log_form",
         ),
         (
             "[engine]\ncolour = 1",
             "isotherm.toml:2:1: unknown key \"colour\" in [engine]; \
              allowed: instance, symbols, memory_max, page, idle, core, tape, tape_segment, tape_every, \
-             tape_keep, tape_keep_days, tape_required, checkpoint, warm_start, proof, log_level, log_form",
+             tape_keep, tape_keep_days, tape_required, calibration, checkpoint, warm_start, proof, \
+             log_level, log_form",
         ),
         (
             "[engin]\ncore = 1",

