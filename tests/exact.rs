@@ -389,8 +389,8 @@ fn masses(desk: &Desk, truth: &Truth, holder: Holder) -> [Vec<f64>; 3] {
         }
     }
     let share = |qty: Qty| qty.get() as f64 / inventory.interest_now().get() as f64;
-    for i in 0..REACH {
-        all[1][i] = share(inventory.mass(holder, bucket_of_mark + way * i as i64));
+    for (i, cell) in all[1].iter_mut().enumerate().take(REACH) {
+        *cell = share(inventory.mass(holder, bucket_of_mark + way * i as i64));
     }
     all[2] = all[1].clone();
     if let Some((_, exact)) = desk.shard.exact(0) {

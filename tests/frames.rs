@@ -3,6 +3,8 @@
 //! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or
 //! `../shared`, and a test that cannot find them says so loudly and passes.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 #[path = "fixtures/bybit.rs"]
 mod fixtures;
 

@@ -3,6 +3,13 @@
 //! Collected files are never part of the repository. They are read from `ISOTHERM_SHARED` or `../shared`, and a test
 //! that cannot find them says so loudly and passes.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it fails"
+)]
+
 use isotherm::event::{ALONE, Body, Event, FIRST, HISTORY, Kind, LAST, SNAPSHOT};
 use isotherm::import::{self, Family, ImportError, Options, Summary, WINDOW};
 use isotherm::market::{Holder, Side, SymbolId, VenueId};

@@ -199,7 +199,7 @@ fn every_reading_is_absent_or_what_the_map_says() {
             .sum();
         assert!(map.venue_share_e4[2..].iter().all(|share| *share == NO_E4));
         assert!(
-            shares <= 10_000 && shares >= 9_990 || wide.long_usd + wide.short_usd == 0,
+            (9_990..=10_000).contains(&shares) || wide.long_usd + wide.short_usd == 0,
             "{shares}"
         );
         assert_eq!(map.coverage_e6, [u32::MAX; 2]);

@@ -72,7 +72,7 @@ type Point = (f64, f64);
 /// both sides, mass tilts the function and moves the top over breakpoints, and each weight it
 /// passes is matched there. The walls at ±[`ALONE`] take what nothing else matches.
 fn transport(a: &[Point], b: &[Point]) -> f64 {
-    let mut all: Vec<Point> = a.iter().copied().collect();
+    let mut all: Vec<Point> = a.to_vec();
     all.extend(b.iter().map(|&(x, mass)| (x, -mass)));
     all.sort_by(|p, q| p.0.total_cmp(&q.0));
     // Breakpoints (place + walked, weight) above the top and, mirrored, below it; nearest last.

@@ -408,7 +408,7 @@ fn an_hour_of_shard_and_page_takes_no_memory() {
     let mut number = 0u64;
     world.advance(until, &mut |frame| {
         number += 1;
-        if number % 5_000 == 0 {
+        if number.is_multiple_of(5_000) {
             stage.take(frame.at, &rare(frame.at, (number % 3) as u16));
         }
         stage.take(
@@ -449,7 +449,6 @@ fn an_hour_of_shard_and_page_takes_no_memory() {
     // The same without a page, so that it is clear who would be to blame.
     let ((), touched) = counted(|| stage.shard.step(&Event::tick(until), &mut Nowhere));
     assert_eq!(touched, 0);
-    let wide = wide;
     let ((), touched) = counted(|| stage.page.wide(1, &wide));
     assert_eq!(touched, 0);
 }

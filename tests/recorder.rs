@@ -1,6 +1,11 @@
 //! Recording for days: segments, runs, packing, retention, and where a play can be taken up again.
 
-#![allow(clippy::expect_used, reason = "a helper of tests fails the test")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
 
 use isotherm::tape::folder::{self, checkpoint_name};
 use isotherm::tape::index::{Closed, Index};

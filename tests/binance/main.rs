@@ -4,6 +4,12 @@
 //! Recorded frames are never part of the repository. They are read from `ISOTHERM_SHARED` or
 //! `../shared`, and a test that cannot find them says so loudly and passes.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it fails"
+)]
+
 mod book;
 mod frames;
 mod hostile;

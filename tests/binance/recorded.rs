@@ -17,6 +17,9 @@ fn recorded_images(path: &std::path::Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+/// Best bid and ask: price and quantity.
+type Touch = [(i64, i64); 2];
+
 /// What came of a session.
 #[derive(Default)]
 struct Played {
@@ -27,7 +30,7 @@ struct Played {
     trades: usize,
     images: usize,
     /// Symbol, update and touch after every change of a book.
-    touches: Vec<(usize, u64, Option<[(i64, i64); 2]>)>,
+    touches: Vec<(usize, u64, Option<Touch>)>,
 }
 
 impl Played {

@@ -177,8 +177,8 @@ pub(crate) fn requoted(frame: &str) -> Vec<String> {
     let mut all = Vec::new();
     let (mut bare, mut quoted) = (whole.clone(), whole.clone());
     for number in 0..whole.count() {
-        bare = bare.changed(number, |node| unquote(node));
-        quoted = quoted.changed(number, |node| quote(node));
+        bare = bare.changed(number, unquote);
+        quoted = quoted.changed(number, quote);
         for change in [unquote, quote] {
             all.push(whole.changed(number, change).text());
         }

@@ -4,6 +4,12 @@
 //! says is what must come out, by every road. A venue without a row here, a stream without a frame and a request
 //! without an answer all fail. What is only one venue's (images by REST, recordings) is in that venue's own test.
 
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it fails"
+)]
+
 mod bend;
 mod binance;
 mod bybit;

@@ -15,6 +15,7 @@
 //! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world
 //! of the same seed.
 #![allow(
+    clippy::float_arithmetic,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
