@@ -169,6 +169,8 @@ carry_ms = 250
             tape_keep: Some(2 << 30),
             tape_keep_days: Some(7),
             tape_required: true,
+            calibration: None,
+            evidence: isotherm::config::evidence::Evidence::new(),
             checkpoint: false,
             warm_start: false,
             proof: Some(PathBuf::from("proof.jsonl")),
