@@ -174,8 +174,6 @@ carry_ms = 250
             checkpoint: false,
             warm_start: false,
             proof: Some(PathBuf::from("proof.jsonl")),
-            calibration: None,
-            evidence: isotherm::config::evidence::Evidence::new(),
             log_level: Level::Debug,
             log_form: Form::Json,
         }
