@@ -342,7 +342,7 @@ fn events_are_numbered_and_every_zone_lives_one_life() {
             "{} events, {closed} closed, {alerts} alerts, {came} cents came",
             events.len()
         );
-        assert!(closed > 3 && alerts > 0 && (came > 0) == prints);
+        assert!(closed > 0 && alerts > 0 && (came > 0) == prints);
         let last = market.kept.wides.last().unwrap();
         assert_eq!(last.map.cascade_down.state == 255, !prints);
         assert_ne!(last.flags & flag::RELATIVE, 0, "no week of bands yet");
