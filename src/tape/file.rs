@@ -574,12 +574,12 @@ impl<R: Read> Reader<R> {
             self.judge()?;
             return Ok(false);
         };
-        if self.closing.is_some() {
-            return Err(self.damaged(at, "a record after the end"));
-        }
         let from = self.start;
         self.last = (from, RECORD_BYTES + len);
         self.skip(RECORD_BYTES + len);
+        if self.closing.is_some() {
+            return Err(self.damaged(at, "a record after the end"));
+        }
         let kind = self.buffer[from + 2];
         let payload = &self.buffer[from + RECORD_BYTES..from + RECORD_BYTES + len];
         let before = match parse(&self.buffer[from..from + RECORD_BYTES + len]) {
@@ -1022,6 +1022,31 @@ mod tests {
         let end = tape(&records, None).len();
         assert_eq!(faults, [at as u64, end as u64]);
         assert_eq!(reader.end(), Some(CLOSE));
+    }
+
+    #[test]
+    fn records_behind_the_end_are_passed_one_by_one() {
+        let at = Nanos::new(5);
+        let bytes = [
+            tape(&small(), Some(CLOSE)),
+            hole_bytes(at, ""),
+            hole_bytes(at, ""),
+        ]
+        .concat();
+        let mut reader = Reader::new("t", bytes.as_slice()).unwrap();
+        let mut faults = 0;
+        loop {
+            match reader.next_record() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => {
+                    faults += 1;
+                    assert!(faults <= 2, "the same record again and again");
+                    reader.pass();
+                }
+            }
+        }
+        assert_eq!((faults, reader.offset()), (2, bytes.len() as u64));
     }
 
     #[test]
