@@ -372,7 +372,7 @@ impl Params {
 
 /// The row of the ladder nearest to a distance by ratio, below row `under`; `None` when the nearest is more than half
 /// as far or as near again, or beyond the ladder.
-fn nearest_row(distance: i64, under: usize) -> Option<usize> {
+pub(crate) fn nearest_row(distance: i64, under: usize) -> Option<usize> {
     let off = |k: usize| (ln_q48(distance.max(1)) - ln_q48(LADDER_E6[k])).abs();
     let row = (0..under).min_by_key(|k| off(*k))?;
     let near = off(row) <= ln_q48(3) - ln_q48(2) && distance <= LADDER_E6[CLASSES - 1];

@@ -10,7 +10,7 @@
 
 use super::input::{Candle, Input, Period};
 use super::walk::{Mass, Met, Pair};
-use crate::inventory::params::{Choice, LADDER_E6, MIX_LEVERAGE_E2};
+use crate::inventory::params::{Choice, LADDER_HALF, MIX_LEVERAGE_E2, nearest_row};
 use crate::inventory::{CLASSES, Params};
 use crate::num::fixed::ONE32;
 use crate::num::{Px, Qty};
@@ -35,22 +35,21 @@ pub enum Naive {
     TimeAtPrice,
 }
 
-/// Lays the leverage mix through the ladder at 1/L of the entry: the most usual wrong distance.
+/// Lays the leverage mix at 1/L of the entry, the most usual wrong distance, as the engine lays it at the right one:
+/// each leverage moves a row of its own.
 pub fn reciprocal(params: &mut Params, choice: &Choice) {
     let mut shares = [0.0; CLASSES];
-    for (leverage, share) in MIX_LEVERAGE_E2.iter().zip(choice.mix_e6) {
-        let distance = 100.0 / f64::from(*leverage);
-        let at = LADDER_E6.partition_point(|d| (*d as f64) < distance * 1e6);
-        let share = share as f64 / 1e6;
-        if at == 0 {
-            shares[0] += share;
-        } else if at < CLASSES {
-            let [low, high] = [at - 1, at].map(|k| (LADDER_E6[k] as f64 / 1e6).ln());
-            let up = (distance.ln() - low) / (high - low);
-            shares[at] += share * up;
-            shares[at - 1] += share * (1.0 - up);
+    let mut half = LADDER_HALF;
+    let mut under = CLASSES;
+    for (leverage, share) in MIX_LEVERAGE_E2.into_iter().zip(choice.mix_e6) {
+        let distance_e6 = 100_000_000 / i64::from(leverage);
+        if let Some(row) = nearest_row(distance_e6, under) {
+            shares[row] += share as f64 / 1e6;
+            half[row] = (distance_e6 + 50) / 100;
+            under = row;
         }
     }
+    params.far_half = [half; 2];
     let background = choice.background_e6 as f64 / 1e6;
     for row in &mut params.mix {
         for (k, (cell, share)) in row.iter_mut().zip(shares).enumerate() {
@@ -67,6 +66,8 @@ struct Grid {
     cells: [Vec<Mass>; 2],
     /// What every cell is multiplied with: closing touches one number.
     scale: f64,
+    /// Log distance from entry to liquidation.
+    far: [[f64; CLASSES]; 2],
 }
 
 impl Grid {
@@ -102,9 +103,9 @@ impl Grid {
 
     fn open(&mut self, ln: f64, dollars: f64, mix: &[[f64; CLASSES]; 2]) {
         for (d, way) in [(0, -1.0), (1, 1.0)] {
-            for k in 0..CLASSES {
-                let at = self.bucket(ln + way * LADDER_E6[k] as f64 / 1e6);
-                self.cells[d][at][k] += dollars * mix[d][k] / self.scale;
+            for (k, (far, share)) in self.far[d].into_iter().zip(mix[d]).enumerate() {
+                let at = self.bucket(ln + way * far);
+                self.cells[d][at][k] += dollars * share / self.scale;
             }
         }
     }
@@ -141,6 +142,8 @@ pub fn walk(
         low: lows - 0.4,
         cells: [vec![[0.0; CLASSES]; buckets], vec![[0.0; CLASSES]; buckets]],
         scale: 1.0,
+        // A half bucket is a basis point.
+        far: params.far_half.map(|row| row.map(|half| half as f64 / 1e4)),
     };
     let take = which != Naive::NeverRemoved;
     let mut candle = 0;
