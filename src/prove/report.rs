@@ -314,7 +314,7 @@ fn bars(out: &mut String, proof: &Proof) {
     let at = |v: f64| left + (v.clamp(-0.3, 0.6) + 0.3) / 0.9 * width;
     let _ = write!(
         out,
-        "<svg viewBox='0 0 720 {height}' role=img aria-label='partial correlations'>"
+        "<svg viewBox='-70 0 790 {height}' role=img aria-label='partial correlations'>"
     );
     for tick in [-0.2, 0.0, 0.2, 0.4] {
         let (x, dark) = (at(tick), if tick == 0.0 { "#555" } else { "#ddd" });
