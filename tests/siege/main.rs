@@ -11,7 +11,7 @@
 //! - memory did not grow, nothing panicked, the log said each thing once a second at most;
 //! - the tape replays to the same state.
 //!
-//! `ISOTHERM_PROOF=full` runs ten million frames (a number: so many), at twenty times real time, and prints the rate.
+//! `ISOTHERM_PROOF=full` runs ten million frames (a number: so many), at twelve times real time, and prints the rate.
 //! What was received is read a second time from the tape by plain JSON (`witness`), and what was told by a second world
 //! of the same seed.
 #![allow(
@@ -80,7 +80,7 @@ const BRIEF: Scale = Scale {
 
 const FULL: Scale = Scale {
     coins: 21,
-    speed: 20,
+    speed: 12,
     frames: 160_000,
     least: Duration::from_secs(60),
     enough: 10_000_000,
