@@ -23,6 +23,11 @@ type Id = u64;
 /// A liquidation: price, quantity, and 0 for a long that died. Stamps are left out, for a clock may step.
 type Print = (i64, i64, u8);
 
+/// OKX rows that come later than a quarter of an hour are history to the engine; near that, clocks that step decide.
+/// The exchange tells a row with a later one, of a quiet contract much later, and at many times real time a queue of a
+/// minute is long, too.
+const HISTORY_MS: i64 = 840_000;
+
 /// One contract at one venue.
 #[derive(Debug, Default)]
 struct Thread {
@@ -38,6 +43,8 @@ struct Thread {
     prints: Vec<(Print, usize)>,
     /// Records at which liquidations were told to be lost.
     lost_prints: Vec<usize>,
+    /// Liquidations that came so late that they may be history.
+    old_prints: Vec<Print>,
 }
 
 /// What the tape says.
@@ -231,6 +238,9 @@ impl Witness {
         };
         self.misfits += spoiled;
         let dialect = host.planned.dialect;
+        if dialect == Dialect::Okx && frame["arg"]["channel"] == "liquidation-orders" {
+            self.old_prints(recv, host, &frame);
+        }
         let Some(mut rows) = trades(dialect, None, &frame) else {
             return;
         };
@@ -266,6 +276,24 @@ impl Witness {
             self.wrong.push(format!(
                 "{host:?}: record {at}: {fresh} new trades, {applied} applied: {head}"
             ));
+        }
+    }
+
+    fn old_prints(&mut self, recv: Nanos, host: &Host, frame: &Value) {
+        for inst in frame["data"].as_array().into_iter().flatten() {
+            let own = |c: &Contract| Some(c.symbol.as_str()) == inst["instId"].as_str();
+            let Some(symbol) = host.contracts.iter().position(own) else {
+                continue;
+            };
+            for row in inst["details"].as_array().into_iter().flatten() {
+                let ms = row["ts"].as_str().and_then(|ms| ms.parse::<i64>().ok());
+                if ms.is_some_and(|ms| recv.get() / 1_000_000 - ms > HISTORY_MS) {
+                    let old = print(host, symbol, row);
+                    self.thread(host.planned.venue, symbol as u16)
+                        .old_prints
+                        .extend(old);
+                }
+            }
         }
     }
 
@@ -464,7 +492,7 @@ impl Thread {
         };
         let mut lost = 0;
         for (at, _) in records.iter().enumerate().filter(|(_, r)| r.is_none()) {
-            if at < first {
+            if at < first || self.old_prints.contains(&told[at]) {
                 continue;
             }
             if at > last {
@@ -517,17 +545,20 @@ fn prints(host: &Host, symbol: usize, frame: &Value) -> Vec<Print> {
         Dialect::Bybit => &frame["data"],
         _ => &frame["data"][0]["details"],
     };
-    let print = |row: &Value| {
-        let text = |name: &str| row[name].as_str().unwrap().to_owned();
-        let (level, died) = match host.planned.dialect {
-            Dialect::Bybit => ((text("p"), text("v")), text("S") == "Sell"),
-            _ => ((text("bkPx"), text("sz")), text("posSide") == "short"),
-        };
-        let (price, qty) = steps(&host.contracts[symbol], &level);
-        let holder = if died { Holder::Short } else { Holder::Long };
-        (price, qty, holder as u8)
+    let rows = rows.as_array().unwrap().iter();
+    rows.map(|row| print(host, symbol, row).unwrap()).collect()
+}
+
+/// One row of a liquidation; `None` where its text is spoiled.
+fn print(host: &Host, symbol: usize, row: &Value) -> Option<Print> {
+    let text = |name: &str| row[name].as_str().map(str::to_owned);
+    let (level, died) = match host.planned.dialect {
+        Dialect::Bybit => ((text("p")?, text("v")?), text("S")? == "Sell"),
+        _ => ((text("bkPx")?, text("sz")?), text("posSide")? == "short"),
     };
-    rows.as_array().unwrap().iter().map(print).collect()
+    let (price, qty) = steps(&host.contracts[symbol], &level);
+    let holder = if died { Holder::Short } else { Holder::Long };
+    Some((price, qty, holder as u8))
 }
 
 /// Every trade an exchange has told since it opened, and every liquidation where the frames say them all, by contract,
