@@ -8,8 +8,8 @@
 )]
 
 use isotherm::import::{self, Family};
+use isotherm::prove::judge::{Line, Proof};
 use isotherm::prove::score::Figure;
-use isotherm::prove::symbol::{Line, Proof};
 use isotherm::prove::{self, Options, ProveError, Report, ledger, report};
 use isotherm::time::Nanos;
 use std::fmt::Write as _;
@@ -108,10 +108,10 @@ fn totals_that_know_nothing_prove_nothing_and_the_ledger_keeps_it() {
     assert_eq!((proof.symbol.as_str(), proof.test), ("BTC", "totals"));
     assert_eq!(proof.venues, ["binance"]);
     assert!(
-        proof.rows > 400 && proof.days >= 10,
+        proof.scores.rows > 400 && proof.scores.days >= 10,
         "{} {}",
-        proof.rows,
-        proof.days
+        proof.scores.rows,
+        proof.scores.days
     );
     assert_ne!(proof.verdict.word(), "proven", "{:?}", proof.evidence);
     // The same tape, the same report.
@@ -187,6 +187,7 @@ fn history(folder: &Path, name: &str) -> Option<PathBuf> {
 
 fn line<'a>(proof: &'a Proof, view: &str) -> &'a Line {
     proof
+        .scores
         .lines
         .iter()
         .find(|line| line.name == "isotherm" && line.view == view)
@@ -212,7 +213,7 @@ fn bitcoin_by_the_hour() {
     at_least(frozen.figures.partial, 0.17, "frozen over the path");
     at_least(updated.figures.partial, 0.26, "updated over the path");
     let alone = updated.figures.r_squared.unwrap();
-    let path = proof.path_r_squared.unwrap();
+    let path = proof.scores.path_r_squared.unwrap();
     assert!(
         alone >= path - 0.02,
         "the ladder alone {alone}, the path {path}"

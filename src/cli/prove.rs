@@ -1,6 +1,6 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
-use crate::prove::symbol::Proof;
+use crate::prove::judge::{Line, Proof};
 use crate::prove::{self, Options, Report, ledger, report, score};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
@@ -72,12 +72,15 @@ fn print(found: &Report) {
     for (name, why) in &found.refused {
         say!("{name}: refused: {why}");
     }
-    if found.proofs.len() > 1 {
-        let [frozen, updated, breaking] = found.pooled;
-        say!("all symbols: partial correlation over the path");
-        say!("  frozen {}", report::said(frozen));
-        say!("  updated {}", report::said(updated));
-        say!("  frozen, 24 h extremes {}", report::said(breaking));
+    if let Some(together) = &found.together {
+        say!(
+            "all symbols together: {} rows, {} days; the path alone: log R² {}, rank {}",
+            together.rows,
+            together.days,
+            report::number(together.path_r_squared),
+            report::number(together.path_rank)
+        );
+        maps(&together.lines);
     }
     say!(
         "{}; intervals are 95 %, whole days drawn",
@@ -96,10 +99,10 @@ fn symbol(proof: &Proof) {
         report::date(proof.span.0),
         report::date(proof.span.1),
         proof.test,
-        proof.rows,
-        proof.days,
-        report::number(proof.path_r_squared),
-        report::number(proof.path_rank)
+        proof.scores.rows,
+        proof.scores.days,
+        report::number(proof.scores.path_r_squared),
+        report::number(proof.scores.path_rank)
     );
     let evidence = &proof.evidence;
     say!(
@@ -114,6 +117,10 @@ fn symbol(proof: &Proof) {
         "  slope of realised on said            {}",
         report::said(evidence.slope)
     );
+    maps(&proof.scores.lines);
+}
+
+fn maps(lines: &[Line]) {
     say!(
         "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",
         "map",
@@ -125,7 +132,7 @@ fn symbol(proof: &Proof) {
         "weekly",
         "said/was"
     );
-    for line in &proof.lines {
+    for line in lines {
         let figures = &line.figures;
         say!(
             "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",

@@ -25,7 +25,7 @@ impl core::fmt::Debug for Boosted {
 }
 
 /// Rows side by side as columns one after another.
-fn columns(rows: &[&[f64]], width: usize) -> Vec<f64> {
+fn columns(rows: &[Vec<f64>], width: usize) -> Vec<f64> {
     let mut data = Vec::with_capacity(rows.len() * width);
     for column in 0..width {
         data.extend(
@@ -41,8 +41,8 @@ impl Boosted {
     ///
     /// # Errors
     /// What the trees say of rows that cannot be used.
-    pub fn fit(rows: &[&[f64]], y: &[f64]) -> Result<Self, ProveError> {
-        let width = rows.first().map_or(0, |row| row.len());
+    pub fn fit(rows: &[Vec<f64>], y: &[f64]) -> Result<Self, ProveError> {
+        let width = rows.first().map_or(0, Vec::len);
         let data = columns(rows, width);
         let matrix = Matrix::new(&data, rows.len(), width);
         let mut models = Vec::new();
@@ -71,8 +71,8 @@ impl Boosted {
 
     /// Predicts rows of features.
     #[must_use]
-    pub fn predict(&self, rows: &[&[f64]]) -> Vec<f64> {
-        let width = rows.first().map_or(0, |row| row.len());
+    pub fn predict(&self, rows: &[Vec<f64>]) -> Vec<f64> {
+        let width = rows.first().map_or(0, Vec::len);
         let data = columns(rows, width);
         let matrix = Matrix::new(&data, rows.len(), width);
         let mut sum = vec![0.0; rows.len()];

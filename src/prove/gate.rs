@@ -47,12 +47,24 @@ pub struct Evidence {
     pub blocks: usize,
 }
 
+impl Evidence {
+    /// Chance that one of the two gains is none; one where it could not be measured.
+    #[must_use]
+    pub fn chance(&self) -> f64 {
+        let of = |gain: Option<Figure>| gain.map_or(1.0, |gain| gain.none);
+        f64::max(of(self.over_path), of(self.over_time))
+    }
+}
+
+/// Level of the one-sided test of a gain, shared by all symbols of a proof.
+pub const LEVEL: f64 = 0.025;
 /// Fewer blocks than this prove nothing, either way.
 pub const LEAST_BLOCKS: usize = 10;
 
-/// The verdict and why.
+/// The verdict and why. `holds` says that the gains stand up among those of all symbols that were tried: of many
+/// symbols one is above 0 by chance.
 #[must_use]
-pub fn verdict(evidence: &Evidence) -> (Verdict, String) {
+pub fn verdict(evidence: &Evidence, holds: bool) -> (Verdict, String) {
     if evidence.blocks < LEAST_BLOCKS {
         let why = format!(
             "{} independent blocks; at least {LEAST_BLOCKS} are needed",
@@ -84,6 +96,11 @@ pub fn verdict(evidence: &Evidence) -> (Verdict, String) {
             return (Verdict::Unproven, why);
         }
     }
+    if !holds {
+        let why = "it gains over the path and over the time-at-price ladder, but not surely enough for one of so many \
+                   symbols (Holm)";
+        return (Verdict::Unproven, why.to_owned());
+    }
     match evidence.slope {
         Some(slope) if slope.low <= 1.0 && slope.high >= 1.0 => (
             Verdict::Proven,
@@ -113,6 +130,7 @@ mod tests {
             value: low,
             low,
             high,
+            none: 0.0,
         })
     }
 
@@ -124,7 +142,10 @@ mod tests {
             slope: figure(0.9, 1.1),
             blocks: 30,
         };
-        assert_eq!(verdict(&good).0, Verdict::Proven);
+        assert_eq!(verdict(&good, true).0, Verdict::Proven);
+        assert_eq!(verdict(&good, false).0, Verdict::Unproven);
+        assert_eq!(good.chance(), 0.0);
+        assert_eq!(Evidence::default().chance(), 1.0);
         for (worse, want) in [
             (
                 Evidence {
@@ -171,7 +192,7 @@ mod tests {
             (Evidence { blocks: 9, ..good }, Verdict::Unproven),
             (Evidence::default(), Verdict::Unproven),
         ] {
-            assert_eq!(verdict(&worse).0, want, "{worse:?}");
+            assert_eq!(verdict(&worse, true).0, want, "{worse:?}");
         }
         for verdict in [Verdict::Unproven, Verdict::Proven, Verdict::Disproven] {
             assert_eq!(Verdict::of(verdict.word()), Some(verdict));

@@ -18,6 +18,7 @@
 pub mod boost;
 pub mod gate;
 pub mod input;
+pub mod judge;
 pub mod ladder;
 pub mod ledger;
 pub mod naive;
@@ -30,9 +31,8 @@ pub mod walk;
 
 use crate::inventory::params::Choice;
 use crate::replay::ReplayError;
-use score::Figure;
+use judge::{Proof, Scores};
 use std::path::PathBuf;
-use symbol::Proof;
 
 /// What to prove, and how thoroughly.
 #[derive(Debug, Clone)]
@@ -73,8 +73,8 @@ pub struct Report {
     pub proofs: Vec<Proof>,
     /// Symbols that were refused, and why.
     pub refused: Vec<(String, String)>,
-    /// Partial correlations of all symbols: frozen, updated, frozen where a 24 h extreme broke.
-    pub pooled: [Option<Figure>; 3],
+    /// All symbols together, where there is more than one.
+    pub together: Option<Scores>,
 }
 
 /// Why a proof cannot be made.
@@ -140,16 +140,25 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         inputs.push(Source { name, bytes, hash });
     }
     let read = input::read(&options.files, options.symbols.as_deref())?;
-    let (mut proofs, mut refused) = (Vec::new(), Vec::new());
+    let (mut walked, mut refused) = (Vec::new(), Vec::new());
     let mut last = None;
+    let mut refuse = |name: &str, error: ProveError| {
+        refused.push((name.to_owned(), error.to_string()));
+        last = Some(error);
+    };
     for input in &read {
         let name = &input.symbol;
-        match symbol::prove(input, options, &mut |what| told(&format!("{name}: {what}"))) {
+        match symbol::walked(input, options, &mut |what| told(&format!("{name}: {what}"))) {
+            Ok(found) => walked.push(found),
+            Err(error) => refuse(name, error),
+        }
+    }
+    let judged = judge::judge(&walked, options.reps, told)?;
+    let mut proofs = Vec::new();
+    for (walked, found) in walked.iter().zip(judged.proofs) {
+        match found {
             Ok(proof) => proofs.push(proof),
-            Err(error) => {
-                refused.push((name.clone(), error.to_string()));
-                last = Some(error);
-            }
+            Err(error) => refuse(&walked.symbol, error),
         }
     }
     if proofs.is_empty() {
@@ -160,14 +169,13 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         };
         return Err(last.unwrap_or(ProveError::Nothing(options.files.len(), named)));
     }
-    let pooled = symbol::pooled(&proofs, options.reps);
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         model: model_hash(&Choice::default()),
         inputs,
         proofs,
         refused,
-        pooled,
+        together: judged.together,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Report: a proof as JSON, as a page of HTML, and as lines of the ledger. Names end in their unit; intervals are 95 %.
 
+use super::judge::{Line, Proof, Scores};
 use super::score::Figure;
-use super::symbol::{Line, Proof};
 use super::{Report, gate::Verdict};
 use crate::time::Nanos;
 use serde_json::{Value, json};
@@ -40,6 +40,16 @@ fn line(of: &Line) -> Value {
     })
 }
 
+fn scores(of: &Scores) -> Value {
+    json!({
+        "rows": of.rows,
+        "days": of.days,
+        "path_log_r_squared": of.path_r_squared,
+        "path_rank": of.path_rank,
+        "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
+    })
+}
+
 fn proof(of: &Proof) -> Value {
     let steps = of.reliability.iter().map(
         |step| json!({ "predicted_usd": step.said, "realised_usd": step.happened, "n": step.n }),
@@ -56,14 +66,10 @@ fn proof(of: &Proof) -> Value {
         "first_ms": millis(of.span.0),
         "last_ms": millis(of.span.1),
         "period_s": of.period.get() / Nanos::SECOND.get(),
-        "rows": of.rows,
-        "days": of.days,
-        "path_log_r_squared": of.path_r_squared,
-        "path_rank": of.path_rank,
         "gain_over_path_nats": figure(of.evidence.over_path),
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
         "slope": figure(of.evidence.slope),
-        "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
+        "scores": scores(&of.scores),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
     })
@@ -83,7 +89,6 @@ fn inputs(report: &Report) -> Value {
 /// The whole report.
 #[must_use]
 pub fn object(report: &Report) -> Value {
-    let [frozen, updated, breaking] = report.pooled;
     json!({
         "version": report.version,
         "model": super::ledger::model_text(report.model),
@@ -95,12 +100,7 @@ pub fn object(report: &Report) -> Value {
             .iter()
             .map(|(symbol, why)| json!({ "symbol": symbol, "why": why }))
             .collect::<Vec<_>>(),
-        "pooled": {
-            "symbols": report.proofs.len(),
-            "partial_frozen": figure(frozen),
-            "partial_updated": figure(updated),
-            "partial_frozen_breaking_24h": figure(breaking),
-        },
+        "together": report.together.as_ref().map(scores),
         "limits": LIMITS,
     })
 }
@@ -117,8 +117,8 @@ pub fn ledger_lines(report: &Report, now: Nanos) -> Vec<Value> {
             "verdict": proof.verdict.word(),
             "why": proof.why,
             "test": proof.test,
-            "rows": proof.rows,
-            "days": proof.days,
+            "rows": proof.scores.rows,
+            "days": proof.scores.days,
             "gain_over_path_nats": figure(proof.evidence.over_path),
             "gain_over_time_at_price_nats": figure(proof.evidence.over_time),
             "slope": figure(proof.evidence.slope),
@@ -206,16 +206,18 @@ pub fn html(report: &Report) -> String {
             escape(why)
         );
     }
-    if report.proofs.len() > 1 {
-        let [frozen, updated, breaking] = report.pooled;
+    if let Some(together) = &report.together {
         let _ = write!(
             out,
-            "<h2>All symbols together</h2><p>Partial correlation over the path: frozen {}, updated {}, frozen where a \
-             24 h extreme broke {}.</p>",
-            said(frozen),
-            said(updated),
-            said(breaking)
+            "<h2>All symbols together</h2><p class=note>{} rows, {} days. The path alone: log R² {}, rank {}; both \
+             include the levels of the symbols.</p>",
+            together.rows,
+            together.days,
+            number(together.path_r_squared),
+            number(together.path_rank)
         );
+        bars(&mut out, &together.lines);
+        lines(&mut out, &together.lines);
     }
     out.push_str("<h2>What these data cannot show</h2><ul>");
     for limit in LIMITS {
@@ -225,7 +227,7 @@ pub fn html(report: &Report) -> String {
         out,
         "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of \
          dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
-         rows only. The partial correlation is between what is left of both after the path model. The gate asks for a \
+         rows only; the path model is one for all symbols, each less its own mean. The partial correlation is between what is left of both after the path model. The gate asks for a \
          gain in nats per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a \
          slope whose interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
     );
@@ -257,12 +259,12 @@ fn symbol(out: &mut String, proof: &Proof) {
         date(proof.span.0),
         date(proof.span.1),
         proof.period.get() / Nanos::MINUTE.get(),
-        proof.rows,
-        proof.days,
+        proof.scores.rows,
+        proof.scores.days,
         proof.test,
         proof.venues.join(", "),
-        number(proof.path_r_squared),
-        number(proof.path_rank)
+        number(proof.scores.path_r_squared),
+        number(proof.scores.path_rank)
     );
     let _ = write!(
         out,
@@ -271,13 +273,17 @@ fn symbol(out: &mut String, proof: &Proof) {
         said(proof.evidence.over_time),
         said(proof.evidence.slope)
     );
-    bars(out, proof);
+    bars(out, &proof.scores.lines);
     curve(out, proof);
+    lines(out, &proof.scores.lines);
+}
+
+fn lines(out: &mut String, lines: &[Line]) {
     out.push_str(
         "<div class=wide><table><tr><th>map<th>view<th>partial correlation<th>where a 24 h extreme broke<th>log R² \
          alone<th>rank<th>weekly spread<th>said / realised</tr>",
     );
-    for line in &proof.lines {
+    for line in lines {
         let f = &line.figures;
         let class = if line.group == "map" {
             " class=map"
@@ -302,9 +308,8 @@ fn symbol(out: &mut String, proof: &Proof) {
 }
 
 /// Partial correlations with their intervals, a row a map.
-fn bars(out: &mut String, proof: &Proof) {
-    let lines: Vec<(&Line, Figure)> = proof
-        .lines
+fn bars(out: &mut String, lines: &[Line]) {
+    let lines: Vec<(&Line, Figure)> = lines
         .iter()
         .filter(|line| line.group != "sensitivity")
         .filter_map(|line| line.figures.partial.map(|figure| (line, figure)))

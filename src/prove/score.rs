@@ -26,6 +26,8 @@ pub struct Figure {
     pub low: f64,
     /// 97.5 % of the bootstrap.
     pub high: f64,
+    /// Share of the bootstrap that is not above 0.
+    pub none: f64,
 }
 
 /// A fixed generator of random numbers (splitmix64).
@@ -180,7 +182,24 @@ pub fn bootstrap(
         value,
         low: quantile(&values, 0.025)?,
         high: quantile(&values, 0.975)?,
+        none: values.iter().filter(|v| **v <= 0.0).count() as f64 / values.len() as f64,
     })
+}
+
+/// Which of several one-sided tests hold together at a level (Holm): the least p against level / n, the next against
+/// level / (n − 1), until one fails.
+#[must_use]
+pub fn holm(p: &[f64], level: f64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
+    let mut holds = vec![false; p.len()];
+    for (rank, at) in order.into_iter().enumerate() {
+        if p[at] > level / (p.len() - rank) as f64 {
+            break;
+        }
+        holds[at] = true;
+    }
+    holds
 }
 
 /// Mixes a map with a share [`FLOOR`] of the uniform map of the same total.
@@ -319,6 +338,19 @@ mod tests {
         assert_eq!(ranks(&[5.0, 1.0, 5.0]), [1.5, 0.0, 1.5]);
         assert!(close(r_squared(&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]), 0.0));
         assert_eq!(line(&[0.0, 1.0, 2.0], &[1.0, 3.0, 5.0]), Some((2.0, 1.0)));
+    }
+
+    #[test]
+    fn one_chance_among_many_does_not_hold() {
+        assert_eq!(holm(&[0.02], 0.025), [true]);
+        assert_eq!(holm(&[0.02, 0.5, 0.6, 0.7], 0.025), [false; 4]);
+        // .00625, .00833, .0125, .025
+        assert_eq!(holm(&[0.012, 0.001, 0.02, 0.008], 0.025), [true; 4]);
+        assert_eq!(
+            holm(&[0.012, 0.001, 0.03, 0.02], 0.025),
+            [false, true, false, false]
+        );
+        assert!(holm(&[], 0.025).is_empty());
     }
 
     #[test]

@@ -1,23 +1,26 @@
 //! Totals: the proof where liquidations are known as dollars per period and side (heatmap.md 5).
 //!
-//! A *row* is one period and one holder: y = ln(1 + dollars realised / [`UNIT`]), what each map held where the price
-//! went, and the features of P. Everything is walk-forward: for each fold the ladder θ, P and the model of the map's
-//! own mass are fitted on rows that ended before the fold begins. The partial correlation is of what is left of y
-//! and of ln(1 + map mass / UNIT) after P, both predicted out of fold. Intervals draw whole days.
+//! A *row* is one period and one holder of one symbol: y = ln(1 + dollars realised / [`UNIT`]), what each map held
+//! where the price went, and the features of P. Everything is walk-forward: for each fold the ladder θ of each symbol,
+//! P and the model of the map's own mass are fitted on rows that had ended before the fold begins. P is one model of
+//! all symbols, each less its own mean of the past: what a path does to positions is the same everywhere, and the rows
+//! of one symbol are few. The partial correlation is of what is left of y and of ln(1 + map mass / UNIT) after P, both
+//! predicted out of fold. Intervals draw whole days.
 
 use super::ProveError;
 use super::boost::Boosted;
-use super::ladder::{self, Ladder};
+use super::ladder::Ladder;
 use super::score::{self, Figure};
 use super::walk::Mass;
+use crate::time::Nanos;
 
 /// Dollars below which a sum is noise: in ln(1 + y / UNIT) an hour of nothing and one of a few hundred dollars are near
 /// each other, as they are to everybody. With a unit of one dollar one row in forty, the empty ones, held a third of
 /// the variance of y.
 pub const UNIT: f64 = 1_000.0;
-/// Rows before the first fold.
+/// Rows of a symbol before its first fold.
 pub const TRAIN_ROWS: usize = 480;
-/// Rows of a fold at most ...
+/// Rows of a fold and symbol at most ...
 const FOLD_ROWS: usize = 240;
 /// ... and days.
 const FOLD_DAYS: i64 = 10;
@@ -25,8 +28,10 @@ const FOLD_DAYS: i64 = 10;
 /// One period and holder.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Days since the epoch: the block of the bootstrap.
-    pub day: i64,
+    /// Its begin.
+    pub start: Nanos,
+    /// Its end.
+    pub end: Nanos,
     /// Number of the holder.
     pub holder: usize,
     /// Dollars realised.
@@ -35,8 +40,6 @@ pub struct Row {
     pub seen: Vec<f64>,
     /// The period broke the extreme of the 24 hours before it, on the holder's side.
     pub breaks: bool,
-    /// Weeks since the epoch.
-    pub week: i64,
 }
 
 impl Row {
@@ -45,105 +48,239 @@ impl Row {
     pub fn log(&self) -> f64 {
         (1.0 + self.usd / UNIT).ln()
     }
+    /// Days since the epoch: the block of the bootstrap.
+    #[must_use]
+    pub const fn day(&self) -> i64 {
+        self.start.get().div_euclid(Nanos::DAY.get())
+    }
+    /// Weeks since the epoch.
+    #[must_use]
+    pub const fn week(&self) -> i64 {
+        self.day().div_euclid(7)
+    }
 }
 
 /// A fold: rows before `from` train, rows up to `to` are scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fold {
-    /// First row scored; everything before it trains.
+    /// First row scored; what ended before it trains.
     pub from: usize,
     /// End of the rows scored.
     pub to: usize,
 }
 
-/// Folds of rows in order of time, whole days each.
-#[must_use]
-pub fn folds(rows: &[Row]) -> Vec<Fold> {
-    let mut folds = Vec::new();
-    let day = |i: usize| rows.get(i).map(|row| row.day);
+/// A row that is scored: its fold, and its number in the table.
+pub type Scored = (usize, usize);
+
+/// The rows of all symbols in the order of time, cut into folds.
+#[derive(Debug)]
+pub struct Table<'a> {
+    rows: Vec<&'a Row>,
+    /// Whose row, and which of its rows.
+    owner: Vec<(usize, usize)>,
+    folds: Vec<Fold>,
+    /// Rows that train, by fold and symbol: the first of its own.
+    trains: Vec<Vec<usize>>,
+    symbols: usize,
+}
+
+/// Mass per class by symbol and row.
+pub type Masses<'a> = Vec<&'a [Mass]>;
+/// θ by fold and symbol.
+pub type Thetas = Vec<Vec<Ladder>>;
+
+impl<'a> Table<'a> {
+    /// Sorts the rows of all symbols, each in the order of time, and cuts the folds, whole days each.
+    #[must_use]
+    pub fn new(symbols: &[&'a [Row]]) -> Self {
+        let mut owner: Vec<(usize, usize)> = Vec::new();
+        for (symbol, rows) in symbols.iter().enumerate() {
+            owner.extend((0..rows.len()).map(|at| (symbol, at)));
+        }
+        owner.sort_by_key(|(symbol, at)| (symbols[*symbol][*at].start, *symbol, *at));
+        let rows: Vec<&Row> = owner.iter().map(|(s, at)| &symbols[*s][*at]).collect();
+        let folds = folds(&rows, &owner, symbols.len());
+        let trains = folds.iter().map(|fold| {
+            let begin = rows[fold.from].start;
+            let before = |own: &&[Row]| own.partition_point(|row| row.end <= begin);
+            symbols.iter().map(before).collect()
+        });
+        Self {
+            trains: trains.collect(),
+            rows,
+            owner,
+            folds,
+            symbols: symbols.len(),
+        }
+    }
+    /// The rows of a symbol that are scored: those of folds before which it had [`TRAIN_ROWS`].
+    #[must_use]
+    pub fn scored(&self, symbol: usize) -> Vec<Scored> {
+        let folds = self.folds.iter().enumerate();
+        folds
+            .filter(|(number, _)| self.trains[*number][symbol] >= TRAIN_ROWS)
+            .flat_map(|(number, fold)| (fold.from..fold.to).map(move |row| (number, row)))
+            .filter(|(_, row)| self.owner[*row].0 == symbol)
+            .collect()
+    }
+    /// A row by its number.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &'a Row {
+        self.rows[row]
+    }
+    fn mass<'m>(&self, masses: &Masses<'m>, row: usize) -> &'m Mass {
+        let (symbol, at) = self.owner[row];
+        &masses[symbol][at]
+    }
+    fn theta<'m>(&self, thetas: &'m Thetas, fold: usize, row: usize) -> &'m Ladder {
+        &thetas[fold][self.owner[row].0]
+    }
+    /// Logarithm of what a map says of a row.
+    #[must_use]
+    pub fn said(&self, thetas: &Thetas, masses: &Masses<'_>, (fold, row): Scored) -> f64 {
+        let theta = self.theta(thetas, fold, row);
+        theta.said(self.mass(masses, row))
+    }
+    /// Dollars of what a map says of a row.
+    #[must_use]
+    pub fn dollars(&self, thetas: &Thetas, masses: &Masses<'_>, (fold, row): Scored) -> f64 {
+        let theta = self.theta(thetas, fold, row);
+        theta.dollars(self.mass(masses, row))
+    }
+    /// θ of every fold and symbol, fitted to a number on the symbol's rows before it.
+    #[must_use]
+    pub fn thetas(
+        &self,
+        masses: &Masses<'_>,
+        of: fn(&Row) -> f64,
+        fit: fn(&[Mass], &[f64]) -> Ladder,
+    ) -> Thetas {
+        let mut numbers = vec![Vec::new(); self.symbols];
+        for (row, (symbol, _)) in self.rows.iter().zip(&self.owner) {
+            numbers[*symbol].push(of(row));
+        }
+        let fold = |trains: &Vec<usize>| {
+            let symbols = trains.iter().enumerate();
+            let own = symbols.map(|(s, n)| fit(&masses[s][..*n], &numbers[s][..*n]));
+            own.collect()
+        };
+        self.trains.iter().map(fold).collect()
+    }
+    /// The same θ everywhere.
+    #[must_use]
+    pub fn flat(&self, theta: f64) -> Thetas {
+        vec![vec![Ladder::flat(theta); self.symbols]; self.folds.len()]
+    }
+    /// What P says of a number, walk-forward; with `more`, P has one more feature. Both may depend on the fold.
+    ///
+    /// # Errors
+    /// Rows that the trees cannot use.
+    pub fn say(
+        &self,
+        of: &dyn Fn(Scored) -> f64,
+        more: Option<&dyn Fn(Scored) -> f64>,
+    ) -> Result<Said, ProveError> {
+        let mut out = Said {
+            first: self.folds.first().map_or(0, |fold| fold.from),
+            ..Said::default()
+        };
+        for (number, fold) in self.folds.iter().enumerate() {
+            let trains = &self.trains[number];
+            let train: Vec<usize> = (0..fold.from)
+                .filter(|row| self.owner[*row].1 < trains[self.owner[*row].0])
+                .collect();
+            let value = |row: &usize| of((number, *row));
+            let means = self.means(&train, &value);
+            let level = |row: usize| means[self.owner[row].0];
+            let y: Vec<f64> = train.iter().map(|row| value(row) - level(*row)).collect();
+            let wide = |row: &usize| -> Vec<f64> {
+                let mut seen = self.rows[*row].seen.clone();
+                if self.symbols > 1 {
+                    seen.push(self.owner[*row].0 as f64);
+                }
+                seen.extend(more.map(|more| more((number, *row))));
+                seen
+            };
+            let features: Vec<Vec<f64>> = train.iter().map(wide).collect();
+            let model = Boosted::fit(&features, &y)?;
+            let features: Vec<Vec<f64>> = (fold.from..fold.to).map(|row| wide(&row)).collect();
+            let said = model.predict(&features);
+            let rows = fold.from..fold.to;
+            out.said
+                .extend(rows.clone().zip(said).map(|(row, said)| said + level(row)));
+            out.value.extend(rows.map(|row| value(&row)));
+        }
+        Ok(out)
+    }
+    /// Mean of a number over the rows of each symbol.
+    fn means(&self, rows: &[usize], value: &dyn Fn(&usize) -> f64) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.symbols];
+        for row in rows {
+            let (sum, n) = &mut sums[self.owner[*row].0];
+            *sum += value(row);
+            *n += 1.0;
+        }
+        sums.iter()
+            .map(|(sum, n)| sum / f64::max(*n, 1.0))
+            .collect()
+    }
+}
+
+fn folds(rows: &[&Row], owner: &[(usize, usize)], symbols: usize) -> Vec<Fold> {
     let next_day = |mut i: usize| {
-        while i > 0 && i < rows.len() && day(i) == day(i - 1) {
+        while i > 0 && i < rows.len() && rows[i].day() == rows[i - 1].day() {
             i += 1;
         }
         i
     };
-    let mut from = next_day(TRAIN_ROWS);
+    // Begins where the first symbol has what it needs.
+    let ripe = owner.iter().position(|(_, at)| *at >= TRAIN_ROWS);
+    let mut from = next_day(ripe.unwrap_or(rows.len()));
+    let mut folds = Vec::new();
     while from < rows.len() {
-        let until = rows[from].day + FOLD_DAYS;
-        let days = rows.partition_point(|row| row.day < until);
-        let to = next_day((from + FOLD_ROWS).min(days)).max(from + 1);
+        let until = rows[from].day() + FOLD_DAYS;
+        let days = rows.partition_point(|row| row.day() < until);
+        let to = next_day((from + FOLD_ROWS * symbols).min(days)).max(from + 1);
         folds.push(Fold { from, to });
         from = to;
     }
     folds
 }
 
-/// Out-of-fold predictions of a number by P, `None` before the first fold. `x` may depend on the fold: what is
-/// predicted in a fold is the number as that fold defines it.
+/// Out-of-fold predictions of a number by P. The number may depend on the fold: what is predicted in a fold is the
+/// number as that fold defines it.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// The number, of the rows that are scored.
-    pub value: Vec<f64>,
-    /// What P said of it.
-    pub said: Vec<f64>,
+    first: usize,
+    value: Vec<f64>,
+    said: Vec<f64>,
 }
 
 impl Said {
-    /// What is left of the number.
+    /// The number, of the rows that are scored.
     #[must_use]
-    pub fn left(&self) -> Vec<f64> {
-        let pairs = self.value.iter().zip(&self.said);
+    pub fn value(&self, rows: &[Scored]) -> Vec<f64> {
+        rows.iter()
+            .map(|(_, row)| self.value[row - self.first])
+            .collect()
+    }
+    /// What P said of it.
+    #[must_use]
+    pub fn said(&self, rows: &[Scored]) -> Vec<f64> {
+        rows.iter()
+            .map(|(_, row)| self.said[row - self.first])
+            .collect()
+    }
+    /// What is left of it.
+    #[must_use]
+    pub fn left(&self, rows: &[Scored]) -> Vec<f64> {
+        let pairs = self.value(rows).into_iter().zip(self.said(rows));
         pairs.map(|(value, said)| value - said).collect()
     }
 }
 
-/// Scored rows of the folds.
-#[must_use]
-pub fn scored(folds: &[Fold]) -> Vec<usize> {
-    folds.iter().flat_map(|fold| fold.from..fold.to).collect()
-}
-
-/// Fits P to a number walk-forward; `of(fold, row)` is the number.
-///
-/// # Errors
-/// Rows that the trees cannot use.
-pub fn say(
-    rows: &[Row],
-    folds: &[Fold],
-    of: &dyn Fn(usize, usize) -> f64,
-) -> Result<Said, ProveError> {
-    let mut out = Said::default();
-    for (number, fold) in folds.iter().enumerate() {
-        let seen = |range: core::ops::Range<usize>| -> Vec<&[f64]> {
-            rows[range].iter().map(|row| row.seen.as_slice()).collect()
-        };
-        let y: Vec<f64> = (0..fold.from).map(|row| of(number, row)).collect();
-        let model = Boosted::fit(&seen(0..fold.from), &y)?;
-        out.said.extend(model.predict(&seen(fold.from..fold.to)));
-        out.value
-            .extend((fold.from..fold.to).map(|row| of(number, row)));
-    }
-    Ok(out)
-}
-
-/// θ of every fold, fitted on the rows before it.
-#[must_use]
-pub fn ladders(rows: &[Row], folds: &[Fold], mass: &[Mass]) -> Vec<Ladder> {
-    let y: Vec<f64> = rows.iter().map(Row::log).collect();
-    let of = |fold: &Fold| ladder::fit(&mass[..fold.from], &y[..fold.from]);
-    folds.iter().map(of).collect()
-}
-
-/// θ of every fold fitted to dollars, for sums.
-#[must_use]
-pub fn ladders_of_dollars(rows: &[Row], folds: &[Fold], mass: &[Mass]) -> Vec<Ladder> {
-    let usd: Vec<f64> = rows.iter().map(|row| row.usd).collect();
-    let of = |fold: &Fold| ladder::fit_dollars(&mass[..fold.from], &usd[..fold.from]);
-    folds.iter().map(of).collect()
-}
-
-/// One map's figures.
-#[derive(Debug, Clone, Default)]
+/// One map's figures over some rows.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Figures {
     /// Partial correlation over P.
     pub partial: Option<Figure>,
@@ -157,59 +294,40 @@ pub struct Figures {
     pub weekly: Option<f64>,
     /// Geometric mean of predicted / realised dollars over weeks.
     pub ratio: Option<f64>,
-    /// What is left of the map's log after P, by scored row.
-    pub left: Vec<f64>,
 }
 
-/// What a map says of every scored row in dollars, θ by fold.
+/// Scores one map on rows: `y` what was realised, `x` what the map said in logarithms, `dollars` what it said in dollars.
 #[must_use]
-pub fn dollars(folds: &[Fold], theta: &[Ladder], mass: &[Mass]) -> Vec<f64> {
-    let mut out = Vec::new();
-    for (fold, theta) in folds.iter().zip(theta) {
-        for mass in &mass[fold.from..fold.to] {
-            out.push(theta.dollars(mass));
-        }
-    }
-    out
-}
-
-/// Scores one map: θ by fold, for logarithms and for dollars.
-///
-/// # Errors
-/// Rows that the trees cannot use.
 pub fn figures(
-    rows: &[Row],
-    folds: &[Fold],
-    y: &Said,
-    (theta, theta_dollars): (&[Ladder], &[Ladder]),
-    mass: &[Mass],
+    table: &Table<'_>,
+    rows: &[Scored],
+    (y, x): (&Said, &Said),
+    dollars: &[f64],
     reps: usize,
-) -> Result<Figures, ProveError> {
-    let x = say(rows, folds, &|fold, row| theta[fold].said(&mass[row]))?;
-    let at = scored(folds);
-    let block: Vec<i64> = at.iter().map(|i| rows[*i].day).collect();
-    let (lx, ly) = (x.left(), y.left());
+) -> Figures {
+    let of = |(_, row): &Scored| table.row(*row);
+    let block: Vec<i64> = rows.iter().map(|row| of(row).day()).collect();
+    let (lx, ly) = (x.left(rows), y.left(rows));
     let partial_of = |keep: &dyn Fn(usize) -> bool| {
-        let kept: Vec<usize> = (0..at.len()).filter(|i| keep(at[*i])).collect();
+        let kept: Vec<usize> = (0..rows.len()).filter(|i| keep(*i)).collect();
         let block: Vec<i64> = kept.iter().map(|i| block[*i]).collect();
         score::bootstrap(&block, reps, &mut |rows| {
             let pick = |v: &[f64]| -> Vec<f64> { rows.iter().map(|r| v[kept[*r]]).collect() };
             score::correlation(&pick(&lx), &pick(&ly))
         })
     };
-    let said = dollars(folds, theta_dollars, mass);
-    let usd: Vec<f64> = at.iter().map(|i| rows[*i].usd).collect();
-    let weeks: Vec<i64> = at.iter().map(|i| rows[*i].week).collect();
-    let logs = weekly(&weeks, &usd, &said);
-    Ok(Figures {
+    let usd: Vec<f64> = rows.iter().map(|row| of(row).usd).collect();
+    let weeks: Vec<i64> = rows.iter().map(|row| of(row).week()).collect();
+    let logs = weekly(&weeks, &usd, dollars);
+    let (realised, said) = (y.value(rows), x.value(rows));
+    Figures {
         partial: partial_of(&|_| true),
-        breaking: partial_of(&|row| rows[row].breaks),
-        r_squared: score::r_squared(&y.value, &x.value),
-        rank: score::rank_correlation(&y.value, &x.value),
+        breaking: partial_of(&|i| of(&rows[i]).breaks),
+        r_squared: score::r_squared(&realised, &said),
+        rank: score::rank_correlation(&realised, &said),
         weekly: score::deviation(&logs),
         ratio: score::mean(&logs).map(|m| (-m).exp()),
-        left: lx,
-    })
+    }
 }
 
 /// ln(realised / predicted) of every whole week.
@@ -242,53 +360,23 @@ pub fn weekly(weeks: &[i64], usd: &[f64], said: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Dollars of a model of logs, walk-forward: e^x − 1 in [`UNIT`]s, times what made up for the spread of the logs in the
-/// folds before (one for the first), floored.
+/// Dollars of a model of logs of one symbol, walk-forward: e^x − 1 in [`UNIT`]s, times what made up for the spread of the
+/// logs in the folds before (one for the first), floored.
 #[must_use]
-pub fn in_dollars(folds: &[Fold], said: &[f64], usd: &[f64]) -> Vec<f64> {
+pub fn in_dollars(rows: &[Scored], said: &[f64], usd: &[f64]) -> Vec<f64> {
     let raw: Vec<f64> = said.iter().map(|x| UNIT * x.exp_m1().max(0.0)).collect();
     let mut out = Vec::with_capacity(raw.len());
-    let first = folds.first().map_or(0, |fold| fold.from);
-    for fold in folds {
-        let (from, to) = (fold.from - first, fold.to - first);
+    for fold in rows.chunk_by(|a, b| a.0 == b.0) {
+        let from = out.len();
         let (told, happened): (f64, f64) = (raw[..from].iter().sum(), usd[..from].iter().sum());
         let factor = if told > 0.0 && happened > 0.0 {
             happened / told
         } else {
             1.0
         };
-        out.extend(raw[from..to].iter().map(|v| v * factor));
+        out.extend(raw[from..from + fold.len()].iter().map(|v| v * factor));
     }
     score::floored(&out)
-}
-
-/// P with one more feature, the log of a map's mass.
-///
-/// # Errors
-/// Rows that the trees cannot use.
-pub fn say_with(
-    rows: &[Row],
-    folds: &[Fold],
-    theta: &[Ladder],
-    mass: &[Mass],
-) -> Result<Vec<f64>, ProveError> {
-    let mut out = Vec::new();
-    for (fold, theta) in folds.iter().zip(theta) {
-        let wide: Vec<Vec<f64>> = rows[..fold.to]
-            .iter()
-            .zip(mass)
-            .map(|(row, mass)| {
-                let mut seen = row.seen.clone();
-                seen.push(theta.said(mass));
-                seen
-            })
-            .collect();
-        let seen: Vec<&[f64]> = wide.iter().map(Vec::as_slice).collect();
-        let y: Vec<f64> = rows[..fold.from].iter().map(Row::log).collect();
-        let model = Boosted::fit(&seen[..fold.from], &y)?;
-        out.extend(model.predict(&seen[fold.from..]));
-    }
-    Ok(out)
 }
 
 /// Information gain of dollars over dollars, by days.
@@ -311,7 +399,8 @@ pub fn slope(days: &[i64], usd: &[f64], said: &[f64], reps: usize) -> Option<Fig
 
 #[cfg(test)]
 mod tests {
-    use super::super::gate::{Evidence, Verdict, verdict};
+    use super::super::gate::{Evidence, LEVEL, Verdict, verdict};
+    use super::super::ladder;
     use super::super::score::Draws;
     use super::*;
     use crate::inventory::CLASSES;
@@ -324,12 +413,12 @@ mod tests {
             let (path, noise) = (unit(), unit());
             let held = 1e5 * (3.0 * unit()).exp();
             let row = Row {
-                day: i / 24,
+                start: Nanos::new(i * Nanos::HOUR.get()),
+                end: Nanos::new((i + 1) * Nanos::HOUR.get()),
                 holder: (i % 2) as usize,
                 usd: held * (2.0 * path).exp() * (0.6 + 0.8 * noise) * 0.2,
                 seen: vec![path, unit(), f64::NAN],
                 breaks: path > 0.8,
-                week: i / 168,
             };
             let mut mass = [0.0; CLASSES];
             mass[4] = held;
@@ -339,24 +428,31 @@ mod tests {
     }
 
     fn judged(rows: &[Row], mass: &[Mass]) -> (Verdict, Evidence) {
-        let folds = folds(rows);
-        let y = say(rows, &folds, &|_, row| rows[row].log()).unwrap();
-        let at = scored(&folds);
-        let day: Vec<i64> = at.iter().map(|i| rows[*i].day).collect();
-        let usd: Vec<f64> = at.iter().map(|i| rows[*i].usd).collect();
-        let theta = ladders(rows, &folds, mass);
-        let with = say_with(rows, &folds, &theta, mass).unwrap();
-        let map = in_dollars(&folds, &with, &usd);
-        let base = in_dollars(&folds, &y.said, &usd);
-        let now = ladders_of_dollars(rows, &folds, mass);
+        let table = Table::new(&[rows]);
+        let at = table.scored(0);
+        let y = table.say(&|(_, row)| table.row(row).log(), None).unwrap();
+        let day: Vec<i64> = at.iter().map(|(_, i)| table.row(*i).day()).collect();
+        let usd: Vec<f64> = at.iter().map(|(_, i)| table.row(*i).usd).collect();
+        let masses = vec![mass];
+        let theta = table.thetas(&masses, Row::log, ladder::fit);
+        let log = |(_, row): Scored| table.row(row).log();
+        let said = |at: Scored| table.said(&theta, &masses, at);
+        let with = table.say(&log, Some(&said)).unwrap();
+        let map = in_dollars(&at, &with.said(&at), &usd);
+        let base = in_dollars(&at, &y.said(&at), &usd);
+        let now = table.thetas(&masses, |row| row.usd, ladder::fit_dollars);
+        let dollars: Vec<f64> = at
+            .iter()
+            .map(|at| table.dollars(&now, &masses, *at))
+            .collect();
         let over = gain(&day, &usd, &map, &base, 300);
         let evidence = Evidence {
             over_path: over,
             over_time: over,
-            slope: slope(&day, &usd, &dollars(&folds, &now, mass), 300),
+            slope: slope(&day, &usd, &dollars, 300),
             blocks: 30,
         };
-        (verdict(&evidence).0, evidence)
+        (verdict(&evidence, evidence.chance() <= LEVEL).0, evidence)
     }
 
     #[test]
@@ -376,18 +472,32 @@ mod tests {
     }
 
     #[test]
-    fn folds_train_on_the_past_and_cover_every_later_row_once() {
+    fn folds_train_on_the_past_and_score_every_later_row_once() {
         let (rows, _) = world();
-        let folds = folds(&rows);
-        assert!(folds[0].from >= TRAIN_ROWS);
-        assert!(folds.windows(2).all(|w| w[0].to == w[1].from));
-        assert_eq!(folds[folds.len() - 1].to, rows.len());
-        for fold in &folds {
+        // A symbol that is listed when the others are half way.
+        let late = &rows[rows.len() / 2..];
+        let table = Table::new(&[&rows, late]);
+        assert!(table.folds.windows(2).all(|w| w[0].to == w[1].from));
+        assert_eq!(table.folds.last().map(|f| f.to), Some(table.rows.len()));
+        for (fold, trains) in table.folds.iter().zip(&table.trains) {
+            let begin = table.row(fold.from);
             assert_ne!(
-                rows[fold.from - 1].day,
-                rows[fold.from].day,
+                table.row(fold.from - 1).day(),
+                begin.day(),
                 "a day is not cut"
             );
+            assert!(rows[..trains[0]].iter().all(|row| row.end <= begin.start));
+            assert!(rows[trains[0]].end > begin.start);
+        }
+        for (symbol, own) in [rows.as_slice(), late].iter().enumerate() {
+            let scored = table.scored(symbol);
+            let first = own.len() - scored.len();
+            assert!(
+                (TRAIN_ROWS..TRAIN_ROWS + 2 * FOLD_ROWS).contains(&first),
+                "{first}"
+            );
+            let at: Vec<usize> = scored.iter().map(|(_, row)| table.owner[*row].1).collect();
+            assert_eq!(at, (first..own.len()).collect::<Vec<_>>());
         }
     }
 

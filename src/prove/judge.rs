@@ -1,0 +1,361 @@
+//! Judge: all symbols together, scored on the same folds, and the verdict of each.
+//!
+//! The maps are measured on as many threads as there are cores, each by itself, so their numbers do not depend on that.
+
+use super::gate::{self, Evidence, Verdict};
+use super::score::{self, Step};
+use super::symbol::{How, Map, Walked};
+use super::totals::{self, Figures, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
+use super::{ProveError, ladder};
+use crate::time::Nanos;
+
+/// Numbers of the maps that the verdict looks at.
+const FROZEN: usize = 0;
+const UPDATED: usize = 1;
+const TIME: usize = 2;
+
+/// One map, one way to look at it.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// `map`, `control`, `ablation`, `comparison` or `sensitivity`.
+    pub group: &'static str,
+    /// What it is.
+    pub name: String,
+    /// `frozen` or `updated`.
+    pub view: &'static str,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// One week of the map's dollars.
+#[derive(Debug, Clone, Copy)]
+pub struct Week {
+    /// Its begin.
+    pub start: Nanos,
+    /// Dollars realised.
+    pub usd: f64,
+    /// Dollars the updated map said.
+    pub said: f64,
+}
+
+/// How all maps do on some rows.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Rows scored: a period and a side each.
+    pub rows: usize,
+    /// Days scored.
+    pub days: usize,
+    /// R² of the log of P alone.
+    pub path_r_squared: Option<f64>,
+    /// Rank correlation of P alone.
+    pub path_rank: Option<f64>,
+    /// All maps.
+    pub lines: Vec<Line>,
+}
+
+/// Everything measured of one symbol.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// The canonical asset.
+    pub symbol: String,
+    /// `totals` or `prints, summed`.
+    pub test: &'static str,
+    /// Venues whose interest the map stands on.
+    pub venues: Vec<&'static str>,
+    /// First and last moment scored.
+    pub span: (Nanos, Nanos),
+    /// Length of a period.
+    pub period: Nanos,
+    /// All maps.
+    pub scores: Scores,
+    /// What the gate saw.
+    pub evidence: Evidence,
+    /// What it said.
+    pub verdict: Verdict,
+    /// Why.
+    pub why: String,
+    /// Weeks.
+    pub weeks: Vec<Week>,
+    /// What happened against what the updated map said, in dollars a period and side.
+    pub reliability: Vec<Step>,
+}
+
+/// What came of all symbols.
+#[derive(Debug)]
+pub struct Judged {
+    /// Of each, in its order.
+    pub proofs: Vec<Result<Proof, ProveError>>,
+    /// Of all rows together, where there is more than one symbol.
+    pub together: Option<Scores>,
+}
+
+/// One map, scored on every row.
+struct Measured {
+    x: Said,
+    /// By symbol, of its scored rows.
+    dollars: Vec<Vec<f64>>,
+}
+
+struct Bench<'a> {
+    walked: &'a [Walked],
+    table: Table<'a>,
+    y: Said,
+    /// By symbol.
+    scored: Vec<Vec<Scored>>,
+    reps: usize,
+}
+
+fn masses<'a>(walked: &'a [Walked], map: usize) -> Masses<'a> {
+    walked.iter().map(|w| w.maps[map].mass.as_slice()).collect()
+}
+
+impl Bench<'_> {
+    /// θ for logarithms and for dollars.
+    fn thetas(&self, map: &Map, masses: &Masses<'_>) -> [Thetas; 2] {
+        let table = &self.table;
+        let fitted = || {
+            [
+                table.thetas(masses, Row::log, ladder::fit),
+                table.thetas(masses, |row| row.usd, ladder::fit_dollars),
+            ]
+        };
+        let shuffled = |all: Thetas| -> Thetas {
+            let of =
+                |fold: &Vec<ladder::Ladder>| fold.iter().map(ladder::Ladder::shuffled).collect();
+            all.iter().map(of).collect()
+        };
+        match map.how {
+            How::Prior => [0, 1].map(|_| table.flat(ladder::PRIOR)),
+            How::Fitted => fitted(),
+            How::Shuffled => fitted().map(shuffled),
+        }
+    }
+
+    fn measured(&self, number: usize) -> Result<Measured, ProveError> {
+        let masses = masses(self.walked, number);
+        let [logs, dollars] = self.thetas(&self.walked[0].maps[number], &masses);
+        let table = &self.table;
+        let x = table.say(&|at| table.said(&logs, &masses, at), None)?;
+        let of = |rows: &Vec<Scored>| {
+            rows.iter()
+                .map(|at| table.dollars(&dollars, &masses, *at))
+                .collect()
+        };
+        Ok(Measured {
+            x,
+            dollars: self.scored.iter().map(of).collect(),
+        })
+    }
+
+    /// All maps in their order, on all cores.
+    fn all(&self) -> Result<Vec<Measured>, ProveError> {
+        let count = self.walked.first().map_or(0, |w| w.maps.len());
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut found: Vec<Option<Result<Measured, ProveError>>> = Vec::new();
+        found.resize_with(count, || None);
+        let part = count.div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            for (chunk, found) in found.chunks_mut(part).enumerate() {
+                scope.spawn(move || {
+                    for (i, found) in found.iter_mut().enumerate() {
+                        *found = Some(self.measured(chunk * part + i));
+                    }
+                });
+            }
+        });
+        found.into_iter().flatten().collect()
+    }
+
+    fn scores(&self, symbols: &[usize], measured: &[Measured]) -> Scores {
+        let rows: Vec<Scored> = symbols
+            .iter()
+            .flat_map(|s| self.scored[*s].clone())
+            .collect();
+        let mut days = self.days(&rows);
+        days.sort_unstable();
+        days.dedup();
+        let lines = self.walked[0]
+            .maps
+            .iter()
+            .zip(measured)
+            .map(|(map, found)| {
+                let dollars: Vec<f64> = symbols
+                    .iter()
+                    .flat_map(|s| found.dollars[*s].iter().copied())
+                    .collect();
+                let pair = (&self.y, &found.x);
+                Line {
+                    group: map.group,
+                    name: map.name.clone(),
+                    view: map.view,
+                    figures: totals::figures(&self.table, &rows, pair, &dollars, self.reps),
+                }
+            });
+        let (realised, said) = (self.y.value(&rows), self.y.said(&rows));
+        Scores {
+            rows: rows.len(),
+            days: days.len(),
+            path_r_squared: score::r_squared(&realised, &said),
+            path_rank: score::rank_correlation(&realised, &said),
+            lines: lines.collect(),
+        }
+    }
+
+    fn days(&self, rows: &[Scored]) -> Vec<i64> {
+        rows.iter()
+            .map(|(_, row)| self.table.row(*row).day())
+            .collect()
+    }
+
+    /// P with a map's log as one more feature.
+    fn path_and(&self, number: usize) -> Result<Said, ProveError> {
+        let masses = masses(self.walked, number);
+        let [logs, _] = self.thetas(&self.walked[0].maps[number], &masses);
+        let table = &self.table;
+        let of = |(_, row): Scored| table.row(row).log();
+        table.say(&of, Some(&|at| table.said(&logs, &masses, at)))
+    }
+
+    fn proof(
+        &self,
+        symbol: usize,
+        measured: &[Measured],
+        (with_map, with_time): (&Said, &Said),
+    ) -> Result<Proof, ProveError> {
+        let (walked, rows) = (&self.walked[symbol], &self.scored[symbol]);
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Err(ProveError::TooFew {
+                symbol: walked.symbol.clone(),
+                rows: walked.rows.len(),
+                least: TRAIN_ROWS,
+            });
+        };
+        let row = |at: &Scored| self.table.row(at.1);
+        let day = self.days(rows);
+        let usd: Vec<f64> = rows.iter().map(|at| row(at).usd).collect();
+        let in_dollars = |of: &Said| totals::in_dollars(rows, &of.said(rows), &usd);
+        let (by_path, by_map) = (in_dollars(&self.y), in_dollars(with_map));
+        let by_time = in_dollars(with_time);
+        let nowcast = &measured[UPDATED].dollars[symbol];
+        let scores = self.scores(&[symbol], measured);
+        let evidence = Evidence {
+            over_path: totals::gain(&day, &usd, &by_map, &by_path, self.reps),
+            over_time: totals::gain(&day, &usd, &by_map, &by_time, self.reps),
+            slope: totals::slope(&day, &usd, nowcast, self.reps),
+            blocks: scores.days,
+        };
+        let (verdict, why) = gate::verdict(&evidence, true);
+        let week: Vec<i64> = rows.iter().map(|at| row(at).week()).collect();
+        Ok(Proof {
+            symbol: walked.symbol.clone(),
+            test: walked.test,
+            venues: walked.venues.clone(),
+            span: (row(first).start, row(last).end),
+            period: row(first).end.since(row(first).start),
+            scores,
+            evidence,
+            verdict,
+            why,
+            weeks: weeks(&week, &usd, nowcast),
+            reliability: thinned(&score::isotonic(nowcast, &usd)),
+        })
+    }
+}
+
+/// Judges again, as one of so many.
+fn corrected(proofs: &mut [Result<Proof, ProveError>]) {
+    let chances: Vec<f64> = proofs
+        .iter()
+        .flatten()
+        .map(|proof| proof.evidence.chance())
+        .collect();
+    let holds = score::holm(&chances, gate::LEVEL);
+    for (proof, holds) in proofs.iter_mut().flatten().zip(holds) {
+        (proof.verdict, proof.why) = gate::verdict(&proof.evidence, holds);
+    }
+}
+
+/// Scores every map of every symbol, and judges each symbol; `told` hears what is being done.
+///
+/// # Errors
+/// Rows that the trees cannot use. A symbol that is refused is among the proofs.
+pub fn judge(
+    walked: &[Walked],
+    reps: usize,
+    told: &mut dyn FnMut(&str),
+) -> Result<Judged, ProveError> {
+    if walked.is_empty() {
+        return Ok(Judged {
+            proofs: Vec::new(),
+            together: None,
+        });
+    }
+    let rows: Vec<&[Row]> = walked.iter().map(|w| w.rows.as_slice()).collect();
+    let table = Table::new(&rows);
+    let scored: Vec<Vec<Scored>> = (0..walked.len()).map(|s| table.scored(s)).collect();
+    told("fitting what the path says");
+    let y = table.say(&|(_, row)| table.row(row).log(), None)?;
+    let bench = Bench {
+        walked,
+        table,
+        y,
+        scored,
+        reps,
+    };
+    told("scoring");
+    let measured = bench.all()?;
+    told("weighing the verdict");
+    let path_and = (bench.path_and(FROZEN)?, bench.path_and(TIME)?);
+    let pair = (&path_and.0, &path_and.1);
+    let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, pair));
+    let mut proofs: Vec<_> = proofs.collect();
+    corrected(&mut proofs);
+    let all: Vec<usize> = (0..walked.len()).collect();
+    Ok(Judged {
+        proofs,
+        together: (walked.len() > 1).then(|| bench.scores(&all, &measured)),
+    })
+}
+
+fn weeks(week: &[i64], usd: &[f64], said: &[f64]) -> Vec<Week> {
+    let mut names = week.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let sum = |of: &[f64], name: i64| {
+        week.iter()
+            .zip(of)
+            .filter(|(w, _)| **w == name)
+            .map(|(_, v)| v)
+            .sum()
+    };
+    names
+        .iter()
+        .map(|name| Week {
+            start: Nanos::new(name * 7 * Nanos::DAY.get()),
+            usd: sum(usd, *name),
+            said: sum(said, *name),
+        })
+        .collect()
+}
+
+/// Steps of a reliability curve that people can look at: neighbours joined until each holds a fortieth of the rows.
+fn thinned(steps: &[Step]) -> Vec<Step> {
+    let least = steps.iter().map(|s| s.n).sum::<usize>() / 40;
+    let mut out: Vec<Step> = Vec::new();
+    for step in steps {
+        match out.last_mut().filter(|last| last.n < least) {
+            Some(last) => {
+                let n = (last.n + step.n) as f64;
+                let of = |a: f64, b: f64| (a * last.n as f64 + b * step.n as f64) / n;
+                let (said, happened) = (of(last.said, step.said), of(last.happened, step.happened));
+                *last = Step {
+                    said,
+                    happened,
+                    n: last.n + step.n,
+                };
+            }
+            None => out.push(*step),
+        }
+    }
+    out
+}
