@@ -152,6 +152,25 @@ fn colours(png: &[u8], x: std::ops::Range<usize>, y: std::ops::Range<usize>) -> 
 }
 
 #[test]
+fn the_widest_headline_stays_in_the_picture() {
+    let mut columns = columns();
+    for column in &mut columns {
+        column.head.intervals = [[12_345_678_900, 9_876_543_210_000]; 2];
+    }
+    let png = heat_of(&columns, SIZE).unwrap();
+    let shades = |x| colours(&png, x, 150..200).len();
+    assert!(
+        shades(1_000..1_052) > 1,
+        "the headline is as wide as there is room"
+    );
+    assert_eq!(
+        shades(1_054..1_080),
+        1,
+        "and nothing of it is beyond the edge"
+    );
+}
+
+#[test]
 fn a_picture_is_the_same_every_time_and_at_every_size() {
     let columns = columns();
     let one = heat_of(&columns, SIZE).unwrap();

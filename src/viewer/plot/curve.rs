@@ -5,6 +5,7 @@
 
 use super::canvas::{At, Canvas};
 use super::colour;
+use super::frame;
 use super::scale::{price, round_up, stamp, ticks, usd};
 use super::{PlotError, Size};
 use crate::historian::column::{Column, Strip};
@@ -91,38 +92,9 @@ pub fn draw(curve: &Curve<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
     let down = |cents: f64| bottom - cents / most * (bottom - top);
 
     let pen = canvas.pen();
-    pen.text(
-        (30.0, 56.0),
-        curve.symbol,
-        60.0,
-        true,
-        colour::INK,
-        At::Left,
-    )?;
-    let wide = pen.width(curve.symbol, 60.0, true);
-    let title = "force-closed if the mark moves";
-    pen.text(
-        (30.0 + wide + 22.0, 60.0),
-        title,
-        40.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
+    frame::title(&pen, curve.symbol, "force-closed if the mark moves", 40.0)?;
     let proof = usize::try_from(head.proof).unwrap_or(0);
-    let tint = [colour::WARN, colour::GOOD, colour::BAD]
-        .get(proof)
-        .copied()
-        .unwrap_or(colour::WARN);
-    let word = PROOFS.get(proof).copied().unwrap_or(PROOFS[0]);
-    pen.plate(
-        (1_050.0, 120.0),
-        word,
-        30.0,
-        colour::PAPER,
-        tint.mix(1.0),
-        At::Right,
-    )?;
+    frame::plate(&pen, 120.0, PROOFS.get(proof).copied().unwrap_or(PROOFS[0]))?;
     let value = head.close_e10 as f64 / 1e10;
     let text = format!(
         "mark {}   ·   {} UTC",
@@ -217,19 +189,8 @@ pub fn draw(curve: &Curve<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
     } else {
         "No interval was told."
     };
-    let build = concat!("isotherm ", env!("CARGO_PKG_VERSION"));
-    let text = format!(
-        "{band}  An estimate from public feeds.  {}  ·  {build}",
-        curve.source
-    );
-    pen.text(
-        (30.0, depth - 36.0),
-        &text,
-        23.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
+    let reading = format!("{band}  An estimate from public feeds.");
+    frame::foot(&pen, depth, &reading, curve.source)?;
     drop(pen);
     canvas.png()
 }

@@ -9,6 +9,7 @@
 
 use super::canvas::{At, Canvas, Pen};
 use super::colour::{self, Ramp};
+use super::frame;
 use super::scale::{length, near, price, stamp, ticks, times, usd};
 use super::{PlotError, Size};
 use crate::health::flag;
@@ -524,30 +525,9 @@ fn header(
     last: &Column,
     newest: Option<&Column>,
 ) -> Result<(), PlotError> {
-    pen.text((30.0, 56.0), heat.symbol, 60.0, true, colour::INK, At::Left)?;
-    let wide = pen.width(heat.symbol, 60.0, true);
-    pen.text(
-        (30.0 + wide + 22.0, 60.0),
-        "liquidation map",
-        44.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
+    frame::title(pen, heat.symbol, "liquidation map", 44.0)?;
     let proof = usize::try_from(last.head.proof).unwrap_or(0);
-    let tint = [colour::WARN, colour::GOOD, colour::BAD]
-        .get(proof)
-        .copied()
-        .unwrap_or(colour::WARN);
-    let word = PROOFS.get(proof).copied().unwrap_or(PROOFS[0]);
-    pen.plate(
-        (1_050.0, 56.0),
-        word,
-        30.0,
-        colour::PAPER,
-        tint.mix(1.0),
-        At::Right,
-    )?;
+    frame::plate(pen, 56.0, PROOFS.get(proof).copied().unwrap_or(PROOFS[0]))?;
     let stretch = format!(
         "{}  to  {} UTC",
         stamp(
@@ -575,11 +555,11 @@ fn header(
             )?;
         }
         Some(newest) => {
-            let mut x = 30.0;
-            for (h, word, tint) in [
+            let parts = [
                 (0, "longs below", colour::LONG),
                 (1, "shorts above", colour::SHORT),
-            ] {
+            ]
+            .map(|(h, word, tint)| {
                 let total = usd(newest.halves[h].total() as f64 / 100.0);
                 let [low, high] = newest.head.intervals[h];
                 let band = if low >= 0 && high >= low {
@@ -587,15 +567,19 @@ fn header(
                 } else {
                     String::new()
                 };
-                x += pen.text((x, 172.0), &total, 38.0, true, tint, At::Left)? + 10.0;
-                x += pen.text(
-                    (x, 174.0),
-                    &format!("{word}{band}"),
-                    28.0,
-                    false,
-                    colour::INK,
-                    At::Left,
-                )? + 34.0;
+                (total, format!("{word}{band}"), tint)
+            });
+            // Smaller type when it would leave the picture.
+            let room = 1_020.0 - 2.0 * 10.0 - 34.0;
+            let wide = parts.iter().fold(0.0, |wide, (total, rest, _)| {
+                wide + pen.width(total, 38.0, true) + pen.width(rest, 28.0, false)
+            });
+            let fit = (room / wide).min(1.0);
+            let mut x = 30.0;
+            for (total, rest, tint) in &parts {
+                x += pen.text((x, 172.0), total, 38.0 * fit, true, *tint, At::Left)? + 10.0;
+                let at = (x, 174.0);
+                x += pen.text(at, rest, 28.0 * fit, false, colour::INK, At::Left)? + 34.0;
             }
         }
     }
@@ -714,18 +698,5 @@ fn footer(
         colour::QUIET,
         At::Left,
     )?;
-    let build = concat!("isotherm ", env!("CARGO_PKG_VERSION"));
-    let text = format!(
-        "An estimate from public feeds.  {}  ·  {build}",
-        heat.source
-    );
-    pen.text(
-        (30.0, depth - 38.0),
-        &text,
-        23.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
-    Ok(())
+    frame::foot(pen, depth, "An estimate from public feeds.", heat.source)
 }

@@ -4,12 +4,13 @@
 //! lightness, so the order of amounts survives colour blindness and black-and-white print; what colour tells is told by
 //! place or shape too. Money is absolute, in USD; a time or price of which nothing is known is hatched, never zero.
 //!
-//! `canvas` holds pixels, type and PNG, `colour` the colours, `scale` numbers, times and ticks as people write them;
-//! `heat`, `curve` and `reliability` are the three pictures.
+//! `canvas` holds pixels, type and PNG, `colour` the colours, `scale` numbers, times and ticks as people write them,
+//! `frame` what stands around each picture; `heat`, `curve` and `reliability` are the three.
 
 mod canvas;
 mod colour;
 pub mod curve;
+mod frame;
 pub mod heat;
 pub mod reliability;
 mod scale;

@@ -5,6 +5,7 @@
 
 use super::canvas::{At, Canvas};
 use super::colour;
+use super::frame;
 use super::scale::usd;
 use super::{PlotError, Size};
 use plotters::style::Color;
@@ -64,31 +65,9 @@ pub fn draw(of: &Reliability<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
     let down = |usd: f64| bottom - share(usd) * (bottom - top);
 
     let pen = canvas.pen();
-    pen.text((30.0, 56.0), of.symbol, 60.0, true, colour::INK, At::Left)?;
-    let wide = pen.width(of.symbol, 60.0, true);
-    pen.text(
-        (30.0 + wide + 22.0, 60.0),
-        "predicted and realised",
-        44.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
+    frame::title(&pen, of.symbol, "predicted and realised", 44.0)?;
     if let Some(word) = of.outcome {
-        let word = word.to_ascii_uppercase();
-        let tint = match word.as_str() {
-            "PROVEN" => colour::GOOD,
-            "DISPROVEN" => colour::BAD,
-            _ => colour::WARN,
-        };
-        pen.plate(
-            (1_050.0, 56.0),
-            &word,
-            30.0,
-            colour::PAPER,
-            tint.mix(1.0),
-            At::Right,
-        )?;
+        frame::plate(&pen, 56.0, &word.to_ascii_uppercase())?;
     }
     let cells: f64 = bins.iter().map(|bin| bin.n).sum();
     let text = format!(
@@ -174,19 +153,8 @@ pub fn draw(of: &Reliability<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
         colour::INK,
         At::Middle,
     )?;
-    let build = concat!("isotherm ", env!("CARGO_PKG_VERSION"));
-    let text = format!(
-        "Band: within a factor of two. Area: cells in a bin.  {}  ·  {build}",
-        of.source
-    );
-    pen.text(
-        (30.0, depth - 36.0),
-        &text,
-        23.0,
-        false,
-        colour::QUIET,
-        At::Left,
-    )?;
+    let reading = "Band: within a factor of two. Area: cells in a bin.";
+    frame::foot(&pen, depth, reading, of.source)?;
     drop(pen);
     canvas.png()
 }
