@@ -255,18 +255,9 @@ fn json_line(
 /// A Unix stamp as `2026-11-22T01:14:24.031Z`; what lies before 1970 is shown as its first moment.
 #[must_use]
 pub fn utc(at: Nanos) -> String {
-    let ms = at.get().max(0) / 1_000_000;
-    let (days, of_day) = (ms / 86_400_000, ms % 86_400_000);
-    // Civil date of a day number (Howard Hinnant, "chrono-compatible low-level date algorithms"): years begin in
-    // March, so that the leap day is the last of its year.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
+    let at = at.max(Nanos::ZERO);
+    let (year, month, day) = at.civil();
+    let of_day = at.get() % Nanos::DAY.get() / 1_000_000;
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
     let (second, ms) = (of_day / 1_000 % 60, of_day % 1_000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")

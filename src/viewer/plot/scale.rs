@@ -74,17 +74,8 @@ fn grouped(text: &str) -> String {
 
 /// Year, month, day, hour, minute of a stamp, UTC.
 fn civil(at: Nanos) -> (i64, i64, i64, i64, i64) {
-    let minutes = at.get().div_euclid(Nanos::MINUTE.get());
-    let (days, minute) = (minutes.div_euclid(1_440), minutes.rem_euclid(1_440));
-    // Years that begin in March: the leap day is the last of one.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (year, month, day) = at.civil();
+    let minute = at.get().rem_euclid(Nanos::DAY.get()) / Nanos::MINUTE.get();
     (year, month, day, minute / 60, minute % 60)
 }
 
