@@ -248,6 +248,19 @@ pub fn look(folder: &Path) -> Result<(Shard, Setup), CheckpointError> {
     Ok((place.cast.shard, setup))
 }
 
+/// The state in one checkpoint, read beside the recording it was made of, and what it was built for.
+///
+/// # Errors
+/// See [`CheckpointError`]; most of all a checkpoint that does not stand in its folder.
+pub fn look_at(path: &Path) -> Result<(Shard, Setup), CheckpointError> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let (cast, _) = at_checkpoint(parent.unwrap_or(Path::new(".")), path)?;
+    let setup = cast.setup().clone();
+    Ok((cast.shard, setup))
+}
+
 /// Refuses a plan whose engine would not go on from the other's state.
 fn same_plan(name: &str, theirs: &RunPlan, ours: &RunPlan) -> Result<(), CheckpointError> {
     let venues = |plan: &RunPlan| {

@@ -255,6 +255,35 @@ fn wrong_words_are_answered_with_right_ones() {
 }
 
 #[test]
+fn what_is_no_recording_is_said_by_its_name() {
+    use isotherm::{checkpoint, historian::file, shm::page};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("thing");
+    let name = path.to_str().unwrap();
+    for (head, word) in [
+        (page::MAGIC.to_le_bytes(), "a page"),
+        (checkpoint::MAGIC, "checkpoint"),
+        (*file::MAGIC, "a history"),
+        (*b"garbage\n", "not a line of a recorded session"),
+    ] {
+        std::fs::write(&path, [head.as_slice(), &[0; 500]].concat()).unwrap();
+        for command in [&["replay"][..], &["tape", "cat"], &["calibration", "show"]] {
+            let done = isotherm(&[command, &[name]].concat());
+            let text = words(&done.stderr);
+            assert!(!done.status.success(), "{command:?}");
+            assert!(
+                text.contains(word) && text.contains(name),
+                "{command:?}: {text}"
+            );
+        }
+    }
+    // Whoever asks a page for its evidence is told where that is.
+    std::fs::write(&path, page::MAGIC.to_le_bytes()).unwrap();
+    let told = words(&isotherm(&["calibration", "show", name]).stderr);
+    assert!(told.contains("records to"), "{told}");
+}
+
+#[test]
 fn a_page_without_a_heartbeat_is_called_silent_and_is_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("page");

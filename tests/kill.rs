@@ -342,6 +342,15 @@ fn a_damaged_or_foreign_checkpoint_is_passed_over_and_another_plan_refused() {
     std::thread::sleep(Duration::from_millis(400));
     let second = checkpoint::make(&folder, None).unwrap();
     assert_eq!(second.from.as_ref(), Some(&first.path));
+    // One alone is looked at where it stands, and nowhere else.
+    let (shard, setup) = checkpoint::look_at(&first.path).unwrap();
+    assert_eq!(
+        format!("{:016x}", shard.state_hash()),
+        first.meta.state_hash
+    );
+    assert_eq!(setup.symbols, first.meta.symbols);
+    fs::copy(&first.path, &out).unwrap();
+    assert!(checkpoint::look_at(&out).is_err());
     let kept = fs::read(&first.path).unwrap();
     // More than is torn off below must lie behind the second, however busy the machine is.
     let records = || -> u64 {

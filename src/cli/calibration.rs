@@ -1,6 +1,7 @@
 //! `isotherm calibration`: what is known of θ, from a file of it or from a recording; saved for another run, or begun
 //! anew.
 
+use super::begins_with;
 use crate::calibrate::Calibration;
 use crate::config::evidence::{self, Evidence};
 use crate::inventory::Params;
@@ -17,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
-  isotherm calibration show tape                        what a recording's end knows, by its newest checkpoint
-  isotherm calibration show tape --save btc.calibration  the same, kept for another run
-  isotherm calibration show btc.calibration --json       what a file holds
-  isotherm calibration reset btc.calibration             a file that knows nothing: the prior
+  isotherm calibration show tape/                        what a recording's end knows, by its newest checkpoint
+  isotherm calibration show tape/ --save btc.calibration  the same, kept for another run
+  isotherm calibration show btc.calibration --json        what a file holds
+  isotherm calibration reset btc.calibration              a file that knows nothing: the prior
 
 A plan's key `calibration` in [engine] begins with such a file where nothing is recorded yet; what is recorded goes on
 from its own end. A running instance's calibration is read from what it records, not from its page.";
@@ -35,7 +36,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print it, from a file of calibrations, a folder that is recorded to, a tape or a recorded session
+    /// Print it, from a file of calibrations, a folder that is recorded to, a checkpoint in it, a tape or a session
     Show {
         /// File or folder
         path: PathBuf,
@@ -137,8 +138,12 @@ fn of_file(path: &Path) -> Result<(Vec<Named>, Evidence)> {
 }
 
 fn of_recording(path: &Path) -> Result<(Vec<Named>, Evidence)> {
-    let (shard, symbols, venues) = if path.is_dir() {
-        let (shard, setup) = checkpoint::look(path)?;
+    let (shard, symbols, venues) = if path.is_dir() || begins_with(path, &checkpoint::MAGIC) {
+        let (shard, setup) = if path.is_dir() {
+            checkpoint::look(path)?
+        } else {
+            checkpoint::look_at(path)?
+        };
         (shard, setup.symbols, setup.venues)
     } else {
         let outcome = replay::run(path, None, Speed::Max, &mut Nowhere)?;
@@ -212,7 +217,7 @@ fn table(name: &str, known: &Calibration) {
         "{name}: {} prints, {missed} of them where the map is empty",
         known.prints
     );
-    say!("  distance   theta       +-   liquidated          met");
+    say!("  distance   theta       +-   liquidated          met   lots");
     let (dead, met) = known.evidence();
     for (k, distance) in LADDER_E6.iter().enumerate() {
         let theta = known
@@ -227,6 +232,9 @@ fn table(name: &str, known: &Calibration) {
         );
     }
     for (day, predicted, realised) in weeks(known) {
-        say!("  week of day {day}: predicted {predicted:.3}, printed {realised:.3}");
+        let (year, month, day) = Nanos::seconds(day.saturating_mul(86_400)).civil();
+        say!(
+            "  week from {year}-{month:02}-{day:02}: predicted {predicted:.3} lots, printed {realised:.3}"
+        );
     }
 }

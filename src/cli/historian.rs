@@ -1,6 +1,6 @@
 //! `isotherm historian`: keeps the price × time matrix of a live page or of a recording in a file.
 
-use super::{stop_signal, stopped};
+use super::{begins_with, stop_signal, stopped};
 use crate::historian::file::Archive;
 use crate::historian::follow::{Follow, go_on};
 use crate::historian::gather::Gather;
@@ -8,7 +8,6 @@ use crate::replay::{self, Speed};
 use crate::shm::page::MAGIC;
 use crate::shm::reader::PageReader;
 use anyhow::{Context, Result, bail};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -65,9 +64,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// True when a file is a page; a file that is not there is none.
 pub(super) fn is_page(path: &Path) -> bool {
-    let mut head = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && u64::from_le_bytes(head) == MAGIC
+    begins_with(path, &MAGIC.to_le_bytes())
 }
 
 /// Replays a recording into an archive; how many columns that made.

@@ -38,7 +38,9 @@ mod venues;
 
 use crate::sync::SignalFlag;
 use clap::{Parser, Subcommand};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -141,6 +143,13 @@ fn chain(fault: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// Whether a file begins with these bytes; one that is not there does not.
+fn begins_with(path: &Path, bytes: &[u8; 8]) -> bool {
+    let mut head = [0u8; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == *bytes
 }
 
 /// Raised when nobody reads our output any more: an end like a signal, so that pages and sockets are left in order.

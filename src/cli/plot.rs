@@ -1,5 +1,6 @@
 //! `isotherm plot`: a picture of a history, a recording, a live page or a proof.
 
+use super::begins_with;
 use super::historian::{is_page, keep};
 use crate::historian::column::Column;
 use crate::historian::file::{Archive, History, MAGIC};
@@ -13,7 +14,6 @@ use crate::viewer::plot::reliability::{self, Bin, Reliability};
 use crate::viewer::plot::{PlotError, Size};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -101,13 +101,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         png.len().div_ceil(1_024)
     );
     Ok(())
-}
-
-/// The first bytes of a file.
-fn begins_with(path: &Path, bytes: &[u8; 8]) -> bool {
-    let mut head = [0u8; 8];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == *bytes
 }
 
 /// Whatever the source is, as a history.

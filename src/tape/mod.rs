@@ -377,6 +377,14 @@ pub enum Error {
         /// Folder.
         name: String,
     },
+    /// Another file of ours.
+    #[error("{name}: {what}")]
+    NoRecording {
+        /// File.
+        name: String,
+        /// What it is, and what to name instead.
+        what: &'static str,
+    },
     /// The head does not hold together.
     #[error("{name}: not a usable tape: {reason}")]
     Header {
@@ -602,7 +610,10 @@ pub fn open(path: &Path) -> Result<Source, Error> {
     let path = locate(path)?;
     let name = path.display().to_string();
     let (start, input) = plain(&path)?;
-    if start == file::MAGIC {
+    if let Some((_, what)) = OTHERS.iter().find(|(head, _)| start == *head) {
+        return Err(Error::NoRecording { name, what });
+    }
+    if start.starts_with(&file::MAGIC) {
         return Ok(Source::Tape(Box::new(Reader::new(&name, input)?)));
     }
     let rest = path.parent().map(|folder| folder.join("rest"));
@@ -613,13 +624,29 @@ pub fn open(path: &Path) -> Result<Source, Error> {
     )?)))
 }
 
-/// A file's first four bytes and all its bytes, unpacked if it is packed.
+/// First bytes of files of ours that are no recordings; tests hold them to those who write them.
+const OTHERS: [(&[u8; 8], &str); 3] = [
+    (
+        b"ISOTHRM0",
+        "a page, which holds only what is so now; name the folder or the file that its engine records to",
+    ),
+    (
+        b"ISOCKPT\0",
+        "a checkpoint, no recording; name the folder that it was made of",
+    ),
+    (
+        b"ISOHIST1",
+        "a history of the map, no recording; `isotherm plot` draws it",
+    ),
+];
+
+/// A file's first bytes, eight if there are, and all its bytes, unpacked if it is packed.
 fn plain(path: &Path) -> Result<(Vec<u8>, Input), Error> {
     let name = path.display().to_string();
     let fail = |source| Error::io(&name, source);
     let input: Input = Box::new(File::open(path).map_err(fail)?);
     let (start, whole) = peek(input).map_err(fail)?;
-    if start != ZSTD {
+    if !start.starts_with(&ZSTD) {
         return Ok((start, whole));
     }
     let unpacked: Input = Box::new(zstd::Decoder::new(whole).map_err(fail)?);
@@ -653,8 +680,8 @@ fn locate(path: &Path) -> Result<PathBuf, Error> {
 
 /// The first four bytes, and the input as if nobody had looked.
 fn peek(mut input: Input) -> io::Result<(Vec<u8>, Input)> {
-    let mut start = Vec::with_capacity(4);
-    input.by_ref().take(4).read_to_end(&mut start)?;
+    let mut start = Vec::with_capacity(8);
+    input.by_ref().take(8).read_to_end(&mut start)?;
     let whole = Box::new(io::Cursor::new(start.clone()).chain(input));
     Ok((start, whole))
 }

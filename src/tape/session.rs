@@ -204,7 +204,12 @@ impl Session {
             Err(reason) => Err(Error::Malformed {
                 name: self.name.clone(),
                 line: self.line,
-                reason,
+                // The first one of all: most likely another file was named.
+                reason: if self.conns.is_empty() {
+                    format!("not a line of a recorded session: {reason}")
+                } else {
+                    reason
+                },
             }),
         }
     }

@@ -61,7 +61,7 @@ pub fn survey(path: &Path) -> Result<Vec<Survey>, Error> {
 fn of_file(path: &Path) -> Result<Survey, Error> {
     let (start, input) = super::plain(path)?;
     let name = path.display().to_string();
-    if start != file::MAGIC {
+    if !start.starts_with(&file::MAGIC) {
         let reason = "it does not begin like one; a session has no checksums to verify".to_owned();
         return Err(Error::Header { name, reason });
     }
