@@ -109,6 +109,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let origin = world.now();
+    let lived = move |now: Nanos| now.since(origin).get() / Nanos::SECOND.get();
     let server = Server::start(
         world,
         Options {
@@ -138,7 +139,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let ended = live.stop()?;
     let world = server.stop()?;
     shown?;
-    farewell(&ended, &world, args.speed)
+    farewell(&ended, lived(world.now()), args.speed)
 }
 
 /// `BTCUSDT` is `BTC`.
@@ -172,6 +173,7 @@ fn warm_up<P: Publish>(
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<P>> {
     let started = Instant::now();
+    let mut told = started;
     let begin = world.now();
     let mut warm = Warm::connect_to(world, shard, symbols, out)?;
     for hour in 1..=i64::from(args.hours) {
@@ -183,7 +185,8 @@ fn warm_up<P: Publish>(
         if stop() {
             return Ok(None);
         }
-        if hour % 4 == 0 || hour == i64::from(args.hours) {
+        if told.elapsed() > Duration::from_secs(2) || hour == i64::from(args.hours) {
+            told = Instant::now();
             let counts = warm.counts();
             say!(
                 "warm-up: {hour} h of the exchange in {:.1?}: {} frames, {} inputs, {} faults",
@@ -289,14 +292,13 @@ fn lines(page: &PageReader, started: Instant) -> Result<()> {
     Ok(())
 }
 
-fn farewell(ended: &Ended, world: &World, speed: u32) -> Result<()> {
+fn farewell(ended: &Ended, lived: i64, speed: u32) -> Result<()> {
     let finished = &ended.finished;
     let us = |q| finished.latency.value_at_quantile(q) as f64 / 1e3;
     say!(
-        "done: {} inputs, state hash {:016x}; the exchange stands at {} s of its life",
+        "done: {} inputs, state hash {:016x}; the exchange lived {lived} s meanwhile",
         finished.shard.input_seq(),
         finished.shard.state_hash(),
-        world.now().get() / 1_000_000_000,
     );
     if finished.latency.is_empty() {
         say!("no frame came at {speed}x");

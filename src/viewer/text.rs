@@ -99,6 +99,9 @@ fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
         NO_STATE => "no prints",
         state => named(&CASCADE_STATES, state),
     };
+    if (record.gain_e4, record.usd) == (NO_SHARE, NO_USD) {
+        return format!("  cascade {way:<4} {state}");
+    }
     let end = match (record.end_e10, record.beyond) {
         (0, _) => "-".to_string(),
         (end, 0) => show.level(end),
