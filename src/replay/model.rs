@@ -1,0 +1,107 @@
+//! Model: from the words of a plan or of a tape's head to what a shard is built with, and back.
+
+use super::ReplayError;
+use crate::calibrate::Calibration;
+use crate::config::evidence::Evidence;
+use crate::config::{Model, Plan};
+use crate::inventory::params::Choice;
+use crate::market::VenueId;
+use crate::shard::Shard;
+use crate::time::Nanos;
+use crate::venue;
+use std::collections::BTreeMap;
+
+/// The model a plan chose.
+#[must_use]
+pub const fn choice(model: &Model) -> Choice {
+    Choice {
+        mix_e6: model.mix_e6,
+        background_e6: model.background_e6,
+        inert_e6: model.inert_share_e6,
+        inert_leverage: model.inert_leverage,
+        turnover_e6: model.psi_e6,
+        alpha_e6: model.alpha_e6,
+        theta_e6: model.theta_prior_e6,
+        prior_e6: model.prior_sigma_e6.saturating_mul(model.daily_sigma_e6) / 1_000_000,
+        carry_ns: Nanos::millis(model.carry_ms).get(),
+        residual_half_life_ns: Nanos::seconds(model.residual_minutes.saturating_mul(60)).get(),
+        theta_shape_e6: model.theta_shape_e6,
+        theta_unit_e6: model.theta_unit_e6,
+        theta_half_life_ns: Nanos::seconds(model.theta_hours.saturating_mul(3_600)).get(),
+        theta_smooth_e6: model.theta_smooth_e6,
+        match_ns: Nanos::millis(model.match_ms).get(),
+        blur_e6: model.blur_e6,
+        miss_e6: model.miss_e6,
+    }
+}
+
+/// The calibrations of a plan or of a tape's head, for a shard of these symbols and venues; those of others are left
+/// out.
+///
+/// # Errors
+/// A row that is none, in words.
+pub fn calibrations(
+    evidence: &Evidence,
+    symbols: &[String],
+    venues: &[VenueId],
+) -> Result<Vec<(usize, VenueId, Calibration)>, String> {
+    let mut found = Vec::new();
+    for (name, words) in evidence {
+        let Some(known) = Calibration::of_words(words) else {
+            return Err(format!(
+                "calibration of \"{name}\": not of this build's form (of another ladder or version, or damaged)"
+            ));
+        };
+        let Some((symbol, venue)) = name.split_once(' ') else {
+            return Err(format!(
+                "calibration of \"{name}\": wants a symbol and a venue"
+            ));
+        };
+        let symbol = symbols.iter().position(|listed| listed == symbol);
+        let named = |id: &&VenueId| venue::venue(**id).is_some_and(|row| row.name == venue);
+        if let (Some(symbol), Some(id)) = (symbol, venues.iter().find(named)) {
+            found.push((symbol, *id, known));
+        }
+    }
+    Ok(found)
+}
+
+/// What a shard has learned of θ, as a file or a tape's head holds it; contracts without a print are left out.
+#[must_use]
+pub fn evidence_of(shard: &Shard, symbols: &[String], venues: &[VenueId]) -> Evidence {
+    let mut all = Evidence::new();
+    for (at, symbol) in symbols.iter().enumerate() {
+        for id in venues {
+            let known = shard
+                .calibration_at(at, *id)
+                .filter(|known| known.prints > 0);
+            if let (Some(known), Some(row)) = (known, venue::venue(*id)) {
+                all.insert(format!("{symbol} {}", row.name), known.words());
+            }
+        }
+    }
+    all
+}
+
+/// The model of a tape's head, read as a plan reads it.
+pub(super) fn choice_of_texts(
+    texts: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<Choice, ReplayError> {
+    let lines: String = texts
+        .iter()
+        .map(|(name, text)| format!("{name} = {text}\n"))
+        .collect();
+    match Plan::parse(&format!("[model]\n{lines}"), name) {
+        Ok(plan) => Ok(choice(&plan.model)),
+        Err(faults) => {
+            let text = faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ");
+            let name = name.to_owned();
+            Err(ReplayError::Model { name, text })
+        }
+    }
+}
