@@ -15,7 +15,11 @@
 
 mod line;
 pub mod sighting;
+mod steer;
 pub mod taped;
+mod wish;
+
+pub use wish::{Answer, Handed, Ready, Script, Wish};
 
 use crate::event::{Event, Stream};
 use crate::health::FaultKind;
@@ -23,13 +27,12 @@ use crate::idle::{self, Strategy};
 use crate::ring::Producer;
 use crate::sync::{Flag, Tally};
 use crate::time::{Clock, Nanos, mono_now};
-use crate::venue::Refusal;
 use crate::venue::lane::Lane;
-use crate::wire::socket::{Moved, Stream as Socket};
+use crate::wire::socket::Moved;
 use crate::wire::wake::Wake;
 use crate::wire::websocket::Message;
 use crossbeam::channel::{Receiver, Sender};
-use line::{Line, Silence};
+use line::Line;
 use sighting::Sighting;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,112 +79,6 @@ pub mod count {
     pub const WAITING: usize = 20;
     /// How many there are.
     pub const ALL: usize = 21;
-}
-
-/// What a feed says to the control thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// A leg wants a connection.
-    Connection {
-        /// The feed.
-        feed: usize,
-        /// The leg, 0 or 1.
-        leg: usize,
-        /// What came with the last connection: given back where memory may be released.
-        spent: Vec<u8>,
-    },
-    /// A book's image, by REST.
-    Image {
-        /// The feed.
-        feed: usize,
-        /// The symbol's place in the plan.
-        symbol: usize,
-    },
-    /// People should know that the venue refused a subscription; at most once a connection.
-    Refused {
-        /// The feed.
-        feed: usize,
-        /// What the venue said.
-        said: Refusal,
-    },
-    /// People should know why a connection was given up.
-    Down {
-        /// The feed.
-        feed: usize,
-        /// The leg, 0 or 1.
-        leg: usize,
-        /// Why.
-        reason: &'static str,
-    },
-    /// People should know that a subscription says nothing.
-    Silent {
-        /// The feed.
-        feed: usize,
-        /// The stream.
-        stream: Stream,
-        /// The symbol's place in the plan.
-        symbol: usize,
-    },
-    /// An answer that was used: given back where memory may be released.
-    Spent(Answer),
-}
-
-/// A REST answer for a feed's decoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The request, then the body.
-    pub whole: Vec<u8>,
-    /// Where the body begins.
-    pub split: usize,
-}
-
-/// What the control thread hands a feed.
-#[derive(Debug)]
-pub enum Handed {
-    /// A connection.
-    Ready(Ready),
-    /// An answer its decoder needs: a book's image, contracts' values.
-    Answer(Answer),
-}
-
-/// A connected socket and what was read past the handshake.
-#[derive(Debug)]
-pub struct Ready {
-    /// For which leg.
-    pub leg: usize,
-    /// Nonblocking.
-    pub stream: Socket,
-    /// First bytes of the stream that came with the handshake.
-    pub early: Vec<u8>,
-}
-
-/// Text the client sends on its own, and the venue's rules of a connection.
-#[derive(Debug, Clone, Default)]
-pub struct Script {
-    /// Sent once a connection is up.
-    pub subscribe: Vec<String>,
-    /// Pause between two of them.
-    pub pace: Nanos,
-    /// Per symbol: sent when its book must come anew; empty where images come by REST.
-    pub resync: Vec<Vec<String>>,
-    /// It subscribes to books.
-    pub books: bool,
-    /// Images of books come by REST.
-    pub images: bool,
-    /// Per symbol and stream (`Stream` number less one): sent when it stays silent.
-    pub renew: Vec<[Vec<String>; 4]>,
-    /// How long a stream that never rests may say nothing.
-    pub silence: Vec<(Stream, Nanos)>,
-    /// Sent every `ping_every`; empty = the server pings.
-    pub ping: String,
-    /// Three of them without a byte, and the connection is dead; zero = not judged.
-    pub ping_every: Nanos,
-    /// A connection is replaced before it is this old; zero = never.
-    pub lifetime: Nanos,
-    /// Both legs are always wanted.
-    pub pair: bool,
-    /// What takes its place from a moment (Unix) on, because a contract has another name then; in order.
-    pub later: Vec<(Nanos, Script)>,
 }
 
 /// Everything a feed thread owns.
@@ -352,117 +249,6 @@ impl<C: Clock> Feed<C> {
         }
         self.report(memory);
         worked
-    }
-
-    /// A contract has another name from now on: connections are made anew, and subscribe to that. Once in months, so
-    /// the memory of the old texts is released here.
-    fn rename(&mut self, memory: &mut Memory) {
-        let (_, script) = self.script.later.remove(0);
-        let later = core::mem::replace(&mut self.script, script);
-        self.script.later = later.later;
-        for leg in 0..2 {
-            if memory.lines[leg].is_up() {
-                self.down(memory, leg, "a contract has another name from now on");
-            }
-        }
-    }
-
-    /// Asks for the connections that are wanted, and lets the old one go when the new one has taken over.
-    fn steer(&mut self, memory: &mut Memory, now: Nanos) {
-        let (current, other) = (memory.current, 1 - memory.current);
-        let up = [memory.lines[0].is_up(), memory.lines[1].is_up()];
-        if self.script.pair {
-            for leg in 0..2 {
-                if !up[leg] {
-                    self.wish(&mut memory.lines[leg], leg);
-                } else if self.is_old(&memory.lines[leg], leg, now) && up[1 - leg] {
-                    self.down(memory, leg, "replaced before its lifetime ends");
-                    return;
-                }
-            }
-            return;
-        }
-        match (up[current], up[other]) {
-            (false, false) => self.wish(&mut memory.lines[current], current),
-            (false, true) => memory.current = other,
-            (true, false) => {
-                if self.is_old(&memory.lines[current], current, now) {
-                    self.wish(&mut memory.lines[other], other);
-                }
-            }
-            (true, true) => {
-                let new = &memory.lines[other];
-                let late = now.since(new.since) > SETTLE && new.data_at > new.since;
-                if new.is_complete(&self.script) && now.since(new.since) > ASK || late {
-                    self.tally.add(count::SWITCHES, 1);
-                    memory.current = other;
-                    self.down(memory, current, "replaced before its lifetime ends");
-                }
-            }
-        }
-    }
-
-    /// True when a connection should be replaced: the venue has said that it will close it, or it is past nine tenths
-    /// of its lifetime, feeds and legs spread over the last of them.
-    fn is_old(&self, line: &Line, leg: usize, now: Nanos) -> bool {
-        let life = self.script.lifetime.get();
-        let spread = life / 400 * ((self.number * 2 + leg) as i64 % 20);
-        line.leaving || life != 0 && now.since(line.since).get() > life / 10 * 9 + spread
-    }
-
-    fn wish(&self, line: &mut Line, leg: usize) {
-        if line.wished {
-            return;
-        }
-        // A full channel is tried again at the next look.
-        line.wished = self
-            .wishes
-            .try_send(Wish::Connection {
-                feed: self.number,
-                leg,
-                spent: core::mem::take(&mut line.early),
-            })
-            .is_ok();
-    }
-
-    /// Looks for silence on a leg.
-    fn judge(&mut self, memory: &mut Memory, leg: usize, now: Nanos) {
-        let line = &mut memory.lines[leg];
-        let every = self.script.ping_every;
-        let quiet = now.since(line.bytes_at).get();
-        if every != Nanos::ZERO && quiet >= every.get().saturating_mul(SILENT) {
-            return self.down(memory, leg, "no byte came for three pings");
-        }
-        if let Some((stream, symbol)) = line.mend(now, self.refusals(), &self.script) {
-            self.renew(line, leg, stream, symbol);
-        }
-        match line.silent(now, &self.script) {
-            None => {}
-            Some(Silence::Connection) => self.down(memory, leg, "no data came"),
-            Some(Silence::GiveUp(stream, symbol)) => {
-                let _ = self.wishes.try_send(Wish::Silent {
-                    feed: self.number,
-                    stream,
-                    symbol,
-                });
-                self.down(memory, leg, "a subscription stays silent");
-            }
-            Some(Silence::Renew(stream, symbol)) => self.renew(line, leg, stream, symbol),
-        }
-    }
-
-    /// Subscribes to one stream of one symbol anew.
-    fn renew(&mut self, line: &mut Line, leg: usize, stream: Stream, symbol: usize) {
-        self.tally.add(count::RENEWED, 1);
-        let at = (stream as usize).saturating_sub(1) & 3;
-        let Some(renew) = self.script.renew.get_mut(symbol) else {
-            return;
-        };
-        let texts = core::mem::take(&mut renew[at]);
-        for text in &texts {
-            self.send(line, leg, text.as_bytes());
-        }
-        self.script.renew[symbol][at] = texts;
     }
 
     /// A connection was handed over.
@@ -646,76 +432,6 @@ impl<C: Clock> Feed<C> {
         let ping = core::mem::take(&mut self.script.ping);
         self.send(line, leg, ping.as_bytes());
         self.script.ping = ping;
-    }
-
-    /// Asks anew for the books that broke, each at most once a second: a venue that keeps sending what does not fit
-    /// must not be flooded with our subscriptions. A book that still waits for its image is asked for after ten, then
-    /// ever less often: the venue may have refused, or what it sent may not have fitted.
-    fn resync(&mut self, memory: &mut Memory, now: Nanos) -> bool {
-        let leg = match (memory.lines[0].is_up(), memory.lines[1].is_up()) {
-            (true, true) => memory.current,
-            (true, false) => 0,
-            (false, true) => 1,
-            (false, false) => return false,
-        };
-        let mut asked = false;
-        let look = now.since(memory.asked) >= ASK;
-        if look {
-            memory.asked = now;
-        }
-        for symbol in 0..memory.resynced.len() {
-            let since = now.since(memory.resynced[symbol]);
-            let broke = self.lane.resync().get(symbol).is_some_and(|wanted| *wanted);
-            let due = if broke {
-                memory.vain[symbol] = 0;
-                since >= ASK
-            } else if look && self.lane.waits(symbol) {
-                since.get() >= ASK_AGAIN.get() << memory.vain[symbol]
-            } else {
-                false
-            };
-            if due && self.renew_book(&mut memory.lines[leg], leg, symbol) {
-                let vain = &mut memory.vain[symbol];
-                *vain = if broke {
-                    0
-                } else {
-                    (*vain + 1).min(ASK_DOUBLINGS)
-                };
-                memory.resynced[symbol] = now;
-                asked = true;
-            }
-        }
-        asked
-    }
-
-    /// Asks for a book; false when that has to wait.
-    fn renew_book(&mut self, line: &mut Line, leg: usize, symbol: usize) -> bool {
-        if self.script.images {
-            let wish = Wish::Image {
-                feed: self.number,
-                symbol,
-            };
-            if self.wishes.try_send(wish).is_err() {
-                return false;
-            }
-            self.tally.add(count::IMAGES, 1);
-        } else {
-            let Some(resync) = self.script.resync.get_mut(symbol) else {
-                return false;
-            };
-            if resync.is_empty() {
-                return false;
-            }
-            let texts = core::mem::take(resync);
-            for text in &texts {
-                self.send(line, leg, text.as_bytes());
-            }
-            self.script.resync[symbol] = texts;
-        }
-        if let Some(wanted) = self.lane.resync().get_mut(symbol) {
-            *wanted = false;
-        }
-        true
     }
 
     /// Queues a message and tapes it.
