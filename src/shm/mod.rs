@@ -5,6 +5,7 @@
 //! everybody else's. `docs/PAGE.md` and `include/isotherm.h` say the same to people and to C;
 //! `tests/abi.rs` holds the three together.
 
+mod birth;
 pub mod broadcast;
 pub mod page;
 pub mod reader;
