@@ -19,7 +19,7 @@
 use super::fault::{ConfigFault, Source};
 use super::keys::{Key, Kind, Scale};
 use super::reading::Reading;
-use super::tables::symbol_name;
+use super::value::symbol_name;
 use crate::event::Tier;
 use crate::num::Usd;
 use std::path::Path;

@@ -19,6 +19,7 @@ mod reading;
 mod schema;
 mod section;
 mod tables;
+mod value;
 
 use crate::market::VenueId;
 use fault::Source;
