@@ -357,3 +357,28 @@ fn a_symbol_takes_the_memory_it_took() {
     println!("{symbol} bytes a symbol, {each} a symbol and venue");
     assert!(each < 2_500_000, "{each}");
 }
+
+/// Numbers are the zones', names are the page's: neither may move without the other.
+#[test]
+fn every_cause_of_a_zones_life_has_its_name() {
+    use isotherm::shm::record::EVENT_CAUSES;
+    use isotherm::zone::cause;
+    for (number, name) in [
+        (cause::BORN, "born"),
+        (cause::NEAR, "near"),
+        (cause::FAR, "far"),
+        (cause::ENTER, "enter"),
+        (cause::EXIT_NEAR, "exit_near"),
+        (cause::BEYOND, "beyond"),
+        (cause::BACK, "back"),
+        (cause::SWEPT_OUT, "swept_out"),
+        (cause::RECLAIMED_OUT, "reclaimed_out"),
+        (cause::MASS, "mass"),
+        (cause::AGE, "age"),
+        (cause::LOST, "lost"),
+        (cause::CROWDED, "crowded"),
+        (cause::EDGE, "edge"),
+    ] {
+        assert_eq!(EVENT_CAUSES[usize::from(number)], name);
+    }
+}

@@ -66,24 +66,6 @@ pub mod cause {
     /// No change of state: the mark stands within a tenth of a sigma of the near edge, for the first time since it was
     /// far.
     pub const EDGE: u8 = 13;
-
-    /// Name of each, in number order.
-    pub const NAMES: [&str; 14] = [
-        "born",
-        "near",
-        "far",
-        "enter",
-        "exit_near",
-        "beyond",
-        "back",
-        "swept_out",
-        "reclaimed_out",
-        "mass",
-        "age",
-        "lost",
-        "crowded",
-        "edge",
-    ];
 }
 
 /// How fast a mode's zones live.
