@@ -2,7 +2,7 @@
 //! at small sizes.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release --test loom --target-dir target/loom
+//! RUSTFLAGS="--cfg loom" cargo test --no-default-features --test loom --target-dir target/loom
 //! ```
 
 #![cfg(loom)]

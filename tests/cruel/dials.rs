@@ -80,12 +80,17 @@ fn a_duplicate_is_the_same_frame_twice() {
         let handle = tongue.serve_with(only(Fault::Duplicate, 4));
         let mut peer = tongue.join(&handle);
         let (mut last, mut twice) = (Value::Null, 0);
-        while twice < 5 {
+        let mut sent = 5;
+        // The exchange may be ahead by any number: what it had sent twice by then is read to the last.
+        while twice < sent {
             let v = next_book(tongue, &mut peer);
             twice += u64::from(v == last);
             last = v;
+            if twice == 5 {
+                sent = counts(&handle, Fault::Duplicate).1;
+                assert!(sent >= 5, "{tongue:?}: {sent}");
+            }
         }
-        assert!((twice..=twice + 2).contains(&counts(&handle, Fault::Duplicate).1));
     }
 }
 
