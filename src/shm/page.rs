@@ -204,7 +204,10 @@ pub const COUNTERS: [(&str, &str); 30] = [
         "rate_limited",
         "answers that said we ask too much: 429, 418, a spent budget",
     ),
-    ("clock_steps", "steps of the wall clock"),
+    (
+        "clock_steps",
+        "steps of the wall clock, or of a venue's clock",
+    ),
     ("series", "values of external series taken in"),
     (
         "series_dropped",
