@@ -1,0 +1,325 @@
+//! The print road: what a printed liquidation says of θ. Quantities 1e-6 lots, shares Q16 and Q32, places Q48.
+//!
+//! A print is shared out over the classes by what lay near the place where its position must have died, against a
+//! background. A venue that hides prints is weighted by how many were expected in the print's second; what that adds is
+//! held until the next open interest and never exceeds its fall. Shares of a print never sum to more than one.
+
+use super::{Calibration, add, unit};
+use crate::event::Liquidation;
+use crate::inventory::params::{CLASSES, Params};
+use crate::inventory::{Inventory, Swept};
+use crate::market::{Holder, VenueId};
+use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div, mul32};
+use crate::num::log::{BUCKET, ln_px};
+use crate::num::{HEADROOM, Px, Qty, narrow};
+use crate::time::Nanos;
+
+/// Buckets either side of a print's place where standing mass is looked at.
+const STANDING: i64 = 32;
+/// Width over which a missed print could lie, buckets.
+const MISSED_OVER: i64 = 100;
+/// Expected prints of a second are held to this.
+const COUNTED: usize = 256;
+
+/// What the price of a print says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locates {
+    /// The bankruptcy price: the liquidation price follows by the margin table.
+    Bankruptcy,
+    /// A fill: the market when it died.
+    Fill,
+    /// Close to the mark.
+    Mark,
+}
+
+/// Whose prints compete to be the one that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Every liquidation.
+    All,
+    /// The largest of a second, both holders together, or an unstated part.
+    Some,
+}
+
+/// What a venue's prints tell: a row of [`OBSERVATIONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// Venue.
+    pub venue: VenueId,
+    /// What the price means.
+    pub locates: Locates,
+    /// How many are shown.
+    pub shown: Shown,
+    /// Deviation of the place beyond the model's own, bp: a judgement.
+    pub blur_bp: i64,
+}
+
+/// A row per venue that prints liquidations; a venue without a row (Hyperliquid) keeps the prior.
+pub const OBSERVATIONS: [Observation; 3] = [
+    Observation {
+        venue: VenueId::BYBIT,
+        locates: Locates::Bankruptcy,
+        shown: Shown::All,
+        blur_bp: 0,
+    },
+    Observation {
+        venue: VenueId::BINANCE,
+        locates: Locates::Fill,
+        shown: Shown::Some,
+        blur_bp: 3,
+    },
+    Observation {
+        venue: VenueId::OKX,
+        locates: Locates::Mark,
+        shown: Shown::Some,
+        blur_bp: 2,
+    },
+];
+
+/// The row of a venue.
+#[must_use]
+pub fn observation(venue: VenueId) -> Option<&'static Observation> {
+    OBSERVATIONS.iter().find(|row| row.venue == venue)
+}
+
+/// Sums 1 + 1/2 + … + 1/n, Q16.
+const HARMONIC: [i64; COUNTED + 1] = {
+    let mut sums = [0; COUNTED + 1];
+    let mut n = 1;
+    while n <= COUNTED {
+        sums[n] = sums[n - 1] + ONE / n as i64;
+        n += 1;
+    }
+    sums
+};
+
+/// Where the position of a bankruptcy price died: `LP = (Q BP ∓ c) / (Q (1 ∓ m))`, upper sign long, by the row of the
+/// margin table that holds the position. The price itself where that has no answer.
+#[must_use]
+pub fn liquidation_of(print: &Liquidation, params: &Params) -> Px {
+    let value = i128::from(print.price.get()) * i128::from(print.qty.get());
+    let rows = &params.margin[..(params.margins as usize).min(params.margin.len())];
+    let cents = value / 100_000_000_000_000;
+    let holds = rows.iter().find(|row| cents <= i128::from(row.cap.get()));
+    let Some(row) = holds.or(rows.last()) else {
+        return print.price;
+    };
+    let sign = match print.holder {
+        Holder::Long => -1,
+        Holder::Short => 1,
+    };
+    let below = i128::from(print.qty.get()) * i128::from(1_000_000 + sign * row.maintenance_e6);
+    let above = i128::from(row.deduction.get())
+        .checked_mul(100_000_000_000_000)
+        .and_then(|c| value.checked_add(i128::from(sign) * c))
+        .and_then(|n| n.checked_mul(1_000_000));
+    match above {
+        Some(above) if below > 0 && above > 0 => match i64::try_from(above / below) {
+            Ok(px) if px > 0 => Px::new(px),
+            _ => print.price,
+        },
+        _ => print.price,
+    }
+}
+
+impl Calibration {
+    /// Takes a print. Nothing for a venue whose prints say nothing.
+    pub fn print(
+        &mut self,
+        now: Nanos,
+        row: Option<&Observation>,
+        print: &Liquidation,
+        inventory: &Inventory,
+        params: &Params,
+    ) {
+        let qty = print.qty.get().min(HEADROOM);
+        let Some(row) = row.filter(|_| qty > 0 && print.price.get() > 0) else {
+            self.unread = self.unread.wrapping_add(1);
+            return;
+        };
+        self.read(now, inventory, params);
+        let unit = unit(inventory.interest_now(), params);
+        self.confirm(now, unit, params);
+        let holder = print.holder;
+        let price = match row.locates {
+            Locates::Bankruptcy => liquidation_of(print, params),
+            Locates::Fill | Locates::Mark => print.price,
+        };
+        let sigma = params.blur.saturating_add(inventory.mark_step());
+        let sigma = sigma
+            .saturating_add(row.blur_bp * (BUCKET / 2))
+            .max(BUCKET / 16);
+        let found = self.shares(now, holder, ln_px(price), sigma, inventory, params);
+        let extra = self.hidden(now, row, qty, inventory);
+        let mut given = 0;
+        for (k, share) in found.iter().enumerate() {
+            let mine = mul32(qty, *share);
+            self.a[k] = add(self.a[k], mine);
+            self.extra[k] = add(self.extra[k], mul32(extra, *share));
+            given += mine;
+        }
+        let d = holder as usize;
+        self.extra_of[d] = add(self.extra_of[d], extra);
+        self.told = add(self.told, qty);
+        self.taken = add(self.taken, qty);
+        self.missed = add(self.missed, (qty - given).max(0));
+        self.prints = self.prints.wrapping_add(1);
+        let week = self.week(now);
+        week.realised[d] = add(week.realised[d], qty);
+        self.hour.realised[d] = add(self.hour.realised[d], qty);
+        self.lump(now, holder, qty, unit);
+    }
+
+    /// Share of a print at `place` that each class gets, Q32; what lacks to one is the background's.
+    fn shares(
+        &self,
+        now: Nanos,
+        holder: Holder,
+        place: i64,
+        sigma: i64,
+        inventory: &Inventory,
+        params: &Params,
+    ) -> [i64; CLASSES] {
+        let mut near = [0i128; CLASSES];
+        let mut all = [0i128; CLASSES];
+        let mut meet = |bucket: i64, mass: &[i64; CLASSES]| {
+            let away = bucket
+                .saturating_mul(BUCKET)
+                .saturating_add(BUCKET / 2)
+                .saturating_sub(place);
+            let weight = bell(away, sigma);
+            for k in 0..CLASSES {
+                all[k] += i128::from(mass[k]);
+                near[k] += i128::from(mass[k]) * i128::from(weight);
+            }
+        };
+        let since = |swept: &Swept| now.since(swept.at).get() <= params.match_ns;
+        for swept in inventory.swept() {
+            if swept.at != Nanos::ZERO && swept.holder == holder as u64 && since(swept) {
+                meet(swept.bucket, &swept.mass);
+            }
+        }
+        let reach = (sigma.saturating_mul(4) / BUCKET).clamp(1, STANDING);
+        let middle = place.div_euclid(BUCKET);
+        for bucket in middle - reach..=middle + reach {
+            meet(bucket, &inventory.masses(holder, bucket));
+        }
+        let theta = self.theta_or(params);
+        let (mut sum, mut whole) = (0i128, 0i128);
+        for k in 0..CLASSES {
+            near[k] *= i128::from(theta[k]);
+            sum += near[k];
+            whole += all[k] * i128::from(theta[k]);
+        }
+        // Of the mass at hand ε is expected anywhere within MISSED_OVER buckets: its density under the same bell, whose
+        // width is sqrt(2 pi) sigmas. `near` carries the bell's 2^16.
+        let wide = mul_div(sigma, 164_276, BUCKET).max(ONE);
+        let missed =
+            (whole / i128::from(MISSED_OVER)) * i128::from(mul_div(params.miss_q16, wide, ONE));
+        let total = sum + missed;
+        if sum <= 0 || total <= 0 {
+            return [0; CLASSES];
+        }
+        let shift = (128 - total.leading_zeros()).saturating_sub(62);
+        let total = (total >> shift).max(1) as i64;
+        near.map(|part| mul_div(ONE32, (part >> shift) as i64, total))
+    }
+
+    /// What a hidden print stands for beyond itself: of n expected in its second the largest is shown.
+    fn hidden(&mut self, now: Nanos, row: &Observation, qty: i64, inventory: &Inventory) -> i64 {
+        if row.shown == Shown::All {
+            return 0;
+        }
+        let mut expected = 0i128;
+        for swept in inventory.swept() {
+            if swept.at != Nanos::ZERO && now.since(swept.at) <= Nanos::SECOND {
+                for (mass, theta) in swept.mass.iter().zip(inventory.theta()) {
+                    expected += i128::from(*mass) * i128::from(*theta);
+                }
+            }
+        }
+        let mean = if self.sizes[1] == 0 {
+            qty
+        } else {
+            self.sizes[0] / self.sizes[1]
+        };
+        let count = narrow((expected >> 16) / i128::from(mean.max(1)));
+        let count = count.clamp(1, COUNTED as i64);
+        let sum = HARMONIC[count as usize];
+        // The largest of n of one exponential law is H_n means: what it says of the mean.
+        let size = mul_div(qty, ONE, sum);
+        if self.sizes[1] >= 1_024 {
+            self.sizes = self.sizes.map(|half| half / 2);
+        }
+        self.sizes = [add(self.sizes[0], size), self.sizes[1] + 1];
+        (mul_div(qty, count * ONE, sum) - qty).max(0)
+    }
+
+    /// Open interest was told: what hidden prints stand for is taken as far as it fell.
+    pub fn interest(&mut self, now: Nanos, interest: Qty) {
+        let interest = interest.get().clamp(0, HEADROOM);
+        let fall = (self.interest - interest).max(0);
+        let all = add(self.extra_of[0], self.extra_of[1]);
+        if all > 0 {
+            let taken = (fall - self.told).clamp(0, all);
+            for k in 0..CLASSES {
+                self.a[k] = add(self.a[k], mul_div(self.extra[k], taken, all));
+            }
+            let parts = self.extra_of.map(|part| mul_div(part, taken, all));
+            let hour = &mut self.hour.realised;
+            for (sum, part) in hour.iter_mut().zip(parts) {
+                *sum = add(*sum, part);
+            }
+            let week = self.week(now);
+            for (sum, part) in week.realised.iter_mut().zip(parts) {
+                *sum = add(*sum, part);
+            }
+        }
+        (self.extra, self.extra_of, self.told) = ([0; CLASSES], [0; 2], 0);
+        self.interest = interest;
+    }
+}
+
+/// exp(−½ (away / σ)²) in Q16; 0 from four deviations on.
+fn bell(away: i64, sigma: i64) -> i64 {
+    let z = mul_div(away.saturating_abs(), ONE, sigma);
+    if z >= 4 * ONE {
+        return 0;
+    }
+    // ½ log2 e = .721348.
+    exp2neg((((z * z) >> 16) * 47_274) >> 16) >> 16
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::float_arithmetic,
+    reason = "the law it is compared with is in reals"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bell_is_the_bell() {
+        for (z, want) in [
+            (0.0, 1.0),
+            (0.5, 0.882_497),
+            (1.0, 0.606_531),
+            (2.0, 0.135_335),
+            (4.0, 0.0),
+        ] {
+            let got = bell((z * BUCKET as f64) as i64, BUCKET) as f64 / ONE as f64;
+            assert!((got - want).abs() < 2e-4, "{z} {got}");
+            assert_eq!(
+                bell(-(z * BUCKET as f64) as i64, BUCKET) as f64 / ONE as f64,
+                got
+            );
+        }
+        assert_eq!(bell(i64::MIN, 1), 0);
+    }
+
+    #[test]
+    fn harmonic_sums_are_sums() {
+        assert_eq!((HARMONIC[1], HARMONIC[2]), (ONE, ONE * 3 / 2));
+        assert!((HARMONIC[COUNTED] as f64 / ONE as f64 - 6.124_345).abs() < 0.004);
+    }
+}
