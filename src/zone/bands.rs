@@ -138,8 +138,8 @@ impl Bands {
         }
         Limits {
             edges: edges(sigma_1h),
-            hot_from: self.bands.map(|band| band.hot_from),
-            cold_to: self.bands.map(|band| band.cold_to),
+            hot_from: core::array::from_fn(|at| self.bands[at].hot_from),
+            cold_to: core::array::from_fn(|at| self.bands[at].cold_to),
             flags: 0,
         }
     }

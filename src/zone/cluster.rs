@@ -29,91 +29,114 @@ pub(super) struct Cluster {
 /// Peaks cannot be neighbours, so two cells share a place.
 const PLACES: usize = SPAN / 2;
 
-/// The kept peaks of one side.
-struct Kept {
-    bits: [u64; SPAN / 64],
-    prominence: [i64; PLACES],
+/// Room for the walk over a side; the next side may use it again.
+pub(super) struct Walk {
+    /// A falling stack: peaks without a higher one to their right (yet).
+    falling: [u16; PLACES],
+    used: usize,
+    /// By place of a peak: on the stack the lowest cell between it and the one under it, once kept its prominence.
+    stands: [i64; PLACES],
+    kept: [u64; SPAN / 64],
 }
 
-impl Kept {
+impl Walk {
+    pub(super) const fn new() -> Self {
+        Self {
+            falling: [0; PLACES],
+            used: 0,
+            stands: [0; PLACES],
+            kept: [0; SPAN / 64],
+        }
+    }
+
     fn offer(&mut self, cells: &[i64], peak: usize, saddle: i64) {
         let height = cells[peak];
         let prominence = height - saddle;
         if height > 0 && prominence * 4 >= height {
-            self.bits[peak / 64] |= 1 << (peak % 64);
-            self.prominence[peak / 2] = prominence;
+            self.kept[peak / 64] |= 1 << (peak % 64);
+            self.stands[peak / 2] = prominence;
         }
     }
 
-    fn peaks(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.bits.iter().enumerate().flat_map(|(at, &word)| {
-            (0..64)
-                .filter(move |bit| word >> bit & 1 == 1)
-                .map(move |bit| at * 64 + bit)
-        })
-    }
-}
-
-/// The falling stack: peaks without a higher one to their right (yet), with the lowest cell between each and the one
-/// under it.
-struct Falling {
-    used: usize,
-    peak: [u16; PLACES],
-    saddle: [i64; PLACES],
-}
-
-impl Falling {
     /// A new peak, and the lowest cell between it and the last one: settles those it overtakes.
-    fn push(&mut self, cells: &[i64], peak: usize, valley: i64, kept: &mut Kept) {
+    fn push(&mut self, cells: &[i64], peak: usize, valley: i64) {
         let mut saddle = valley;
         while self.used > 0 {
-            let top = self.used - 1;
-            let at = usize::from(self.peak[top]);
+            let at = usize::from(self.falling[self.used - 1]);
             if cells[at] >= cells[peak] {
                 break;
             }
-            kept.offer(cells, at, saddle.max(self.saddle[top]));
-            saddle = saddle.min(self.saddle[top]);
-            self.used = top;
+            let left = self.stands[at / 2];
+            self.offer(cells, at, saddle.max(left));
+            saddle = saddle.min(left);
+            self.used -= 1;
         }
-        self.peak[self.used] = peak as u16;
-        self.saddle[self.used] = if self.used == 0 { 0 } else { saddle };
+        self.falling[self.used] = peak as u16;
+        self.stands[peak / 2] = if self.used == 0 { 0 } else { saddle };
         self.used += 1;
     }
-}
 
-/// Finds the kept peaks of a side.
-fn persist(cells: &[i64]) -> Kept {
-    let mut kept = Kept {
-        bits: [0; SPAN / 64],
-        prominence: [0; PLACES],
-    };
-    let mut falling = Falling {
-        used: 0,
-        peak: [0; PLACES],
-        saddle: [0; PLACES],
-    };
-    let (mut last, mut valley, mut rise, mut climbing) = (0, 0, 0, false);
-    for (at, &cell) in cells.iter().enumerate() {
-        if cell > last {
-            if !climbing {
-                valley = last;
-                climbing = true;
+    /// Finds the kept peaks of a side.
+    ///
+    /// Where it rises and where it falls is read into words of 64 cells without a branch; then only turns are visited:
+    /// the first rise after a fall (a valley lies before it), the first fall after a rise (the last rise was a peak).
+    fn persist(&mut self, cells: &[i64]) {
+        self.used = 0;
+        self.kept.fill(0);
+        let (mut last, mut valley, mut rise, mut climbing) = (0, 0, 0, false);
+        for (word, block) in cells.chunks(64).enumerate() {
+            // The first cell is the highest bit. Cells are below 2^60, so a difference has its sign.
+            let (mut up, mut down) = (0u64, 0u64);
+            for &cell in block {
+                up = up << 1 | (last - cell) as u64 >> 63;
+                down = down << 1 | (cell - last) as u64 >> 63;
+                last = cell;
             }
-            rise = at;
-        } else if cell < last && climbing {
-            falling.push(cells, rise, valley, &mut kept);
-            climbing = false;
+            let short = 64 - block.len() as u32;
+            (up, down) = (up << short, down << short);
+            loop {
+                if !climbing {
+                    let at = up.leading_zeros();
+                    if at == 64 {
+                        break;
+                    }
+                    let cell = word * 64 + at as usize;
+                    valley = if cell == 0 { 0 } else { cells[cell - 1] };
+                    climbing = true;
+                    down &= u64::MAX >> at;
+                }
+                let at = down.leading_zeros();
+                let ahead = u64::MAX.checked_shr(at).unwrap_or(0);
+                let before = up & !ahead;
+                if before != 0 {
+                    rise = word * 64 + 63 - before.trailing_zeros() as usize;
+                }
+                if ahead == 0 {
+                    break;
+                }
+                self.push(cells, rise, valley);
+                climbing = false;
+                up &= ahead;
+            }
         }
-        last = cell;
+        if climbing {
+            self.push(cells, rise, valley);
+        }
+        for top in 0..self.used {
+            let at = usize::from(self.falling[top]);
+            self.offer(cells, at, self.stands[at / 2]);
+        }
     }
-    if climbing {
-        falling.push(cells, rise, valley, &mut kept);
+
+    /// First and last kept peak.
+    fn ends(&self) -> Option<(usize, usize)> {
+        let first = self.kept.iter().position(|word| *word != 0)?;
+        let last = self.kept.iter().rposition(|word| *word != 0)?;
+        Some((
+            first * 64 + self.kept[first].trailing_zeros() as usize,
+            last * 64 + 63 - self.kept[last].leading_zeros() as usize,
+        ))
     }
-    for top in 0..falling.used {
-        kept.offer(cells, usize::from(falling.peak[top]), falling.saddle[top]);
-    }
-    kept
 }
 
 /// Gives each cluster of a side whose peak is at least `from` of its cell, nearest first, to `found`. At most [`SPAN`]
@@ -121,20 +144,38 @@ fn persist(cells: &[i64]) -> Kept {
 ///
 /// Two neighbours share at most the flat floor between them; the higher peak takes it (of equal ones the nearer), so
 /// clusters never overlap.
-pub(super) fn clusters(cells: &[i64], from: impl Fn(usize) -> i64, mut found: impl FnMut(Cluster)) {
+pub(super) fn clusters(
+    walk: &mut Walk,
+    cells: &[i64],
+    from: impl Fn(usize) -> i64,
+    mut found: impl FnMut(Cluster),
+) {
     let cells = &cells[..cells.len().min(SPAN)];
-    let kept = persist(cells);
-    let (Some(first), Some(last)) = (kept.peaks().next(), kept.peaks().next_back()) else {
+    walk.persist(cells);
+    let Some((first, last)) = walk.ends() else {
         return;
     };
     let mut waiting: Option<Cluster> = None;
-    for peak in kept.peaks().filter(|&peak| cells[peak] >= from(peak)) {
+    let (mut word, mut bits) = (first / 64, walk.kept[first / 64]);
+    loop {
+        while bits == 0 && word < last / 64 {
+            word += 1;
+            bits = walk.kept[word];
+        }
+        if bits == 0 {
+            break;
+        }
+        let peak = word * 64 + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        if cells[peak] < from(peak) {
+            continue;
+        }
         let (lo, hi) = extent(cells, peak, first, last);
         let mut next = Cluster {
             peak,
             lo,
             hi,
-            prominence: kept.prominence[peak / 2],
+            prominence: walk.stands[peak / 2],
         };
         if let Some(mut before) = waiting {
             if next.lo <= before.hi {
@@ -168,37 +209,42 @@ fn extent(cells: &[i64], peak: usize, first: usize, last: usize) -> (usize, usiz
     (lo, hi)
 }
 
-/// Gives each run of cells up to what is cold at their distance that no cluster of `hot` (nearest first) covers, as
-/// first and last cell, nearest first. Runs end at the last non-empty cell: behind it the map says nothing, which is
-/// not the same as thin.
+/// Gives each run of at least `least` cells up to what is cold at their distance that no cluster of `hot` (nearest
+/// first) covers, as first and last cell, nearest first, until it is told to stop. Runs end at the last non-empty cell:
+/// behind it the map says nothing, which is not the same as thin.
 pub(super) fn corridors(
     cells: &[i64],
     limits: &Limits,
     hot: &[(usize, usize)],
-    mut found: impl FnMut(usize, usize),
+    least: usize,
+    mut found: impl FnMut(usize, usize) -> bool,
 ) {
-    let end = cells
-        .iter()
-        .rposition(|&cell| cell > 0)
-        .map_or(0, |at| at + 1);
-    // The stretches between clusters, then the runs in each: the inner loop has one question.
-    let mut from = 0;
-    for &(lo, hi) in hot.iter().chain(&[(end, end)]) {
-        let mut start = from;
-        for (band, to) in limits.cold_to.iter().enumerate() {
-            let (first, past) = range(&limits.edges, band, end);
-            let (first, past) = (first.max(from), past.min(lo));
-            for (at, &cell) in (first..).zip(cells.get(first..past).unwrap_or(&[])) {
-                if cell > *to {
-                    if at > start {
-                        found(start, at - 1);
-                    }
-                    start = at + 1;
-                }
-            }
+    let least = least.max(1);
+    let end = (cells.iter().rposition(|&cell| cell > 0)).map_or(0, |at| at + 1);
+    let (mut first, mut past, mut cold) = (0, 0, -1);
+    let mut thin = |at: usize| {
+        if at < first || at >= past {
+            let band = limits.edges.partition_point(|edge| *edge <= at);
+            (first, past) = range(&limits.edges, band, end);
+            cold = limits.cold_to[band];
         }
-        if lo.min(end) > start {
-            found(start, lo.min(end) - 1);
+        cells[at] <= cold
+    };
+    // The stretches between clusters, then the runs in each.
+    let mut from = 0usize;
+    for &(lo, hi) in hot.iter().chain(&[(end, end)]) {
+        let (mut start, stop) = (from, lo.min(end));
+        while start.saturating_add(least) <= stop {
+            // From its far end: a dense cell there rules out every run of this length that would hold it.
+            if let Some(dense) = (start..start + least).rev().find(|at| !thin(*at)) {
+                start = dense + 1;
+                continue;
+            }
+            let after = (start + least..stop).find(|at| !thin(*at)).unwrap_or(stop);
+            if !found(start, after - 1) {
+                return;
+            }
+            start = after + 1;
         }
         from = hi + 1;
     }
@@ -299,6 +345,7 @@ mod tests {
     fn found(h: &[i64], from: i64) -> Vec<(usize, usize, usize, i64)> {
         let mut out = Vec::new();
         clusters(
+            &mut Walk::new(),
             h,
             |_| from,
             |c| out.push((c.peak, c.lo, c.hi, c.prominence)),
@@ -347,20 +394,28 @@ mod tests {
             cold_to: [cold; 8],
             flags: 0,
         };
-        let mut out = Vec::new();
-        corridors(&h, &to(1), &[(2, 3)], |lo, hi| out.push((lo, hi)));
-        assert_eq!(out, [(0, 1), (4, 6)]);
-        out.clear();
-        corridors(&h, &to(9), &[(2, 3), (6, 6)], |lo, hi| out.push((lo, hi)));
-        assert_eq!(out, [(0, 1), (4, 5), (7, 7)]);
-        out.clear();
-        corridors(&[0; 9], &to(9), &[], |lo, hi| out.push((lo, hi)));
-        assert_eq!(out, []);
+        let runs = |limits: &Limits, hot: &[(usize, usize)], least, most| {
+            let mut out = Vec::new();
+            corridors(&h, limits, hot, least, |lo, hi| {
+                out.push((lo, hi));
+                out.len() < most
+            });
+            out
+        };
+        let hot = [(2, 3)];
+        assert_eq!(runs(&to(1), &hot, 1, 9), [(0, 1), (4, 6)]);
+        assert_eq!(runs(&to(1), &hot, 3, 9), [(4, 6)]);
+        assert_eq!(runs(&to(1), &hot, 1, 1), [(0, 1)]);
+        assert_eq!(runs(&to(1), &hot, usize::MAX, 9), []);
+        assert_eq!(
+            runs(&to(9), &[(2, 3), (6, 6)], 1, 9),
+            [(0, 1), (4, 5), (7, 7)]
+        );
+        corridors(&[0; 9], &to(9), &[], 1, |_, _| unreachable!());
         // A run goes on over the edge of a band, each cell judged by its own.
         let mut bands = to(1);
         (bands.edges, bands.cold_to) = ([1, 6, 7, 8, 9, 9, 9], [1, 0, 1, 9, 9, 9, 9, 9]);
-        corridors(&h, &bands, &[(2, 3)], |lo, hi| out.push((lo, hi)));
-        assert_eq!(out, [(0, 0), (4, 4), (6, 7)]);
+        assert_eq!(runs(&bands, &hot, 1, 9), [(0, 0), (4, 4), (6, 7)]);
     }
 
     #[test]
@@ -389,6 +444,42 @@ mod tests {
             ]
         ) {
             prop_assert_eq!(found(&h, 0), parted(&h));
+        }
+
+        /// Against every cell asked: maximal runs of the stretches, those that are long enough.
+        #[test]
+        fn corridors_are_the_long_runs(
+            h in prop::collection::vec(0i64..4, 0..90),
+            edge in 0usize..90,
+            hot in 0usize..90,
+            least in 1usize..6,
+        ) {
+            let mut limits = Limits {
+                edges: [usize::MAX; 7],
+                hot_from: [i64::MAX; 8],
+                cold_to: [1; 8],
+                flags: 0,
+            };
+            (limits.edges[0], limits.cold_to[0]) = (edge, 2);
+            let end = h.iter().rposition(|&cell| cell > 0).map_or(0, |at| at + 1);
+            let thin = |at: usize| at < end && !(hot..hot + 3).contains(&at)
+                && h[at] <= if at < edge { 2 } else { 1 };
+            let mut want = Vec::new();
+            let mut start = 0;
+            for at in 0..=end {
+                if !thin(at) {
+                    if at - start >= least {
+                        want.push((start, at - 1));
+                    }
+                    start = at + 1;
+                }
+            }
+            let mut got = Vec::new();
+            corridors(&h, &limits, &[(hot, hot + 2)], least, |lo, hi| {
+                got.push((lo, hi));
+                true
+            });
+            prop_assert_eq!(got, want);
         }
 
         #[test]

@@ -34,7 +34,7 @@ use crate::time::Nanos;
 use bands::Bands;
 use bytemuck::{Pod, Zeroable};
 use cascade::Depth;
-use cluster::Cluster;
+use cluster::{Cluster, Walk};
 use density::{Histogram, Limits};
 use life::Look;
 
@@ -331,10 +331,9 @@ impl Side<'_> {
         let (a, b) = (self.bucket(lo), self.bucket(hi));
         zone.span(a.min(b), a.max(b));
         zone.peak = self.price((peak as i64) << 16);
-        zone.usd = density::sum(&self.raw[lo..=hi]);
-        let moment: i128 = (self.raw[lo..=hi].iter().enumerate())
-            .map(|(at, &cell)| i128::from(density::held(cell)) * (lo + at) as i128)
-            .sum();
+        let cells = &self.raw[lo..=hi];
+        zone.usd = density::sum(cells);
+        let moment = density::moment(cells) + lo as i128 * i128::from(zone.usd);
         zone.vwap = if zone.usd > 0 {
             self.price(((moment << 16) / i128::from(zone.usd)) as i64)
         } else {
@@ -384,7 +383,7 @@ impl Zones {
             (heat.above_short, Holder::Short),
         ]
         .map(|(raw, holder)| Side {
-            raw: &raw[..raw.len().min(SPAN)],
+            raw: density::used(&raw[..raw.len().min(SPAN)]),
             origin,
             holder,
         });
@@ -400,6 +399,7 @@ impl Zones {
         };
         let limits = self.bands.limits(present, sigma_1h);
         self.absolute = u64::from(limits.flags & RELATIVE == 0);
+        let mut walk = Walk::new();
         for (side, smooth) in sides.iter().zip(&smooth) {
             let cells = &smooth[..side.raw.len()];
             let mut top = Heaviest {
@@ -407,6 +407,7 @@ impl Zones {
                 used: 0,
             };
             cluster::clusters(
+                &mut walk,
                 cells,
                 |cell| limits.hot(cell),
                 |cluster| {
@@ -716,14 +717,12 @@ impl Zones {
         hot.sort_unstable();
         // Half a sigma in Q48, against buckets of Q48.
         let wide = i128::from(warm(sigma_1h)) << 15;
+        let least = (wide + i128::from(BUCKET) - 1) / i128::from(BUCKET);
+        let least = usize::try_from(least).unwrap_or(usize::MAX);
         let old = self.cold[place];
         let mut taken = [false; COLD];
         self.cold[place].clear();
-        cluster::corridors(cells, limits, hot, |lo, hi| {
-            let buckets = (hi - lo + 1) as i128;
-            if buckets * i128::from(BUCKET) < wide || self.cold[place].len() == COLD {
-                return;
-            }
+        cluster::corridors(cells, limits, hot, least, |lo, hi| {
             let mut zone = side.zone(lo, hi, usize::midpoint(lo, hi));
             (zone.kind, zone.holder, zone.flags) = (KIND_COLD, HOLDER_NONE, limits.flags);
             (zone.born, zone.since, zone.birth_usd) = (now, now, zone.usd);
@@ -737,6 +736,7 @@ impl Zones {
                 zone.id = self.fresh_id();
             }
             let _ = self.cold[place].push(zone);
+            self.cold[place].len() < COLD
         });
     }
 

@@ -507,8 +507,10 @@ fn the_cost_of_a_refresh() {
         limits = Some(histogram.limits());
     });
     let limits: Limits = bands::Bands::zeroed().limits(|| limits.unwrap(), 0);
+    let mut walk = cluster::Walk::new();
     lap("clusters of a side", &mut || {
         cluster::clusters(
+            &mut walk,
             std::hint::black_box(&smooth),
             |at| limits.hot(at),
             |cluster| {
@@ -517,8 +519,9 @@ fn the_cost_of_a_refresh() {
         );
     });
     lap("corridors of a side", &mut || {
-        cluster::corridors(std::hint::black_box(&smooth), &limits, &[], |lo, hi| {
+        cluster::corridors(std::hint::black_box(&smooth), &limits, &[], 13, |lo, hi| {
             std::hint::black_box((lo, hi));
+            true
         });
     });
     println!("refresh of both sides {best} ns, mark {mark} ns");
