@@ -164,6 +164,9 @@ impl Calibration {
         for holder in Holder::BOTH {
             let d = holder as usize;
             let exposure = *inventory.exposure(holder);
+            if exposure == self.seen[d] {
+                continue;
+            }
             let mut expects = 0i128;
             for k in 0..CLASSES {
                 // Below zero the inventory was begun anew: nothing is known of the difference.
@@ -185,6 +188,9 @@ impl Calibration {
             self.hour.number = number;
         }
         for (hour, row) in self.hour.met.iter_mut().zip(&self.waiting) {
+            if row.iter().all(|waits| *waits == 0) {
+                continue;
+            }
             for k in 0..CLASSES {
                 hour[k] = add(hour[k], row[k]);
                 self.b[k] = add(self.b[k], row[k]);

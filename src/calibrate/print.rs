@@ -6,10 +6,10 @@
 
 use super::{Calibration, add, unit};
 use crate::event::Liquidation;
+use crate::inventory::Inventory;
 use crate::inventory::params::{CLASSES, Params};
-use crate::inventory::{Inventory, Swept};
 use crate::market::{Holder, VenueId};
-use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div, mul32};
+use crate::num::fixed::{ONE, exp2neg, mul_div};
 use crate::num::log::{BUCKET, ln_px};
 use crate::num::{HEADROOM, Px, Qty, narrow};
 use crate::time::Nanos;
@@ -152,10 +152,10 @@ impl Calibration {
         let found = self.shares(now, holder, ln_px(price), sigma, inventory, params);
         let extra = self.hidden(now, row, qty, inventory);
         let mut given = 0;
-        for (k, share) in found.iter().enumerate() {
-            let mine = mul32(qty, *share);
+        for (k, share) in found.iter().enumerate().filter(|(_, share)| **share > 0) {
+            let mine = part(qty, *share);
             self.a[k] = add(self.a[k], mine);
-            self.extra[k] = add(self.extra[k], mul32(extra, *share));
+            self.extra[k] = add(self.extra[k], part(extra, *share));
             given += mine;
         }
         let d = holder as usize;
@@ -180,22 +180,25 @@ impl Calibration {
         inventory: &Inventory,
         params: &Params,
     ) -> [i64; CLASSES] {
-        let mut near = [0i128; CLASSES];
-        let mut all = [0i128; CLASSES];
+        // Masses are never below 0, and a weight has 17 bits at most.
+        let (mut all, mut near) = ([0u128; CLASSES], [0u128; CLASSES]);
         let mut meet = |bucket: i64, mass: &[i64; CLASSES]| {
             let away = bucket
                 .saturating_mul(BUCKET)
                 .saturating_add(BUCKET / 2)
                 .saturating_sub(place);
-            let weight = bell(away, sigma);
-            for k in 0..CLASSES {
-                all[k] += i128::from(mass[k]);
-                near[k] += i128::from(mass[k]) * i128::from(weight);
+            let weight = bell(away, sigma) as u64;
+            for (all, mass) in all.iter_mut().zip(mass) {
+                *all += u128::from(*mass as u64);
+            }
+            if weight > 0 {
+                for (near, mass) in near.iter_mut().zip(mass) {
+                    *near += u128::from(*mass as u64) * u128::from(weight);
+                }
             }
         };
-        let since = |swept: &Swept| now.since(swept.at).get() <= params.match_ns;
-        for swept in inventory.swept() {
-            if swept.at != Nanos::ZERO && swept.holder == holder as u64 && since(swept) {
+        for swept in inventory.swept_since(now, Nanos::new(params.match_ns)) {
+            if swept.holder == holder as u64 {
                 meet(swept.bucket, &swept.mass);
             }
         }
@@ -206,11 +209,12 @@ impl Calibration {
         }
         let theta = self.theta_or(params);
         let (mut sum, mut whole) = (0i128, 0i128);
-        for k in 0..CLASSES {
-            near[k] *= i128::from(theta[k]);
-            sum += near[k];
-            whole += all[k] * i128::from(theta[k]);
-        }
+        let near: [i128; CLASSES] = core::array::from_fn(|k| {
+            let part = near[k] as i128 * i128::from(theta[k]);
+            sum += part;
+            whole += all[k] as i128 * i128::from(theta[k]);
+            part
+        });
         // Of the mass at hand ε is expected anywhere within MISSED_OVER buckets: its density under the same bell, whose
         // width is sqrt(2 pi) sigmas. `near` carries the bell's 2^16.
         let wide = mul_div(sigma, 164_276, BUCKET).max(ONE);
@@ -221,8 +225,10 @@ impl Calibration {
             return [0; CLASSES];
         }
         let shift = (128 - total.leading_zeros()).saturating_sub(62);
-        let total = (total >> shift).max(1) as i64;
-        near.map(|part| mul_div(ONE32, (part >> shift) as i64, total))
+        let total = (total >> shift).max(1) as u64;
+        // One division for all classes.
+        let over = reciprocal(total);
+        near.map(|part| share_of((part >> shift) as u64, total, over))
     }
 
     /// What a hidden print stands for beyond itself: of n expected in its second the largest is shown.
@@ -231,11 +237,9 @@ impl Calibration {
             return 0;
         }
         let mut expected = 0i128;
-        for swept in inventory.swept() {
-            if swept.at != Nanos::ZERO && now.since(swept.at) <= Nanos::SECOND {
-                for (mass, theta) in swept.mass.iter().zip(inventory.theta()) {
-                    expected += i128::from(*mass) * i128::from(*theta);
-                }
+        for swept in inventory.swept_since(now, Nanos::SECOND) {
+            for (mass, theta) in swept.mass.iter().zip(inventory.theta()) {
+                expected += i128::from(*mass) * i128::from(*theta);
             }
         }
         let mean = if self.sizes[1] == 0 {
@@ -280,12 +284,35 @@ impl Calibration {
     }
 }
 
-/// exp(−½ (away / σ)²) in Q16; 0 from four deviations on.
+/// 2^94 / total, for [`share_of`]; total is above 0 and at most 2^62.
+const fn reciprocal(total: u64) -> u128 {
+    (1 << 94) / total as u128
+}
+
+/// part / total in Q32, toward zero; part is at most total. By the reciprocal it is at most one too small.
+const fn share_of(part: u64, total: u64, reciprocal: u128) -> i64 {
+    let (part, total) = (part as u128, total as u128);
+    let least = (part * reciprocal) >> 62;
+    let rest = (part << 32) - least * total;
+    (least + (rest >= total) as u128) as i64
+}
+
+/// A share (Q32, 0 to 1) of a quantity of 0 or more.
+const fn part(qty: i64, share: i64) -> i64 {
+    ((qty as u128 * share as u128) >> 32) as i64
+}
+
+/// exp(−½ (away / σ)²) in Q16; 0 from four deviations on. σ is above 0.
 fn bell(away: i64, sigma: i64) -> i64 {
-    let z = mul_div(away.saturating_abs(), ONE, sigma);
-    if z >= 4 * ONE {
+    let (away, sigma) = (away.unsigned_abs(), sigma.unsigned_abs().max(1));
+    if away / 4 >= sigma {
         return 0;
     }
+    let z = if away >> 47 == 0 {
+        (away << 16) / sigma
+    } else {
+        ((u128::from(away) << 16) / u128::from(sigma)) as u64
+    } as i64;
     // ½ log2 e = .721348.
     exp2neg((((z * z) >> 16) * 47_274) >> 16) >> 16
 }
@@ -297,6 +324,8 @@ fn bell(away: i64, sigma: i64) -> i64 {
 )]
 mod tests {
     use super::*;
+    use crate::num::fixed::ONE32;
+    use proptest::prelude::*;
 
     #[test]
     fn the_bell_is_the_bell() {
@@ -315,6 +344,29 @@ mod tests {
             );
         }
         assert_eq!(bell(i64::MIN, 1), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_bell_by_words_is_the_wide_one(
+            away in prop_oneof![-BUCKET * 20..BUCKET * 20, -i64::MAX..i64::MAX],
+            sigma in prop_oneof![BUCKET / 16..BUCKET * 8, 1i64..i64::MAX],
+        ) {
+            let z = mul_div(away.saturating_abs(), ONE, sigma);
+            let wide = exp2neg((((z.min(4 * ONE) * z.min(4 * ONE)) >> 16) * 47_274) >> 16) >> 16;
+            prop_assert_eq!(bell(away, sigma), if z >= 4 * ONE { 0 } else { wide });
+        }
+
+        #[test]
+        fn shares_by_reciprocal_are_quotients(
+            total in prop_oneof![1u64..1 << 62, 1u64..1_000],
+            cut in 0u64..=u64::MAX,
+        ) {
+            for part in [cut % (total + 1), total, 0, total - 1] {
+                let want = mul_div(ONE32, part as i64, total as i64);
+                prop_assert_eq!(share_of(part, total, reciprocal(total)), want);
+            }
+        }
     }
 
     #[test]

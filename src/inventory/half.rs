@@ -156,6 +156,9 @@ impl Half {
     /// Mass of one bucket of the window per class, before θ.
     pub(super) fn bucket_masses(&self, bucket: i64) -> [i64; CLASSES] {
         let cell = &self.cells[slot(bucket)];
+        if cell[..CLASSES].iter().fold(0, |bits, raw| bits | raw) == 0 {
+            return [0; CLASSES];
+        }
         core::array::from_fn(|k| self.mass_of(k, cell[k]))
     }
 

@@ -147,6 +147,13 @@ impl Inventory {
     pub const fn swept(&self) -> &[Swept; SWEPT] {
         &self.swept
     }
+    /// Those of the last swept buckets that were swept within `time`, newest first: shard time never goes back.
+    pub fn swept_since(&self, now: Nanos, time: Nanos) -> impl Iterator<Item = &Swept> {
+        let newest = (self.swept_count % SWEPT as u64) as usize;
+        let (before, after) = self.swept.split_at(newest);
+        let all = before.iter().rev().chain(after.iter().rev());
+        all.take_while(move |swept| swept.at != Nanos::ZERO && now.since(swept.at) <= time)
+    }
     /// Mass of an absolute bucket per class, before θ; zeros outside the window.
     #[must_use]
     pub fn masses(&self, holder: Holder, bucket: i64) -> [i64; CLASSES] {
