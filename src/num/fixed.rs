@@ -64,9 +64,15 @@ pub const fn div32(a: i64, b: i64) -> i64 {
 #[inline]
 pub const fn mul_div(a: i64, b: i64, c: i64) -> i64 {
     if c == 0 {
-        0
+        return 0;
+    }
+    let product = a as i128 * b as i128;
+    // A product that fits is divided in one instruction; a wide division is a call. MIN / -1 does not fit.
+    let short = product as i64;
+    if short as i128 == product && c != -1 {
+        short / c
     } else {
-        narrow(a as i128 * b as i128 / c as i128)
+        narrow(product / c as i128)
     }
 }
 
@@ -220,6 +226,20 @@ mod tests {
         assert_eq!(hit(ONE), 20_795);
         assert_eq!(hit(q16(23, 10)), 1_409);
         assert_eq!(isqrt(2_000_000_000_000), 1_414_213);
+    }
+
+    #[test]
+    fn a_short_division_is_the_wide_one() {
+        let edge = 1 << 31;
+        let some = [i64::MIN, -edge, -7, -1, 0, 1, 3, edge, edge + 1, i64::MAX];
+        for a in some {
+            for b in some {
+                for c in some.into_iter().filter(|c| *c != 0) {
+                    let wide = narrow(i128::from(a) * i128::from(b) / i128::from(c));
+                    assert_eq!(mul_div(a, b, c), wide, "{a} {b} {c}");
+                }
+            }
+        }
     }
 
     #[test]
