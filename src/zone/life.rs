@@ -83,26 +83,34 @@ const DAY: Pace = Pace {
     half_life: Nanos::DAY,
 };
 
-/// From, why, to: the first row that holds is taken.
-const TABLE: [(u8, u8, u8); 17] = [
-    (state::FRESH, cause::BEYOND, state::SWEPT),
-    (state::FRESH, cause::ENTER, state::TOUCHED),
-    (state::FRESH, cause::MASS, state::EXPIRED),
-    (state::FRESH, cause::AGE, state::EXPIRED),
-    (state::FRESH, cause::NEAR, state::APPROACHED),
-    (state::APPROACHED, cause::BEYOND, state::SWEPT),
-    (state::APPROACHED, cause::ENTER, state::TOUCHED),
-    (state::APPROACHED, cause::MASS, state::EXPIRED),
-    (state::APPROACHED, cause::AGE, state::EXPIRED),
-    (state::APPROACHED, cause::FAR, state::FRESH),
-    (state::TOUCHED, cause::BEYOND, state::SWEPT),
-    (state::TOUCHED, cause::MASS, state::EXPIRED),
-    (state::TOUCHED, cause::AGE, state::EXPIRED),
-    (state::TOUCHED, cause::EXIT_NEAR, state::APPROACHED),
-    (state::SWEPT, cause::BACK, state::RECLAIMED),
-    (state::SWEPT, cause::SWEPT_OUT, state::EXPIRED),
-    (state::RECLAIMED, cause::RECLAIMED_OUT, state::EXPIRED),
-];
+/// By state: why, to; the first row that holds is taken.
+const TABLE: [&[(u8, u8)]; 5] = {
+    use state::{APPROACHED, EXPIRED, FRESH, RECLAIMED, SWEPT, TOUCHED};
+    [
+        &[
+            (cause::BEYOND, SWEPT),
+            (cause::ENTER, TOUCHED),
+            (cause::MASS, EXPIRED),
+            (cause::AGE, EXPIRED),
+            (cause::NEAR, APPROACHED),
+        ],
+        &[
+            (cause::BEYOND, SWEPT),
+            (cause::ENTER, TOUCHED),
+            (cause::MASS, EXPIRED),
+            (cause::AGE, EXPIRED),
+            (cause::FAR, FRESH),
+        ],
+        &[
+            (cause::BEYOND, SWEPT),
+            (cause::MASS, EXPIRED),
+            (cause::AGE, EXPIRED),
+            (cause::EXIT_NEAR, APPROACHED),
+        ],
+        &[(cause::BACK, RECLAIMED), (cause::SWEPT_OUT, EXPIRED)],
+        &[(cause::RECLAIMED_OUT, EXPIRED)],
+    ]
+};
 
 /// What a zone is looked at with.
 #[derive(Debug, Clone, Copy)]
@@ -150,8 +158,9 @@ impl Zone {
         }
     }
 
-    fn shows(&self, cause: u8, look: &Look) -> bool {
-        let (ahead, over) = (self.ahead(look.mark), self.over(look.mark));
+    /// `ahead` and `over` are of the look's mark.
+    #[inline]
+    fn shows(&self, cause: u8, ahead: i64, over: i64, look: &Look) -> bool {
         let for_long = |span: Nanos, from: Nanos| look.now.since(from) > span;
         match cause {
             cause::NEAR => ahead.saturating_mul(2) <= look.sigma,
@@ -175,8 +184,12 @@ impl Zone {
     ///
     /// The swept mass is in the change; the zone itself expects nothing any more.
     pub(super) fn step(&mut self, look: &Look) -> Option<Change> {
-        let row = (TABLE.iter()).find(|row| row.0 == self.state && self.shows(row.1, look))?;
-        Some(self.become_state(row.2, row.1, look.now))
+        let rows = TABLE.get(usize::from(self.state))?;
+        let (ahead, over) = (self.ahead(look.mark), self.over(look.mark));
+        let (cause, to) = *rows
+            .iter()
+            .find(|(cause, _)| self.shows(*cause, ahead, over, look))?;
+        Some(self.become_state(to, cause, look.now))
     }
 
     fn change(&self, to: u8, cause: u8, now: Nanos) -> Change {
