@@ -1,4 +1,6 @@
 use super::*;
+use crate::num::log::{BUCKET, px_of_ln};
+use density::Limits;
 use proptest::prelude::*;
 
 const MARK: i64 = 65_000 * Px::ONE;

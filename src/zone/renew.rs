@@ -1,0 +1,291 @@
+//! Renewal: clusters and corridors of a refresh become zones, and zones keep who they are.
+//!
+//! A cluster that shares at least half of the narrower one's buckets with an old zone is that zone; the pairs with most
+//! in common first. Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no identity is given
+//! twice, a zone in which the mark stands waits for its outcome.
+
+use super::cluster::{self, Cluster};
+use super::density::{self, Limits};
+use super::{COLD, HOLDER_NONE, HOT, KIND_COLD, Past, Zone, Zones, cause, state, warm};
+use crate::market::Holder;
+use crate::num::log::{BUCKET, px_of_ln};
+use crate::num::{Px, fixed};
+use crate::time::Nanos;
+use bytemuck::Zeroable;
+
+/// One side's raw cells and where they lie.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    pub(super) raw: &'a [i64],
+    /// Bucket of cell 0.
+    pub(super) origin: i64,
+    pub(super) holder: Holder,
+}
+
+impl Side<'_> {
+    /// The bucket of a cell.
+    fn bucket(&self, cell: usize) -> i32 {
+        let way = cell as i64;
+        // A price has 63 bits, so its bucket is below 2^18.
+        match self.holder {
+            Holder::Long => (self.origin - way) as i32,
+            Holder::Short => (self.origin + way) as i32,
+        }
+    }
+
+    /// The cells between two buckets, as a range of `raw`.
+    fn cells(&self, zone: &Zone) -> &[i64] {
+        let (near, far) = match self.holder {
+            Holder::Long => (
+                self.origin - i64::from(zone.top),
+                self.origin - i64::from(zone.bottom),
+            ),
+            Holder::Short => (
+                i64::from(zone.bottom) - self.origin,
+                i64::from(zone.top) - self.origin,
+            ),
+        };
+        let end = (far + 1).clamp(0, self.raw.len() as i64) as usize;
+        &self.raw[(near.max(0) as usize).min(end)..end]
+    }
+
+    /// The price `way` (Q16 cells) outwards from the middle of cell 0.
+    fn price(&self, way: i64) -> Px {
+        let out = fixed::mulq(way, BUCKET);
+        let middle = self
+            .origin
+            .saturating_mul(BUCKET)
+            .saturating_add(BUCKET / 2);
+        px_of_ln(match self.holder {
+            Holder::Long => middle.saturating_sub(out),
+            Holder::Short => middle.saturating_add(out),
+        })
+    }
+
+    /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
+    fn zone(&self, lo: usize, hi: usize, peak: usize) -> Zone {
+        let mut zone = Zone::zeroed();
+        let (a, b) = (self.bucket(lo), self.bucket(hi));
+        zone.span(a.min(b), a.max(b));
+        zone.peak = self.price((peak as i64) << 16);
+        let cells = &self.raw[lo..=hi];
+        zone.usd = density::sum(cells);
+        let moment = density::moment(cells) + lo as i128 * i128::from(zone.usd);
+        zone.vwap = if zone.usd > 0 {
+            self.price(((moment << 16) / i128::from(zone.usd)) as i64)
+        } else {
+            self.price(((lo + hi) as i64) << 15)
+        };
+        zone
+    }
+}
+
+/// Up to eight clusters of a side, heaviest first.
+pub(super) struct Heaviest {
+    pub(super) list: [(i64, Cluster); HOT],
+    pub(super) used: usize,
+}
+
+impl Heaviest {
+    pub(super) fn offer(&mut self, usd: i64, cluster: Cluster) {
+        let at = self.list[..self.used].partition_point(|held| held.0 >= usd);
+        if at == HOT || usd <= 0 {
+            return;
+        }
+        let end = self.used.min(HOT - 1);
+        self.list.copy_within(at..end, at + 1);
+        self.list[at] = (usd, cluster);
+        self.used = end + 1;
+    }
+}
+
+impl Zones {
+    /// Gives each cluster its old identity or a new one, and ends the live zones that no cluster continues.
+    pub(super) fn renew_hot(
+        &mut self,
+        now: Nanos,
+        mark: Px,
+        side: &Side,
+        cells: &[i64],
+        top: &Heaviest,
+        limits: &Limits,
+    ) {
+        let place = side.holder as usize;
+        let mut found = [Zone::zeroed(); HOT];
+        for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
+            *zone = side.zone(cluster.lo, cluster.hi, cluster.peak);
+            zone.heat = fixed::divq(cells[cluster.peak], limits.hot(cluster.peak));
+            zone.prominence = cluster.prominence;
+            zone.holder = side.holder as u8;
+            zone.flags = limits.flags;
+        }
+        let found = &mut found[..top.used];
+        let old = self.hot[place];
+        let heirs = heirs(old.as_slice(), found);
+        self.hot[place].clear();
+        for (zone, heir) in old.as_slice().iter().zip(heirs) {
+            if !zone.is_live() {
+                let _ = self.hot[place].push(*zone);
+            } else if let Some(next) = heir.and_then(|at| found.get_mut(at)) {
+                inherit(next, zone, mark);
+            } else {
+                self.end_or_hold(now, mark, *zone, side, found);
+            }
+        }
+        keep_apart(found, side.holder);
+        for zone in found {
+            if self.hot[place].len() == HOT {
+                // LIMIT: the lightest clusters find no place beside what was swept or is held.
+                if zone.id != 0 {
+                    let change = zone.become_state(state::EXPIRED, cause::CROWDED, now);
+                    self.report(change);
+                }
+                continue;
+            }
+            if zone.id == 0 {
+                (zone.id, zone.born, zone.state) = (self.fresh_id(), now, state::NONE);
+                (zone.birth_usd, zone.past) = (zone.usd, Past::NONE);
+                let change = zone.become_state(state::FRESH, cause::BORN, now);
+                self.report(change);
+            }
+            let _ = self.hot[place].push(*zone);
+        }
+        self.tidy(now, place);
+    }
+
+    /// A live zone that no cluster continues: over, unless the mark stands in it. That one waits for its outcome in
+    /// what the clusters leave of its place.
+    fn end_or_hold(&mut self, now: Nanos, mark: Px, mut zone: Zone, side: &Side, found: &[Zone]) {
+        let merged = found
+            .iter()
+            .any(|other| zone.shared(other) * 2 >= zone.width());
+        if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 && !merged {
+            for other in found {
+                if other.shared(&zone) == 0 {
+                    continue;
+                }
+                if other.bottom > zone.bottom {
+                    zone.span(zone.bottom, other.bottom - 1);
+                } else {
+                    zone.span(other.top + 1, zone.top);
+                }
+            }
+            zone.usd = density::sum(side.cells(&zone));
+            let _ = self.hot[side.holder as usize].push(zone);
+            return;
+        }
+        let left = density::sum(side.cells(&zone));
+        let cause = if left.saturating_mul(4) < zone.birth_usd {
+            cause::MASS
+        } else {
+            cause::LOST
+        };
+        let change = zone.become_state(state::EXPIRED, cause, now);
+        self.report(change);
+    }
+
+    /// Thin runs at least half a sigma wide, the nearest four.
+    pub(super) fn renew_cold(
+        &mut self,
+        now: Nanos,
+        side: &Side,
+        cells: &[i64],
+        top: &Heaviest,
+        limits: &Limits,
+        sigma_1h: i64,
+    ) {
+        let place = side.holder as usize;
+        let mut hot = [(0, 0); HOT];
+        for (run, (_, cluster)) in hot.iter_mut().zip(&top.list[..top.used]) {
+            *run = (cluster.lo, cluster.hi);
+        }
+        let hot = &mut hot[..top.used];
+        hot.sort_unstable();
+        // Half a sigma in Q48, against buckets of Q48.
+        let wide = i128::from(warm(sigma_1h)) << 15;
+        let least = (wide + i128::from(BUCKET) - 1) / i128::from(BUCKET);
+        let least = usize::try_from(least).unwrap_or(usize::MAX);
+        let old = self.cold[place];
+        let mut taken = [false; COLD];
+        self.cold[place].clear();
+        cluster::corridors(cells, limits, hot, least, |lo, hi| {
+            let mut zone = side.zone(lo, hi, usize::midpoint(lo, hi));
+            (zone.kind, zone.holder, zone.flags) = (KIND_COLD, HOLDER_NONE, limits.flags);
+            (zone.born, zone.since, zone.birth_usd) = (now, now, zone.usd);
+            let past = (old.as_slice().iter().zip(&mut taken))
+                .find(|(past, taken)| !**taken && past.continues(&zone));
+            if let Some((past, taken)) = past {
+                *taken = true;
+                (zone.id, zone.born, zone.since) = (past.id, past.born, past.since);
+                zone.birth_usd = past.birth_usd;
+            } else {
+                zone.id = self.fresh_id();
+            }
+            let _ = self.cold[place].push(zone);
+            self.cold[place].len() < COLD
+        });
+    }
+}
+
+/// For each old zone the cluster that continues it: the pairs with the most shared buckets first, of equal ones the
+/// older zone, then the heavier cluster.
+fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
+    let mut heirs = [None; HOT];
+    for _ in 0..found.len() {
+        let mut best: Option<(i64, u32, usize, usize)> = None;
+        for (at, zone) in old.iter().enumerate() {
+            if heirs[at].is_some() || !zone.is_live() {
+                continue;
+            }
+            for (to, next) in found.iter().enumerate() {
+                if heirs.contains(&Some(to)) || !zone.continues(next) {
+                    continue;
+                }
+                let shared = zone.shared(next);
+                if best
+                    .is_none_or(|(most, id, ..)| shared > most || (shared == most && zone.id < id))
+                {
+                    best = Some((shared, zone.id, at, to));
+                }
+            }
+        }
+        let Some((_, _, at, to)) = best else { break };
+        heirs[at] = Some(to);
+    }
+    heirs
+}
+
+/// Hands the identity on. While the mark stands in a zone its near edge stays where it was: the cells behind the mark
+/// are gone from the map, not from the zone.
+fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
+    (next.id, next.born, next.birth_usd) = (old.id, old.born, old.birth_usd);
+    (next.state, next.since) = (old.state, old.since);
+    (next.past, next.odds, next.label) = (old.past, old.odds, old.label);
+    if old.state == state::TOUCHED && old.ahead(mark) <= 0 {
+        if old.holder == Holder::Short as u8 {
+            next.span(old.bottom.min(next.bottom), next.top);
+        } else {
+            next.span(next.bottom, old.top.max(next.top));
+        }
+    }
+}
+
+/// Pulls a kept near edge back behind any cluster that lies nearer.
+fn keep_apart(found: &mut [Zone], holder: Holder) {
+    for at in 0..found.len() {
+        let mut zone = found[at];
+        for (index, other) in found.iter().enumerate() {
+            if index == at || other.shared(&zone) == 0 {
+                continue;
+            }
+            match holder {
+                Holder::Short if other.top < zone.top => zone.span(other.top + 1, zone.top),
+                Holder::Long if other.bottom > zone.bottom => {
+                    zone.span(zone.bottom, other.bottom - 1);
+                }
+                _ => {}
+            }
+        }
+        found[at] = zone;
+    }
+}
