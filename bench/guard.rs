@@ -44,9 +44,10 @@ enum Case {
     Step(Kind),
     Map,
     Zone,
+    ZoneFull,
 }
 
-const CASES: [(&str, Case); 16] = [
+const CASES: [(&str, Case); 17] = [
     (
         "decode-trades",
         Case::Decode(Dialect::Bybit, TopicKind::Trades),
@@ -78,6 +79,7 @@ const CASES: [(&str, Case); 16] = [
     ("step-tick", Case::Step(Kind::Tick)),
     ("map-refresh", Case::Map),
     ("zone-refresh", Case::Zone),
+    ("zone-full", Case::ZoneFull),
 ];
 
 /// The one place where instructions are counted: found by its name.
@@ -230,6 +232,26 @@ fn refresh(case: Case) -> u64 {
     REFRESHES as u64
 }
 
+/// Zones of a map without an empty cell, 2 x 4,096 of them, as rough as cells can be: nothing is alike.
+fn refresh_full() -> u64 {
+    let mut seed = 1u64;
+    let cells: Vec<i64> = (0..8_192)
+        .map(|_| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            1 + (seed >> 33) as i64 % 1_000_000
+        })
+        .collect();
+    let heat = Heat {
+        mark: Px::whole(65_000),
+        below_long: &cells[..4_096],
+        above_short: &cells[4_096..],
+    };
+    let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
+    guard_counted_zone(&mut zones, &heat);
+    assert!(!zones.hot_above().is_empty());
+    REFRESHES as u64
+}
+
 fn step(kind: Kind) -> u64 {
     let mut world = world(Dialect::Bybit);
     let mut shard = lived(&mut world);
@@ -271,6 +293,7 @@ fn run(case: Case) -> u64 {
         Case::Decode(dialect, kind) => decode(dialect, kind),
         Case::Step(kind) => step(kind),
         Case::Map | Case::Zone => refresh(case),
+        Case::ZoneFull => refresh_full(),
     }
 }
 
