@@ -126,6 +126,8 @@ struct Twin {
     /// (holder, when, quantity, expected since the holder's print before) of every print.
     prints: Vec<(usize, i64, f64, f64)>,
     expects: [f64; 2],
+    /// Expected of both since the last print.
+    silent: f64,
 }
 
 impl Twin {
@@ -187,9 +189,17 @@ impl Twin {
         self.missed += qty - mine.iter().sum::<f64>();
         self.evidence.push((now, mine, self.waiting));
         self.waiting = [0.0; CLASSES];
+        self.silent = 0.0;
         let d = print.holder as usize;
         let expected = std::mem::take(&mut self.expects[d]);
         self.prints.push((d, now, qty, expected));
+    }
+    /// What waits is evidence at once, unless prints were never heard, or not for longer than five lumps.
+    fn wait(&mut self, now: i64, lump: f64) {
+        if !self.prints.is_empty() && self.silent <= 5.0 * lump {
+            let waiting = std::mem::take(&mut self.waiting);
+            self.evidence.push((now, [0.0; CLASSES], waiting));
+        }
     }
     fn sums(&self, now: i64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
         let (mut a, mut b) = ([0.0; CLASSES], [0.0; CLASSES]);
@@ -316,6 +326,7 @@ fn run(
         for (row, expects) in exposure.iter().zip(&mut twin.expects) {
             for k in 0..CLASSES {
                 *expects += row[k] as f64 * theta[k];
+                twin.silent += row[k] as f64 * theta[k];
                 twin.waiting[k] += row[k] as f64;
             }
         }
@@ -324,6 +335,7 @@ fn run(
             calibration.print(now, BYBIT, &print, &engine, params);
         }
         calibration.tick(now, &mut engine, params);
+        twin.wait(now.get(), calibration.width().lump as f64);
         assert!(engine.conserved());
     }
     (engine, calibration, twin, market.now)
@@ -690,15 +702,53 @@ fn a_bankruptcy_price_tells_the_liquidation_price() {
 }
 
 #[test]
+fn silence_is_evidence_once_prints_are_heard_and_until_it_is_too_long() {
+    let params = bare();
+    let (mut engine, mut calibration, mut market) = (inventory(), calibration(), Market::new(73));
+    for _ in 0..600 {
+        let exposure = market.second(&mut engine, &params);
+        for print in prints_of(&engine, &exposure, &[0.4; CLASSES], market.at()) {
+            calibration.print(market.at(), BYBIT, &print, &engine, &params);
+        }
+        calibration.tick(market.at(), &mut engine, &params);
+    }
+    let met = |c: &Calibration| c.evidence().1.iter().sum::<i64>();
+    // The market goes on without a print.
+    let known = calibration.clone();
+    let quiet = |seconds: usize, engine: &mut Inventory, c: &mut Calibration, m: &mut Market| {
+        let before = met(c);
+        for _ in 0..seconds {
+            m.second(engine, &params);
+            c.tick(m.at(), engine, &params);
+        }
+        met(c) - before
+    };
+    assert!(quiet(60, &mut engine, &mut calibration, &mut market) > 0);
+    // A silence of more than five lumps is no longer taken for one.
+    quiet(6_000, &mut engine, &mut calibration, &mut market);
+    assert!(quiet(60, &mut engine, &mut calibration, &mut market) <= 0);
+    let sum = |c: &Calibration| c.theta().unwrap().iter().sum::<i64>();
+    let learned = sum(&calibration);
+    assert!(
+        learned < sum(&known) && learned > sum(&known) / 4,
+        "{learned}"
+    );
+    // Where something was lost a print must be heard first.
+    let mut lost = known.clone();
+    lost.lose(&engine);
+    assert!(quiet(60, &mut engine, &mut lost, &mut market) <= 0);
+}
+
+#[test]
 fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
     let params = bare();
     let empty = inventory();
     assert_eq!(empty.band_q16(Holder::Long), [0, 4 * ONE]);
     let (mut engine, _, _, _) = run(71, 300, &[0.0; CLASSES], &params);
     let wide = engine.band_q16(Holder::Long);
-    // 10 % and 90 % of a Gamma of shape 2.5.
-    assert!((wide[0] - ONE * 322 / 1_000).abs() < ONE / 20, "{wide:?}");
-    assert!((wide[1] - ONE * 1_847 / 1_000).abs() < ONE / 20, "{wide:?}");
+    // 10 % and 90 % of a log-normal of relative variance .4; a few positions are expected, so a little wider.
+    assert!((wide[0] - ONE * 402 / 1_000).abs() < ONE / 10, "{wide:?}");
+    assert!((wide[1] - ONE * 1_777 / 1_000).abs() < ONE / 10, "{wide:?}");
     let (told, calibration, _, _) = run(71, 4_000, &[0.4; CLASSES], &params);
     let tight = told.band_q16(Holder::Long);
     assert!(

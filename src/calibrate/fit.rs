@@ -42,11 +42,19 @@ impl Calibration {
         });
         // What hours scatter beyond their lumps; a unit beside them, so that one hour alone says little.
         let beyond = self.hours[0].saturating_sub(mul_div(self.hours[1], lump, unit));
+        // Nothing is known of lumps until prints of a unit have come: till then they are one, and one cluster.
+        let lump = mul_div(unit, add(self.lumps[0], unit), add(self.lumps[1], unit));
+        let mean = mul_div(add(self.lumps[1], unit), ONE, add(self.lumps[2], ONE));
         self.width = Width {
             doubt_q16: shapes.map(params::doubt),
             scatter_q16: clip(mul_div(beyond, ONE, add(self.hours[2], unit)), 0, 16 * ONE),
-            // Nothing is known of lumps until prints of a unit have come: till then they are one.
-            lump: mul_div(unit, add(self.lumps[0], unit), add(self.lumps[1], unit)),
+            lump,
+            // Totals do not say of how many deaths they are.
+            single: if self.lumps[2] == 0 {
+                lump
+            } else {
+                mean.min(lump)
+            },
         };
     }
 }

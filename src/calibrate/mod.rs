@@ -13,8 +13,9 @@
 //! The fit minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the
 //! least of the three it joins: a class without evidence leans on its neighbours and never drags them.
 //!
-//! Exposure *waits* until the next print shows that the venue's prints are heard at all, a day at most: a venue that
-//! prints nothing, or whose stream is dead, keeps the prior instead of learning that nobody ever dies.
+//! Exposure is evidence while prints are *heard*: one has come since the last loss, and no more than five lumps have
+//! failed to come since. Otherwise it waits for the next print, a day at most: a venue that prints nothing, or whose
+//! stream is dead, keeps what is known instead of learning that nobody ever dies.
 //!
 //! Width ([`Width`]): θ_k has that of a Gamma of shape a0 + A_k / u', u' the larger of u and the *lump*, variance over
 //! mean of clusters of prints (< 30 s apart, one holder): what comes in lumps says less. Beside it stand that lump, and
@@ -47,10 +48,10 @@ use bytemuck::{Pod, Zeroable};
 use width::{Cluster, Hour};
 
 /// Numbers of [`Calibration::words`].
-pub const WORDS: usize = 6 + 2 * CLASSES + 2 + 2 + 3;
+pub const WORDS: usize = 6 + 2 * CLASSES + 3 + 2 + 3;
 /// Their form: a version, and the ladder they are of.
 const FORM: i64 = {
-    let (mut form, mut k) = (1, 0);
+    let (mut form, mut k) = (2, 0);
     while k < CLASSES {
         form = (form * 31 + params::LADDER_E6[k]) % 1_000_000_007;
         k += 1;
@@ -65,6 +66,8 @@ const WEEK: i64 = 7 * Nanos::DAY.get();
 const WAIT: Nanos = Nanos::DAY;
 /// Exposure is read, and θ fitted after new evidence, at most this often.
 const OFTEN: Nanos = Nanos::SECOND;
+/// So many expected clusters may fail to come before a silence is doubted: one in 148 does by chance.
+const SILENCE: i64 = 5;
 /// θ is fitted this often when there is none, for what fades.
 const SELDOM: Nanos = Nanos::MINUTE;
 /// Steps in which evidence fades, per half-life: exact values of the table.
@@ -90,8 +93,9 @@ pub struct Calibration {
     a: [i64; CLASSES],
     /// Met per class.
     b: [i64; CLASSES],
-    /// Variance over mean of clusters: Σ (size − expected)² / u, Σ size.
-    lumps: [i64; 2],
+    /// Clusters: Σ (size − expected)² / u and Σ size, together their variance over their mean; and the seconds in which
+    /// there were prints of a holder (Q16; none of totals).
+    lumps: [i64; 3],
     clusters: [Cluster; 2],
     /// Evidence faded up to here; zero = none yet.
     faded: Nanos,
@@ -101,6 +105,9 @@ pub struct Calibration {
     waiting: [[i64; CLASSES]; 2],
     waits: Nanos,
     expects: [i64; 2],
+    /// 1 once a print was heard and nothing was lost since; expected of both holders since the last.
+    heard: u64,
+    silent: i64,
     /// Held for the next open interest: beyond what was printed, per class and holder, and what was printed.
     extra: [i64; CLASSES],
     extra_of: [i64; 2],
@@ -150,10 +157,11 @@ impl Calibration {
     pub fn lose(&mut self, inventory: &Inventory) {
         self.totalled_at = Nanos::ZERO;
         self.seen = Holder::BOTH.map(|holder| *inventory.exposure(holder));
-        (self.waiting, self.expects) = ([[0; CLASSES]; 2], [0; 2]);
+        (self.waiting, self.expects, self.heard) = ([[0; CLASSES]; 2], [0; 2], 0);
     }
 
-    /// Reads what the mark has met since the last reading; it waits for a print.
+    /// Reads what the mark has met since the last reading. It is evidence at once where prints are heard and have not
+    /// been silent for longer than is likely; otherwise it waits for a print.
     fn read(&mut self, now: Nanos, inventory: &Inventory, params: &Params) {
         self.read_at = now;
         if self.waits == Nanos::ZERO || now.since(self.waits) > WAIT {
@@ -174,13 +182,18 @@ impl Calibration {
                 self.waiting[d][k] = add(self.waiting[d][k], met);
                 expects += i128::from(met) * i128::from(theta[k]);
             }
-            self.expects[d] = add(self.expects[d], narrow(expects >> 16));
+            let expects = narrow(expects >> 16);
+            self.expects[d] = add(self.expects[d], expects);
+            self.silent = add(self.silent, expects);
             self.seen[d] = exposure;
         }
         self.fade(now, params);
+        if self.heard != 0 && self.silent <= self.width.lump.saturating_mul(SILENCE) {
+            self.confirm(now, unit(inventory.interest_now(), params), params);
+        }
     }
 
-    /// A print was heard: what waited was exposed under its eyes.
+    /// What waited was exposed under the eyes of prints.
     fn confirm(&mut self, now: Nanos, unit: i64, params: &Params) {
         let number = now.get().max(0) / Nanos::HOUR.get();
         if self.hour.number != number {
@@ -205,7 +218,6 @@ impl Calibration {
             *sum = add(*sum, part);
         }
         (self.waiting, self.expects, self.waits) = ([[0; CLASSES]; 2], [0; 2], now);
-        self.fresh = 1;
     }
 
     /// Halves evidence with age, A and B alike.

@@ -140,6 +140,7 @@ impl Calibration {
         self.read(now, inventory, params);
         let unit = unit(inventory.interest_now(), params);
         self.confirm(now, unit, params);
+        (self.heard, self.silent, self.fresh) = (1, 0, 1);
         let holder = print.holder;
         let price = match row.locates {
             Locates::Bankruptcy => liquidation_of(print, params),

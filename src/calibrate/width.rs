@@ -4,7 +4,7 @@
 use super::{Calibration, add};
 use crate::inventory::params::{CLASSES, Params};
 use crate::market::Holder;
-use crate::num::fixed::mul_div;
+use crate::num::fixed::{ONE, mul_div};
 use crate::num::{HEADROOM, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -67,6 +67,9 @@ impl Calibration {
                 since: cluster.since,
                 ..Cluster::zeroed()
             };
+        }
+        if now.since(cluster.last) >= Nanos::SECOND {
+            self.lumps[2] = add(self.lumps[2], ONE);
         }
         // A cluster that grows adds what its square grows by.
         let square = |cluster: &Cluster| {

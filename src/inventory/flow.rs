@@ -231,6 +231,7 @@ impl Inventory {
             self.theta = [params.theta_q16; CLASSES];
             self.width.doubt_q16 = [params.theta_doubt_q16; CLASSES];
             self.width.lump = mul_div(interest, params.theta_unit_e6, 1_000_000);
+            self.width.single = self.width.lump;
             self.begun = 1;
         }
         for half in &mut self.halves {

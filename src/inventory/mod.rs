@@ -98,6 +98,9 @@ pub struct Width {
     pub scatter_q16: i64,
     /// Variance over mean of clusters of liquidations: base quantity.
     pub lump: i64,
+    /// Mean of what is liquidated of a holder in a second in which anything is, about one position: base quantity, at
+    /// most the lump.
+    pub single: i64,
 }
 
 /// The inventory of one symbol at one venue. All zeros is the empty state.

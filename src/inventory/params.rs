@@ -213,16 +213,32 @@ pub const fn doubt(shape_q16: i64) -> i64 {
     isqrt((1i128 << 48) / shape as i128)
 }
 
-/// 80 % of a Gamma as multiples of its mean, Q16: low, high, by its relative variance (Q16, held to 0..=64), after
-/// Wilson and Hilferty: the cube root is nearly normal.
+/// 80 % of a quantity as multiples of its mean, Q16: low, high. It is nothing with probability `none`, log-normal
+/// otherwise, and has this relative variance in all (both Q16; the variance is held to 2^20).
+///
+/// Where nothing is unlikely, a tenth lies beyond either end. Zero is the likeliest single outcome: as soon as it is
+/// among the tenth, the interval begins there, and what the low end then need not leave out the high end does. Where
+/// nothing is likelier than 80 %, the interval is nothing.
 #[must_use]
-pub const fn gamma_80(variance_q16: i64) -> [i64; 2] {
-    let ninth = clip(variance_q16, 0, 64 * ONE) / 9;
-    // 1.281552 deviations either way.
-    let away = mulq(83_988, sqrtq(ninth));
-    let low = clip(ONE - ninth - away, 0, ONE);
-    let high = clip(ONE - ninth + away, 0, 8 * ONE);
-    [mulq(mulq(low, low), low), mulq(mulq(high, high), high)]
+pub fn band_80(variance_q16: i64, none_q16: i64) -> [i64; 2] {
+    let none = clip(none_q16, 0, ONE);
+    let some = ONE - none;
+    // Given that anything comes: mean one over `some`, and so much variance less.
+    let whole = ONE + clip(variance_q16, 0, ONE << 20);
+    let square = (ln_q48(mulq(whole, some).max(ONE)) - ln_q48(ONE)) >> 32;
+    let spread = sqrtq(square);
+    let end = |share: i64| {
+        let of = mul_div(share - none, ONE, some.max(1));
+        if some == 0 || of <= 0 {
+            return 0;
+        }
+        // The normal deviate of a share, by the logistic: within three hundredths from 5 to 95 %.
+        let odds = (ln_q48(of) - ln_q48((ONE - of).max(1))) >> 32;
+        let away = mulq(spread, mul_div(odds, 1_000, 1_702)) - square / 2;
+        mul_div(exp_q48((away << 32) + ln_q48(ONE)), ONE, some)
+    };
+    let left_out = (ONE / 10 - none).max(0);
+    [end(left_out), end(left_out + ONE * 4 / 5)]
 }
 
 /// A margin table for venues that have not told theirs: close to the large venues' tables for BTC.
@@ -541,18 +557,52 @@ mod tests {
         }
         assert!(precision(ONE << 30) > 1 << 45 && precision(i64::MIN) >= 0);
         assert!((doubt(163_840) - 41_449).abs() < 4, "{}", doubt(163_840));
-        // 10 % and 90 % of a Gamma of mean 1: shape 2.5 .322 1.847, shape 1 .105 2.303, shape 100 .874 1.130.
-        for (variance, low, high) in [
-            (26_214, 0.322, 1.847),
-            (ONE, 0.105, 2.303),
-            (655, 0.874, 1.130),
-        ] {
-            let got = gamma_80(variance).map(|q16| q16 as f64 / ONE as f64);
-            assert!(
-                (got[0] - low).abs() < 0.03 && (got[1] - high).abs() < 0.03,
-                "{got:?}"
-            );
+    }
+
+    #[test]
+    fn the_band_of_what_surely_comes_is_log_normal() {
+        // Relative variance .4: a deviation of the log of .58, mean one.
+        let got = band_80(26_214, 0).map(|q16| q16 as f64 / ONE as f64);
+        assert!(
+            (got[0] - 0.402).abs() < 0.01 && (got[1] - 1.777).abs() < 0.02,
+            "{got:?}"
+        );
+        assert!(band_80(0, 0).iter().all(|end| (end - ONE).abs() <= 1));
+        assert_eq!(band_80(ONE, ONE * 81 / 100), [0; 2]);
+        assert!(band_80(i64::MAX, i64::MIN)[0] <= 1);
+    }
+
+    #[test]
+    fn the_band_holds_four_fifths_of_what_it_says() {
+        // A Poisson number of log-normal clusters, drawn: what share of them the band holds.
+        let mut state = 9u64;
+        let mut unit = || {
+            state = state
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
+            ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+        };
+        for (clusters, spread) in [(0.5, 1.0), (1.0, 0.5), (2.0, 1.2), (5.0, 1.0), (20.0, 0.8)] {
+            // Lumps: variance over mean is E s² / E s; the mean size is one.
+            let variance = f64::exp(spread * spread) / clusters;
+            let [low, high] = band_80(
+                (variance * ONE as f64) as i64,
+                (f64::exp(-clusters) * ONE as f64) as i64,
+            )
+            .map(|q16| q16 as f64 / ONE as f64);
+            let mut held = 0;
+            for _ in 0..20_000 {
+                let (mut sum, mut left) = (0.0, unit());
+                while left > f64::exp(-clusters) {
+                    let normal =
+                        (-2.0 * unit().ln()).sqrt() * (std::f64::consts::TAU * unit()).cos();
+                    sum += (spread * normal - spread * spread / 2.0).exp();
+                    left *= unit();
+                }
+                held += usize::from((low..=high).contains(&(sum / clusters)));
+            }
+            let said = format!("{clusters} {spread}: {held} in {low} to {high}");
+            assert!((14_500..18_000).contains(&held), "{said}");
         }
-        assert_eq!(gamma_80(0), [ONE; 2]);
     }
 }

@@ -2,16 +2,16 @@
 //! them changes anything.
 
 use super::half::Half;
-use super::params::gamma_80;
+use super::params::band_80;
 use super::{BUCKETS, CLASSES, Inventory, SWEPT, Swept, Width};
 use crate::market::Holder;
 use crate::num::Qty;
-use crate::num::fixed::{ONE, mul_div, mulq};
+use crate::num::fixed::{ONE, exp2neg, mul_div, mulq};
 use crate::num::narrow;
 use crate::time::Nanos;
 
-/// One over ln 10, Q16.
-const NONE_ABOVE: i64 = 28_462;
+/// One over ln 2, Q16.
+const LOG2E: i64 = 94_548;
 
 impl Inventory {
     /// True once an open interest has been laid out.
@@ -181,20 +181,20 @@ impl Inventory {
     /// 80 % interval of what will be liquidated of a holder where `expected` is expected, as multiples of it, Q16: low,
     /// high.
     ///
-    /// A Gamma whose relative variance is that of θ (the classes' errors taken as one: what is wrong with one class is
-    /// wrong with the others), plus the scatter of hours, plus what lumps make of so small a number. Before seeding
-    /// (0, 4).
+    /// Of so many clusters as are expected none may come (Poisson); what comes otherwise is log-normal. Together they
+    /// have the variance of θ (the classes' errors taken as one: what is wrong with one class is wrong with the
+    /// others), plus the scatter of hours, plus what lumps make of so small a number. Before seeding (0, 4).
     #[must_use]
     pub fn interval_q16(&self, holder: Holder, expected: Qty) -> [i64; 2] {
         if self.begun == 0 {
             return [0, 4 * ONE];
         }
         let doubt = self.expected(holder).1;
-        let lumps = mul_div(self.width.lump, ONE, expected.get().max(1));
+        let expected = expected.get().max(1);
+        let lumps = mul_div(self.width.lump, ONE, expected);
         let variance = mulq(doubt, doubt).saturating_add(self.width.scatter_q16);
-        let [low, high] = gamma_80(variance.saturating_add(lumps));
-        // Where fewer than 2.3 lumps are expected, none at all is likelier than 10 %.
-        [if lumps > NONE_ABOVE { 0 } else { low }, high]
+        let deaths = mul_div(expected, LOG2E, self.width.single.max(1));
+        band_80(variance.saturating_add(lumps), exp2neg(deaths) >> 16)
     }
     /// What a holder's priced mass within the window is expected to lose if it is met, and the relative deviation of
     /// its θ, Q16.

@@ -92,10 +92,10 @@ pub(crate) struct Run {
     pub(crate) cells: Vec<Cell>,
     pub(crate) sums: Vec<Sums>,
     pub(crate) looks: Vec<Look>,
-    /// How often what was forced lay within the 80 % interval, below it, above it: a window against what
-    /// the frozen map
-    /// said of what was swept, and an hour against what was said as it went along.
-    pub(crate) held: [[u64; 3]; 2],
+    /// How often what was forced lay within the 80 % interval, below it, above it, and how often the interval was
+    /// *nothing* and nothing, or something, was forced: a window against what the frozen map said of what was swept,
+    /// and an hour against what was said as it went along.
+    pub(crate) held: [[u64; 5]; 2],
     pub(crate) theta: Vec<f64>,
 }
 
@@ -290,19 +290,20 @@ fn look(start: usize, truth: &Truth, inventory: &Inventory, maps: [&Plane; 6]) -
     look
 }
 
-/// Whether what was forced lies in the 80 % interval around what was said; a quiet stretch asks nothing.
-fn count(held: &mut [u64; 3], map: &Inventory, h: usize, price: f64, said: f64, forced: f64) {
+/// Whether what was forced lies in the 80 % interval around what was said; a quiet stretch asks nothing. Where the
+/// interval is nothing (none is likelier than 80 %) no interval could hold 80 %: that is counted apart.
+fn count(held: &mut [u64; 5], map: &Inventory, h: usize, price: f64, said: f64, forced: f64) {
     if said > 0.0 {
         let expected = Qty::new((said / price * 1e6) as i64);
         let ends = map.interval_q16(Holder::BOTH[h], expected);
         let [low, high] = ends.map(|q16| said * q16 as f64 / 65_536.0);
-        held[if forced < low {
-            1
-        } else if forced > high {
-            2
-        } else {
-            0
-        }] += 1;
+        let at = match (ends[1], forced) {
+            (0, forced) => 3 + usize::from(forced > 0.0),
+            _ if forced < low => 1,
+            _ if forced > high => 2,
+            _ => 0,
+        };
+        held[at] += 1;
     }
 }
 
