@@ -591,3 +591,53 @@ fn a_consumer_that_does_not_read_is_cut_off_and_the_others_go_on() {
     assert_eq!(next(&mut reading)["success"], true);
     assert_eq!(next(&mut reading)["type"], "snapshot");
 }
+
+/// A path that only one of the two knows is wrong in one of them.
+#[test]
+fn the_exchange_answers_all_that_a_venues_row_asks() {
+    use isotherm::sim::Dialect;
+    use isotherm::venue::{VENUES, What, texts};
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
+    for dialect in Dialect::ALL {
+        let row = VENUES.iter().find(|row| row.name == dialect.name());
+        let row = row.expect("a dialect is a venue's");
+        let mut world = World::new(4, Params::default().speaking(dialect)).unwrap();
+        world.advance(world.now().plus(Nanos::HOUR), &mut |_| {});
+        let assets = ["BTC".to_owned(), "ETH".to_owned()];
+        let now = world.now();
+        let handle = Server::start(world, Options::default()).unwrap();
+        // Whom to ask about is learned from trades.
+        for ask in row.asks.iter().filter(|ask| ask.what != What::Accounts) {
+            for request in texts::requests(row, ask, &assets) {
+                let request = texts::dated(&request, now);
+                // A table that lies elsewhere is asked here by its path.
+                let path = request
+                    .strip_prefix("https://")
+                    .and_then(|rest| rest.find('/'));
+                let request = path.map_or(&request[..], |at| &request["https://".len() + at..]);
+                let mut answer = match request.split_once(' ') {
+                    Some((path, body)) => {
+                        let post = agent.post(format!("{}{path}", handle.rest_url()));
+                        post.content_type("application/json").send(body).unwrap()
+                    }
+                    None => agent
+                        .get(format!("{}{request}", handle.rest_url()))
+                        .call()
+                        .unwrap(),
+                };
+                let body = answer.body_mut().read_to_vec().unwrap();
+                let refused = (row.refusal)(&body);
+                assert_eq!(
+                    (answer.status().as_u16(), refused),
+                    (200, None),
+                    "{} {request}",
+                    row.name
+                );
+            }
+        }
+        handle.stop().unwrap();
+    }
+}

@@ -205,7 +205,7 @@ pub(crate) const ROW: Row = Row {
             told: &["1789999500000 BTC ratio 2 600000 to 400000 over 300 s"],
         },
         Answer {
-            request: "/api/v5/rubik/stat/contracts/taker-volume-contract?instId={}&period=5m&limit=1",
+            request: "/api/v5/rubik/stat/taker-volume-contract?instId={}&period=5m&limit=1",
             before: &[TERMS],
             // What was sold stands first.
             body: r#"{"code":"0","data":[["1789999500000","30","10"]],"msg":""}"#,

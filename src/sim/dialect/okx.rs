@@ -258,7 +258,7 @@ impl Desk {
                 mark(pit, ms, quill);
                 quill.put("]}");
             }
-            TopicKind::Index => index(pit, ms, quill),
+            TopicKind::Index => index_frame(pit, ms, quill),
             _ => return false,
         }
         true
@@ -369,7 +369,7 @@ impl Desk {
             tell(turn.topic(TopicKind::Mark), quill);
         }
         if still || now[1] != before[1] {
-            index(pit, turn.ms, quill);
+            index_frame(pit, turn.ms, quill);
             tell(turn.topic(TopicKind::Index), quill);
         }
     }
@@ -466,10 +466,16 @@ fn mark(pit: &Pit, ms: i64, quill: &mut Quill) {
     quill.field("\",\"ts\":\"", ms, 0).put("}");
 }
 
+fn index_frame(pit: &Pit, ms: i64, quill: &mut Quill) {
+    head("index-tickers", family(&pit.contract.symbol), quill);
+    quill.put("\"data\":[");
+    index(pit, ms, quill);
+    quill.put("]}");
+}
+
 fn index(pit: &Pit, ms: i64, quill: &mut Quill) {
     let (c, day) = (&pit.contract, pit.history.day());
-    head("index-tickers", family(&c.symbol), quill);
-    quill.put("\"data\":[{\"instId\":\"").put(family(&c.symbol));
+    quill.put("{\"instId\":\"").put(family(&c.symbol));
     for (words, units) in [
         ("\",\"idxPx\":\"", pit.index_units),
         ("\",\"high24h\":\"", day.high),
@@ -480,7 +486,7 @@ fn index(pit: &Pit, ms: i64, quill: &mut Quill) {
     ] {
         quill.put(words).short(units, c.price_scale);
     }
-    quill.field("\",\"ts\":\"", ms, 0).put("}]}");
+    quill.field("\",\"ts\":\"", ms, 0).put("}");
 }
 
 fn funding(pit: &Pit, ms: i64, quill: &mut Quill) {

@@ -43,8 +43,7 @@ const TOP_POSITIONS: &str = concat!(
     "/api/v5/rubik/stat/contracts/long-short-position-ratio-contract-top-trader",
     "?instId={}&period=5m&limit=1"
 );
-const TAKERS: &str =
-    "/api/v5/rubik/stat/contracts/taker-volume-contract?instId={}&period=5m&limit=1";
+const TAKERS: &str = "/api/v5/rubik/stat/taker-volume-contract?instId={}&period=5m&limit=1";
 
 /// The period of histories and ratios.
 const PERIOD: Nanos = Nanos::seconds(300);

@@ -4,7 +4,7 @@
 //! contracts. Statistics and candles begin when the world does; funding was paid before. Rows of
 //! statistics are arrays of text. `after` means older than, `before` younger than.
 
-use super::{base, cents, funding, instrument, interest, mark, write_side};
+use super::{base, cents, funding, index, instrument, interest, mark, write_side};
 use crate::market::Side;
 use crate::sim::dialect::{Answer, Desk as AnyDesk, Request};
 use crate::sim::history::Sample;
@@ -17,7 +17,7 @@ type Refusal = (u32, String);
 type Written = Result<(), Refusal>;
 type Row = (&'static str, fn(&Ask<'_>, &mut Quill) -> Written);
 
-const ROWS: [Row; 15] = [
+const ROWS: [Row; 16] = [
     ("public/time", |ask, quill| {
         quill.field("{\"ts\":\"", ask.now, 0).put("}");
         Ok(())
@@ -42,6 +42,18 @@ const ROWS: [Row; 15] = [
         let now = ask.now;
         list(ask.places()?, quill, |(_, (pit, _)), quill| {
             mark(pit, now, quill);
+        });
+        Ok(())
+    }),
+    ("market/index-tickers", |ask, quill| {
+        let now = ask.now;
+        let wanted = |pit: &Pit| match ask.request.value("instId") {
+            Some(name) => super::family(&pit.contract.symbol) == name,
+            None => ask.request.value("quoteCcy") == Some("USDT"),
+        };
+        let rows = ask.listed().filter(|(_, (pit, _))| wanted(pit));
+        list(rows, quill, |(_, (pit, _)), quill| {
+            index(pit, now, quill);
         });
         Ok(())
     }),
