@@ -7,8 +7,9 @@
 //! Warnings and errors also enter the *distinct error log*: every kind, which is code and subject, stands there once,
 //! with its first and newest time, how often it came and its newest text. It has room for [`KINDS`] kinds; what does
 //! not fit is counted in one more entry, `others`. The page shows it (`shm::record::ErrorRecord`), so what went wrong
-//! is found without reading a file. Because it counts, a kind that repeats need not fill the disk: it gets at most one
-//! line a second, which says how many were left out. Nothing here fails: when nobody can be told, nobody is told.
+//! is found without reading a file. Because it counts, a kind that repeats need not fill the disk: its lines are at least
+//! a second apart, while it goes on twice as far each time, to a minute, and say how many were left out. Nothing here
+//! fails: when nobody can be told, nobody is told.
 
 use crate::shm::record::{ErrorRecord, bytes_of};
 use crate::time::{Clock, Nanos, WallClock};
@@ -21,8 +22,8 @@ use std::io::{self, Write};
 // LIMIT: further ones are counted as `others`.
 pub const KINDS: usize = 64;
 
-/// Lines of one kind are at least this far apart.
-const APART: Nanos = Nanos::SECOND;
+/// Lines of one kind are at least the first of these apart; while it goes on, twice as far each time up to the last.
+const APART: [Nanos; 2] = [Nanos::SECOND, Nanos::MINUTE];
 
 /// How bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -81,6 +82,8 @@ struct Entry {
     record: ErrorRecord,
     /// When a line of it was last written; zero = never.
     told: Nanos,
+    /// How far behind it the next may be.
+    apart: Nanos,
     /// How many were not written since.
     held: u64,
     /// Changed since [`Log::changed`] last looked.
@@ -175,6 +178,7 @@ impl Log {
                     ..ErrorRecord::zeroed()
                 },
                 told: Nanos::ZERO,
+                apart: APART[0],
                 held: 0,
                 changed: true,
             });
@@ -192,10 +196,17 @@ impl Log {
         entry.changed = true;
         // A clock that was stepped back must not silence anything.
         let gone = at.since(entry.told);
-        if gone >= Nanos::ZERO && gone < APART {
+        if gone >= Nanos::ZERO && gone < entry.apart {
             entry.held += 1;
             return None;
         }
+        // It goes on when it came while it was held, or soon behind; else it is news.
+        let goes_on = gone >= Nanos::ZERO && gone < entry.apart.plus(entry.apart);
+        entry.apart = if goes_on {
+            entry.apart.plus(entry.apart).min(APART[1])
+        } else {
+            APART[0]
+        };
         entry.told = at;
         Some(core::mem::take(&mut entry.held))
     }
@@ -374,6 +385,25 @@ mod tests {
             "after the clock was stepped back",
         );
         assert_eq!(heard.lines().len(), 4);
+    }
+
+    #[test]
+    fn what_goes_on_is_said_ever_less_often_and_news_at_once() {
+        let heard = Heard::default();
+        let mut log = heard.log(Level::Info, Form::Text);
+        let mut say = |times: usize, ms: i64| {
+            let before = heard.lines().len();
+            for _ in 0..times {
+                log.say(Level::Warn, "clock_step", "okx", "moved");
+                pass(ms);
+            }
+            heard.lines().len() - before
+        };
+        // Ten minutes of it every 100 ms: behind 0, 1, 3, 7, 15, 31 s, and then once a minute.
+        assert_eq!(say(6_000, 100), 15);
+        pass(180_000);
+        assert_eq!(say(1, 500), 1, "it had stopped");
+        assert_eq!(say(20, 100), 1, "a second behind it, as at first");
     }
 
     #[test]
