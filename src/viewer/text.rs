@@ -78,7 +78,8 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
         label => named(&ZONE_LABELS, label),
     };
     format!(
-        "  {what:<6} {:>11} {:>11} {:>8} {:>5}.{:02}bp {:<10} {label:<4} {:>4} {:>4}",
+        "  {what:<6} {:<6} {:>10} {:>9} {:>8} {:>4}.{:02} {:<10} {label:<4} {:>4} {:>4}",
+        format!("#{}", zone.id),
         show.level(zone.low_e10),
         show.level(zone.high_e10),
         short_usd(zone.usd),
@@ -269,8 +270,8 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
             if core::mem::take(&mut head) {
                 let _ = writeln!(
                     out,
-                    "  {:<6} {:>11} {:>11} {:>8} {:>10} {:<10} {:<4} {:>4} {:>4}",
-                    "hot", "from", "to", "usd", "away", "state", "if", "hit", "run"
+                    "  {:<6} {:<6} {:>10} {:>9} {:>8} {:>7} {:<10} {:<4} {:>4} {:>4}",
+                    "hot", "zone", "from", "to", "usd", "away bp", "state", "if", "hit", "run"
                 );
             }
             let _ = writeln!(out, "{}", zone_line(show, zone, odds));
@@ -468,6 +469,7 @@ mod tests {
         for zone in wide.hot_above.iter_mut().chain(&mut wide.hot_below) {
             (zone.low_e10, zone.high_e10, zone.state) = (real, real, 1);
             (zone.usd, zone.distance_bps_e2) = (most, 999_999);
+            zone.id = 99_999;
         }
         for odds in &mut wide.odds_above {
             (odds.label, odds.p_touch_e4, odds.p_run_e4) = (2, 10_000, 10_000);
@@ -493,7 +495,9 @@ mod tests {
                 assert!(line.len() <= 80, "{}: {line}", line.len());
             }
             assert!(
-                text.contains("no prints") && text.contains("HOLD 100% 100%"),
+                text.contains("no prints")
+                    && text.contains("HOLD 100% 100%")
+                    && text.contains("longs  #99999"),
                 "{text}"
             );
         }
