@@ -15,7 +15,7 @@ use isotherm::calibrate::{
 use isotherm::config::Plan;
 use isotherm::config::evidence::{self, Evidence};
 use isotherm::event::{Liquidation, Total};
-use isotherm::inventory::params::LADDER_HALF;
+use isotherm::inventory::params::{LADDER_HALF, band_80};
 use isotherm::inventory::{CLASSES, Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
@@ -235,12 +235,13 @@ impl Twin {
         let (a, b) = self.sums(now, params);
         let unit = interest * params.theta_unit_e6 as f64 / 1e6;
         let shape = params.theta_shape_q16 as f64 / ONE as f64;
-        let (prior, all) = (
-            params.theta_q16 as f64 / ONE as f64,
-            |row: &[f64; CLASSES]| row.iter().sum::<f64>(),
-        );
-        let level = (shape + all(&a) / unit) / (shape / prior + all(&b) / unit);
-        let rate = shape / level;
+        let prior = params.theta_q16 as f64 / ONE as f64;
+        // What a class and its neighbours say together, each row away half as much.
+        let near = |row: &[f64; CLASSES], k: usize| -> f64 {
+            let part = |j: usize| row[j] * 0.5f64.powi(j.abs_diff(k) as i32);
+            (0..CLASSES).map(part).sum()
+        };
+        let level = |k| (shape + near(&a, k) / unit) / (shape / prior + near(&b, k) / unit);
         let lump = self.lump(now, params).max(unit);
         let mut m = [[0.0; CLASSES + 1]; CLASSES];
         let w: [f64; CLASSES] = core::array::from_fn(|k| {
@@ -249,7 +250,7 @@ impl Twin {
         });
         for k in 0..CLASSES {
             m[k][k] += w[k];
-            m[k][CLASSES] = w[k] * ((shape + a[k] / unit) / (rate + b[k] / unit)).ln();
+            m[k][CLASSES] = w[k] * ((shape + a[k] / unit) / (shape / level(k) + b[k] / unit)).ln();
         }
         let lambda = params.theta_smooth_q16 as f64 / ONE as f64;
         for k in 1..CLASSES - 1 {
@@ -414,9 +415,9 @@ fn without_prints_theta_is_the_prior_and_evidence_fades_back_to_it() {
     let near = |theta: i64| (theta - prior).abs() <= prior / 1_000;
     assert!(quiet.theta().unwrap().iter().all(|theta| near(*theta)));
     assert!(engine.exposure(Holder::Long).iter().sum::<i64>() > 0);
-    // 1 / sqrt(2.5).
+    // 1 / sqrt of a shape of one.
     for doubt in quiet.width().doubt_q16 {
-        assert!((doubt - 41_449).abs() < 10, "{doubt}");
+        assert!((doubt - ONE).abs() < 10, "{doubt}");
     }
 
     let (mut engine, mut told, _, now) = run(22, 3_000, &[1.0; CLASSES], &params);
@@ -746,9 +747,31 @@ fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
     assert_eq!(empty.band_q16(Holder::Long), [0, 4 * ONE]);
     let (mut engine, _, _, _) = run(71, 300, &[0.0; CLASSES], &params);
     let wide = engine.band_q16(Holder::Long);
-    // 10 % and 90 % of a log-normal of relative variance .4; a few positions are expected, so a little wider.
-    assert!((wide[0] - ONE * 402 / 1_000).abs() < ONE / 10, "{wide:?}");
-    assert!((wide[1] - ONE * 1_777 / 1_000).abs() < ONE / 10, "{wide:?}");
+    // The prior's, of all classes together: what is wrong with one is half as wrong with the row beside it.
+    let (theta, width) = (*engine.theta(), *engine.width());
+    let mut parts: [f64; CLASSES] = core::array::from_fn(|k| {
+        let mass =
+            engine.class_mass(Holder::Long, k).get() - engine.far_mass(Holder::Long, k).get();
+        mass as f64 * theta[k] as f64
+    });
+    let (hot, unit) = (parts.iter().sum::<f64>(), ONE as f64);
+    for (part, doubt) in parts.iter_mut().zip(width.doubt_q16) {
+        assert_eq!(doubt, params.theta_doubt_q16);
+        *part *= doubt as f64 / unit / hot;
+    }
+    let mut variance = width.lump as f64 / (hot / unit);
+    for j in 0..CLASSES {
+        for k in 0..CLASSES {
+            variance += parts[j] * parts[k] * 0.5f64.powi(j.abs_diff(k) as i32);
+        }
+    }
+    let none = (-hot / unit / width.single as f64).exp();
+    let mut want = band_80((variance * unit) as i64, (none * unit) as i64).into_iter();
+    assert!(
+        wide.iter()
+            .all(|end| (end - want.next().unwrap()).abs() < ONE / 100),
+        "{wide:?}"
+    );
     let (told, calibration, _, _) = run(71, 4_000, &[0.4; CLASSES], &params);
     let tight = told.band_q16(Holder::Long);
     assert!(

@@ -24,12 +24,14 @@ impl Calibration {
         let shape = params.theta_shape_q16.max(1);
         let prior = mul_wide(unit, shape);
         let of = |evidence: i64, prior: i128| narrow(i128::from(evidence) + prior).max(1);
-        let all = |sums: &[i64; CLASSES]| sums.iter().fold(0, |sum, part| add(sum, *part));
         let rate = prior * i128::from(ONE) / i128::from(params.theta_q16.max(1));
-        // The level of all classes is the mean of each one's prior.
-        let [dead, met] = [of(all(&self.a), prior), of(all(&self.b), rate)];
-        let rate = prior * i128::from(met) / i128::from(dead);
+        // The level about a class: what it and its neighbours say together, each row away half as much.
+        let near = |sums: &[i64; CLASSES], k: usize| {
+            (0..CLASSES).fold(0, |sum, j| add(sum, sums[j] >> j.abs_diff(k)))
+        };
         let target = core::array::from_fn(|k| {
+            let [dead, met] = [of(near(&self.a, k), prior), of(near(&self.b, k), rate)];
+            let rate = prior * i128::from(met) / i128::from(dead);
             (ln_q48(of(self.a[k], prior)) - ln_q48(of(self.b[k], rate))) >> 16
         });
         let shapes: [i64; CLASSES] =

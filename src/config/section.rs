@@ -387,7 +387,7 @@ impl Default for Model {
             daily_sigma_e6: 30_000,
             carry_ms: 10_000,
             residual_minutes: 60,
-            theta_shape_e6: 2_500_000,
+            theta_shape_e6: 1_000_000,
             theta_unit_e6: 1_000,
             theta_hours: 168,
             theta_smooth_e6: 1_000_000,

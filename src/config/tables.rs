@@ -598,7 +598,7 @@ pub(super) const MODEL: [Key<Model>; 18] = [
         "How long a change of interest without volume waits for its volume, ms."),
     number!("residual_minutes", residual_minutes, WHOLE, [1, 1_440],
         "Half-life of the published residual, minutes."),
-    number!("theta_shape", theta_shape_e6, E6, [1_000_000, 20_000_000],
+    number!("theta_shape", theta_shape_e6, E6, [200_000, 20_000_000],
         "Shape of theta's prior: the liquidations of one unit that it is worth."),
     number!("theta_unit", theta_unit_e6, E6, [10, 100_000],
         "Unit of evidence on theta, as a share of open interest."),

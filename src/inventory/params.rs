@@ -116,7 +116,7 @@ impl Default for Choice {
             prior_e6: 60_000,
             carry_ns: 10_000_000_000,
             residual_half_life_ns: 3_600_000_000_000,
-            theta_shape_e6: 2_500_000,
+            theta_shape_e6: 1_000_000,
             theta_unit_e6: 1_000,
             theta_half_life_ns: 7 * 86_400_000_000_000,
             theta_smooth_e6: 1_000_000,
@@ -154,7 +154,7 @@ pub struct Params {
     pub residual_half_life_ns: i64,
     /// 1 when the margin table is a generic one (flag `TIERS_ASSUMED`).
     pub tiers_assumed: u64,
-    /// Shape of θ's prior, Q16. Default 2.5 (deviation of ln θ .70); range 1–20.
+    /// Shape of θ's prior, Q16. Default 1 (deviation of ln θ 1.28); range .2–20.
     pub theta_shape_q16: i64,
     /// Relative deviation of θ's prior, Q16.
     pub theta_doubt_q16: i64,

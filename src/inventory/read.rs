@@ -6,7 +6,7 @@ use super::params::band_80;
 use super::{BUCKETS, CLASSES, Inventory, SWEPT, Swept, Width};
 use crate::market::Holder;
 use crate::num::Qty;
-use crate::num::fixed::{ONE, exp2neg, mul_div, mulq};
+use crate::num::fixed::{ONE, exp2neg, mul_div, mulq, sqrtq};
 use crate::num::narrow;
 use crate::time::Nanos;
 
@@ -182,8 +182,8 @@ impl Inventory {
     /// high.
     ///
     /// Of so many clusters as are expected none may come (Poisson); what comes otherwise is log-normal. Together they
-    /// have the variance of θ (the classes' errors taken as one: what is wrong with one class is wrong with the
-    /// others), plus the scatter of hours, plus what lumps make of so small a number. Before seeding (0, 4).
+    /// have the variance of θ, plus the scatter of hours, plus what lumps make of so small a number. Before seeding
+    /// (0, 4).
     #[must_use]
     pub fn interval_q16(&self, holder: Holder, expected: Qty) -> [i64; 2] {
         if self.begun == 0 {
@@ -197,20 +197,25 @@ impl Inventory {
         band_80(variance.saturating_add(lumps), exp2neg(deaths) >> 16)
     }
     /// What a holder's priced mass within the window is expected to lose if it is met, and the relative deviation of
-    /// its θ, Q16.
+    /// its θ, Q16: what is wrong with a class is half as wrong with the row beside it, as in the fit.
     fn expected(&self, holder: Holder) -> (i64, i64) {
         let half = &self.halves[holder as usize];
-        let (mut hot, mut doubt) = (0i128, 0i128);
-        for k in 0..CLASSES {
+        let mine: [i128; CLASSES] = core::array::from_fn(|k| {
             let mass = half.class_mass(k).saturating_sub(half.far_mass(k)).max(0);
-            let mine = i128::from(mass) * i128::from(self.theta[k]);
-            hot += mine;
-            doubt += mine * i128::from(self.width.doubt_q16[k]);
-        }
+            i128::from(mass) * i128::from(self.theta[k])
+        });
+        let hot: i128 = mine.iter().sum();
         if hot == 0 {
             return (0, self.width.doubt_q16[CLASSES / 2]);
         }
-        (narrow(hot >> 16), narrow(doubt / hot))
+        // Σ x_j x_k 2^−|j−k|, x the class's part of the deviation: `before` is what the rows before it share with it.
+        let (mut square, mut before) = (0i64, 0i64);
+        for (mine, doubt) in mine.iter().zip(self.width.doubt_q16) {
+            let part = narrow(mine * i128::from(doubt) / hot);
+            square = square.saturating_add(mulq(part, part + 2 * before));
+            before = (before + part) / 2;
+        }
+        (narrow(hot >> 16), sqrtq(square))
     }
     /// True when both holders hold exactly the open interest, and no pool is negative.
     #[must_use]
