@@ -105,7 +105,7 @@ pub struct Engine {
     pub checkpoint: bool,
     /// True when a start without a past asks the venues for theirs by REST. Default true.
     pub warm_start: bool,
-    /// Ledger of `isotherm prove`, read at start: what the page says of the map; `None` = unproven.
+    /// Ledger of `isotherm prove`, read when it changes: what the page says of the map; `None` = unproven.
     pub proof: Option<PathBuf>,
     /// The mildest lines that are logged. Default info.
     pub log_level: Level,

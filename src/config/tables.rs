@@ -188,8 +188,8 @@ pub(super) const ENGINE: [Key<Engine>; 18] = [
     ),
     Key::unset(
         "proof",
-        "Ledger of isotherm prove, read at start: verdicts on this very model become the page's map_proof; not set = \
-         unproven.",
+        "Ledger of isotherm prove, read when it changes: verdicts on this very model become the page's map_proof; not \
+         set = unproven.",
         "\"proof.jsonl\"",
         Kind::Text {
             allowed: path_text,

@@ -445,6 +445,7 @@ impl Run {
             tallies: Vec::new(),
             seats: Vec::new(),
             slow: Arc::default(),
+            proof: Default::default(),
             clock,
             speed: 1,
             idle: Strategy::Spin,

@@ -4,6 +4,7 @@
 //! that decides *what* is stepped goes on the journal; everything read from a clock here decides only *when*, and
 //! stays out of the state. After start: no allocation, no lock, no system call but the idle strategy's.
 
+use super::proof::Verdicts;
 use crate::control::count as slow;
 use crate::event::Event;
 use crate::feed::count;
@@ -46,6 +47,8 @@ pub struct Engine<C: Clock> {
     pub seats: Vec<usize>,
     /// What control counts.
     pub slow: Arc<Tally<{ slow::ALL }>>,
+    /// What the ledger of proofs says of each symbol's map.
+    pub proof: Verdicts,
     /// Tells the time that feeds stamp with.
     pub clock: C,
     /// How many times as fast as real time that clock runs.
@@ -251,6 +254,9 @@ impl<C: Clock> Engine<C> {
             (counter::SERIES_DROPPED, slow::SERIES_DROPPED),
         ] {
             self.page.counter(id, self.slow.get(place));
+        }
+        for (symbol, verdict) in self.proof.iter().enumerate() {
+            self.page.set_proof(symbol, verdict.get(0) as u8);
         }
         let tally = self.shard.tally();
         for (id, value) in [

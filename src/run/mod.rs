@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod engine;
 pub mod inputs;
+pub mod proof;
 pub mod recording;
 pub mod taping;
 pub mod warm;
@@ -31,6 +32,7 @@ use crate::venue::names::names;
 use crate::venue::{self, VenueError};
 use crate::wire::tls::TrustFault;
 use engine::{Engine, Finished};
+use proof::{Ledger, Verdicts};
 use recording::Begin;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -216,7 +218,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let named: Vec<(&str, u8)> = rows.iter().map(|row| (row.name, row.id.0)).collect();
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
-    show_proof(plan, &mut page, &mut log);
+    let proof = watch_proof(plan, &mut log, begun)?;
     let mut tapes = Ways::new(begun.recorder.is_some());
     let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
@@ -325,6 +327,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
             .collect(),
         tallies,
         slow,
+        proof,
         clock,
         speed,
         idle: plan.engine.idle,
@@ -398,22 +401,22 @@ pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
     Ok(setup)
 }
 
-/// Puts what the plan's ledger says of each map on the page. A ledger that cannot be read is told, and nothing is
-/// proven.
-fn show_proof(plan: &Plan, page: &mut PageWriter, log: &mut Log) {
+/// Reads the plan's ledger, and begins to watch it: what it says of each map, now and later. Nothing without a ledger.
+fn watch_proof(plan: &Plan, log: &mut Log, begun: &mut Begun) -> Result<Verdicts, RunError> {
     let Some(path) = &plan.engine.proof else {
-        return;
+        return Ok(Verdicts::default());
     };
     let model = crate::prove::model_hash(&crate::replay::choice(&plan.model));
-    match crate::prove::ledger::verdicts(path, model) {
-        Ok(found) => {
-            for (slot, symbol) in plan.engine.symbols.iter().enumerate() {
-                let verdict = found.get(symbol).copied().unwrap_or_default();
-                page.set_proof(slot, verdict as u8);
-            }
-        }
-        Err(why) => log.say(crate::log::Level::Warn, "proof", "start", &why.to_string()),
-    }
+    let mut ledger = Ledger::new(path.clone(), model, plan.engine.symbols.clone());
+    ledger.look_and_tell(log);
+    let verdicts = ledger.verdicts();
+    // Control's log is control's; lines of this one go the same way.
+    let own = Log::new(plan.engine.log_level, plan.engine.log_form);
+    let stop = Arc::clone(&begun.flags.stop_inputs);
+    begun
+        .inputs
+        .push(spawn("proof", None, move || ledger.watch(&stop, own))?);
+    Ok(verdicts)
 }
 
 /// What the page says it is.
