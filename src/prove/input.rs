@@ -7,10 +7,10 @@
 //! Trades of one second at one price bucket of one venue are one: the map cannot tell them apart.
 
 use super::ProveError;
-use crate::event::{Body, Event, HISTORY, Kind, Tier};
+use crate::event::{Body, Event, HISTORY, Kind, Liquidation, Tier};
 use crate::market::{Holder, VenueId};
 use crate::num::log::bucket_of;
-use crate::num::{Px, Qty};
+use crate::num::{Px, Qty, Round};
 use crate::replay;
 use crate::time::Nanos;
 use std::path::PathBuf;
@@ -56,6 +56,23 @@ pub struct Told {
     pub price: Px,
     /// Closed quantity.
     pub qty: Qty,
+}
+
+impl Told {
+    /// The print as the venue's decoder gave it.
+    #[must_use]
+    pub const fn as_printed(&self) -> Liquidation {
+        Liquidation {
+            price: self.price,
+            qty: self.qty,
+            holder: self.holder,
+        }
+    }
+    /// Its dollars, as the venue counts them.
+    #[must_use]
+    pub fn usd(&self) -> f64 {
+        self.price.notional(self.qty, Round::Down).get() as f64 / 100.0
+    }
 }
 
 /// What one venue told of one symbol.

@@ -11,8 +11,13 @@
 //! - *frozen*: a copy of the map as at the begin is led to the period's extremes. Nothing of the period but where the
 //!   price went is in it.
 //! - *updated*: what the walked map met, positions opened within the period included. A nowcast.
+//!
+//! Where prints are told, the venue's own calibration can be walked beside the map ([`Learnt`]), with ticks on a grid as
+//! the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, if nothing of the tape was
+//! merged. [`windows`] shows such maps frozen, bucket by bucket.
 
 use super::input::{Candle, Input, Period, Source};
+use crate::calibrate::{self, Calibration};
 use crate::inventory::params::Choice;
 use crate::inventory::{CLASSES, Inventory, Params, liquidation};
 use crate::market::{Holder, VenueId};
@@ -50,6 +55,15 @@ pub enum Told {
     Shifted,
 }
 
+/// Where θ of the walked map comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Learnt {
+    /// The prior, for ever: θ is fitted to what was met, outside of the walk. Ticks come with events.
+    Nothing,
+    /// The engine's own calibration, from the prints on the way; a tick every so often, on its own grid.
+    Prints(Nanos),
+}
+
 /// A way to walk: the product's, or one of its ablations.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
@@ -61,6 +75,8 @@ pub struct Way {
     pub interest: Told,
     /// Mirrored and yesterday's maps are wanted too.
     pub controls: bool,
+    /// Where θ comes from.
+    pub learnt: Learnt,
 }
 
 impl Default for Way {
@@ -70,6 +86,7 @@ impl Default for Way {
             reciprocal: false,
             interest: Told::True,
             controls: false,
+            learnt: Learnt::Nothing,
         }
     }
 }
@@ -99,11 +116,16 @@ struct Stage<'a> {
     source: &'a Source,
     params: Params,
     map: Box<Inventory>,
+    calibration: Option<Box<Calibration>>,
+    /// Between two ticks of the grid, and the next of them; zero = ticks come with events, or none came yet.
+    step: Nanos,
+    tick: Nanos,
     interest: Vec<(Nanos, Qty)>,
     bar: usize,
     trade: usize,
     mark: usize,
     sample: usize,
+    print: usize,
     /// Bars that begin later are played from trades.
     bars_until: Nanos,
     /// Extremes of the log mark since they were last reset.
@@ -168,15 +190,23 @@ impl<'a> Stage<'a> {
         if way.reciprocal {
             super::naive::reciprocal(&mut params, &way.choice);
         }
+        let step = match way.learnt {
+            Learnt::Nothing => Nanos::ZERO,
+            Learnt::Prints(step) => step.max(Nanos::new(1)),
+        };
         Self {
             source,
             params,
             map: bytemuck::allocation::zeroed_box(),
+            calibration: (step > Nanos::ZERO).then(bytemuck::allocation::zeroed_box),
+            step,
+            tick: Nanos::ZERO,
             interest: filled(source, way.interest),
             bar: 0,
             trade: 0,
             mark: 0,
             sample: 0,
+            print: 0,
             bars_until: source.trades.first().map_or(Nanos::new(i64::MAX), |t| t.at),
             low: i64::MAX,
             high: i64::MIN,
@@ -195,7 +225,20 @@ impl<'a> Stage<'a> {
             let sample_at = next(self.interest.get(self.sample).map(|s| s.0));
             let trade_at = next(self.source.trades.get(self.trade).map(|t| t.at));
             let mark_at = next(self.source.marks.get(self.mark).map(|m| m.0));
-            let first = bar_at.min(sample_at).min(trade_at).min(mark_at);
+            let print = self
+                .calibration
+                .as_ref()
+                .and(self.source.prints.get(self.print));
+            let print_at = next(print.map(|p| p.at));
+            let first = bar_at
+                .min(sample_at)
+                .min(trade_at)
+                .min(mark_at)
+                .min(print_at);
+            // Bars bring their own ticks.
+            if bar.is_none() {
+                self.tick_to(first.min(until));
+            }
             if first == NEVER {
                 return;
             }
@@ -209,7 +252,7 @@ impl<'a> Stage<'a> {
                 // Along bars the mark is theirs; a mark from beside them would sweep what no trade saw.
                 if at >= self.bars_until || self.source.bars.is_empty() {
                     self.lead(at, mark);
-                    self.map.tick(at, &self.params);
+                    self.tick_at(at);
                 }
             } else if trade_at == first {
                 let trade = self.source.trades[self.trade];
@@ -218,12 +261,49 @@ impl<'a> Stage<'a> {
                     self.lead(trade.at, trade.price);
                 }
                 self.map.trade(trade.price, trade.qty);
-                self.map.tick(trade.at, &self.params);
-            } else {
+                self.tick_at(trade.at);
+            } else if sample_at == first {
                 let (at, qty) = self.interest[self.sample];
                 self.sample += 1;
+                let laid = self.map.is_seeded();
                 self.map.interest(at, qty, &self.params);
+                if let Some(calibration) = self.calibration.as_mut().filter(|_| laid) {
+                    calibration.interest(at, qty);
+                }
+            } else {
+                let told = self.source.prints[self.print];
+                self.print += 1;
+                if let Some(calibration) = self.calibration.as_mut() {
+                    let row = calibrate::observation(self.source.venue);
+                    let print = told.as_printed();
+                    calibration.print(told.at, row, &print, &self.map, &self.params);
+                }
             }
+        }
+    }
+
+    /// A tick with an event, where there is no grid.
+    fn tick_at(&mut self, at: Nanos) {
+        if self.step == Nanos::ZERO {
+            self.map.tick(at, &self.params);
+        }
+    }
+
+    /// The ticks of the grid up to and with a moment: before the events of the same stamp.
+    fn tick_to(&mut self, at: Nanos) {
+        let step = self.step.get();
+        if step == 0 || at == NEVER {
+            return;
+        }
+        if self.tick == Nanos::ZERO {
+            self.tick = Nanos::new(at.get() - at.get().rem_euclid(step));
+        }
+        while self.tick <= at {
+            self.map.tick(self.tick, &self.params);
+            if let Some(calibration) = self.calibration.as_mut() {
+                calibration.tick(self.tick, &mut self.map, &self.params);
+            }
+            self.tick = self.tick.plus(self.step);
         }
     }
 
@@ -341,8 +421,80 @@ fn add(sum: &mut Mass, more: &Mass) {
 }
 
 /// Dollars of one 1e-6 lot at a log price.
-fn dollars_at(ln: i64) -> f64 {
+pub(super) fn dollars_at(ln: i64) -> f64 {
     px_of_ln(ln).get() as f64 / Px::ONE as f64 / Qty::ONE as f64
+}
+
+/// A venue's map and calibration after a walk.
+pub type Led = (VenueId, Box<Inventory>, Option<Box<Calibration>>);
+
+/// Walks a symbol's venues to a moment.
+#[must_use]
+pub fn led(input: &Input, way: &Way, until: Nanos) -> Vec<Led> {
+    let of = |source| {
+        let mut stage = Stage::new(source, way);
+        stage.advance(until);
+        (source.venue, stage.map, stage.calibration)
+    };
+    input.sources.iter().map(of).collect()
+}
+
+/// One venue's window: its map as at the begin, and where the mark went.
+#[derive(Debug)]
+pub struct Glimpse<'a> {
+    /// Number of the window.
+    pub window: usize,
+    /// The venue's data.
+    pub source: &'a Source,
+    /// What its map is walked with.
+    pub params: &'a Params,
+    /// The map as at the begin.
+    pub frozen: &'a Inventory,
+    /// The map of a day before, led to the begin.
+    pub past: Option<&'a Inventory>,
+    /// Log price at the begin.
+    pub begin: i64,
+    /// Lowest and highest log price within.
+    pub ends: [i64; 2],
+}
+
+/// Walks the venues that are kept over windows, window by window, and shows each frozen map.
+pub fn windows(
+    input: &Input,
+    way: &Way,
+    keep: &dyn Fn(&Source) -> bool,
+    windows: &[(Nanos, Nanos)],
+    seen: &mut dyn FnMut(&Glimpse<'_>),
+) {
+    let kept = input.sources.iter().filter(|source| keep(source));
+    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    for (window, (start, end)) in windows.iter().enumerate() {
+        for stage in &mut stages {
+            stage.advance(*start);
+            let Some(begin) = stage.map.mark_ln().filter(|_| stage.map.is_seeded()) else {
+                continue;
+            };
+            if way.controls {
+                stage.keep(*start);
+            }
+            let mut past = stage.yesterday(*start);
+            if let Some(past) = past.as_mut() {
+                past.mark(*start, px_of_ln(begin), &stage.params);
+            }
+            let frozen = stage.map.clone();
+            (stage.low, stage.high) = (begin, begin);
+            stage.advance(*end);
+            seen(&Glimpse {
+                window,
+                source: stage.source,
+                params: &stage.params,
+                frozen: &frozen,
+                past: past.as_deref(),
+                begin,
+                ends: [stage.low, stage.high],
+            });
+        }
+    }
 }
 
 /// Walks a symbol's venues over the periods; one pair a period.

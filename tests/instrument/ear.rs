@@ -1,0 +1,51 @@
+//! Ear: the real decoders of Bybit on a world's frames, without the books.
+
+use isotherm::event::Event;
+use isotherm::market::VenueId;
+use isotherm::sim::{Frame, TopicKind, World};
+use isotherm::venue::lane::Lane;
+use isotherm::venue::{texts, venue};
+
+pub(crate) struct Ear {
+    lanes: [Lane; 3],
+    buffer: Vec<u8>,
+}
+
+impl Ear {
+    /// Connects to a world as an engine does; `told` hears every group.
+    pub(crate) fn connect(world: &mut World, told: &mut dyn FnMut(&[Event])) -> Self {
+        let symbols = vec!["BTC".to_owned()];
+        let lane = |number| Lane::new(VenueId::BYBIT, &symbols, number).unwrap();
+        let mut ear = Self {
+            lanes: [lane(0), lane(1), lane(2)],
+            buffer: Vec::new(),
+        };
+        let now = world.now();
+        for request in texts::rest_requests(venue(VenueId::BYBIT).unwrap(), &symbols) {
+            let (_, _, body) = world.rest("GET", &request, "");
+            told(ear.lanes[2].rest(now, &request, body.as_bytes()));
+        }
+        for at in 0..2 {
+            told(ear.lanes[at].connected(now));
+        }
+        let topics: Vec<_> = world.topics().collect();
+        for topic in topics {
+            world.snapshot_frames(topic, &mut |frame| ear.hear(frame, told));
+        }
+        ear
+    }
+
+    pub(crate) fn hear(&mut self, frame: &Frame<'_>, told: &mut dyn FnMut(&[Event])) {
+        let lane = match frame.topic.kind {
+            TopicKind::Trades => 0,
+            TopicKind::Ticker | TopicKind::Liquidation => 1,
+            _ => return,
+        };
+        told(self.lanes[lane].text(frame.at, frame.text.as_bytes(), &mut self.buffer));
+    }
+
+    /// Frames that no decoder understood.
+    pub(crate) fn faults(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.counts.faults).sum()
+    }
+}
