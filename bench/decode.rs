@@ -220,7 +220,11 @@ fn synthetic() -> Vec<String> {
             format!(
                 r#"{{"T":1790000000{:03},"s":"BTCUSDT","S":"{}","v":"{}.{:03}","p":"8{:04}.{}0","L":"ZeroMinusTick","i":"{:08x}-82bc-50de-be60-03eedbe3cdd7","BT":false,"RPI":false,"seq":90000{:04}}}"#,
                 (i + k) % 1000,
-                if (i * 7 + k) % 3 == 0 { "Buy" } else { "Sell" },
+                if (i * 7 + k).is_multiple_of(3) {
+                    "Buy"
+                } else {
+                    "Sell"
+                },
                 k % 5,
                 (i * 13) % 1000,
                 i,
@@ -229,7 +233,7 @@ fn synthetic() -> Vec<String> {
                 i
             )
         };
-        let rows = (0..if i % 2 == 0 { 1 } else { 4 + i % 8 })
+        let rows = (0..if i.is_multiple_of(2) { 1 } else { 4 + i % 8 })
             .map(row)
             .collect::<Vec<_>>()
             .join(",");
@@ -249,7 +253,7 @@ fn prints() -> Vec<String> {
                 format!(
                     r#"{{"T":1790000000{:03},"s":"BTCUSDT","S":"{}","v":"0.{:03}","p":"8{:04}.{}0"}}"#,
                     (i + k) % 1000,
-                    if (i + k) % 3 == 0 { "Sell" } else { "Buy" },
+                    if (i + k).is_multiple_of(3) { "Sell" } else { "Buy" },
                     (i * 17 + k) % 1000,
                     (i * 29) % 10_000,
                     k
@@ -427,7 +431,7 @@ fn forced() -> Pool {
         format!(
             r#"{{"stream":"!forceOrder@arr","data":{{"e":"forceOrder","E":{at},"o":{{"s":"BTCUSDT","S":"{side}","o":"LIMIT","f":"IOC","q":"0.{size:03}","p":"79{i:03}.00","ap":"80{i:03}.10","X":"FILLED","l":"0.001","z":"0.{size:03}","T":{at},"ps":"BTCUSDT","st":1}}}}}}"#,
             at = 1_790_000_000_000 + i * 1_000,
-            side = if i % 3 == 0 { "BUY" } else { "SELL" },
+            side = if i.is_multiple_of(3) { "BUY" } else { "SELL" },
             size = 1 + i * 17 % 900
         )
     };

@@ -149,20 +149,8 @@ pub fn number(of: Option<f64>) -> String {
 /// Year, month and day of a moment.
 #[must_use]
 pub fn date(at: Nanos) -> String {
-    // Civil date of a day number: the era arithmetic of the proleptic calendar.
-    let day = at.get().div_euclid(Nanos::DAY.get()) + 719_468;
-    let era = day.div_euclid(146_097);
-    let of_era = day.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+    let (year, month, day) = at.civil();
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 fn escape(text: &str) -> String {
@@ -227,8 +215,8 @@ pub fn html(report: &Report) -> String {
         out,
         "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of \
          dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
-         rows only; the path model is one for all symbols, each less its own mean. The partial correlation is between what is left of both after the path model. The gate asks for a \
-         gain in nats per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a \
+         rows only; the path model is one for all symbols, each less its own mean. The partial correlation is \
+         between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a \
          slope whose interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
     );
     for input in &report.inputs {

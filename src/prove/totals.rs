@@ -296,7 +296,7 @@ pub struct Figures {
     pub ratio: Option<f64>,
 }
 
-/// Scores one map on rows: `y` what was realised, `x` what the map said in logarithms, `dollars` what it said in dollars.
+/// Scores one map on rows: `y` what was realised, `x` what the map said in logarithms, `dollars` in dollars.
 #[must_use]
 pub fn figures(
     table: &Table<'_>,
@@ -360,8 +360,8 @@ pub fn weekly(weeks: &[i64], usd: &[f64], said: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Dollars of a model of logs of one symbol, walk-forward: e^x − 1 in [`UNIT`]s, times what made up for the spread of the
-/// logs in the folds before (one for the first), floored.
+/// Dollars of a model of logs of one symbol, walk-forward: e^x − 1 in [`UNIT`]s, times what made up for the spread of
+/// the logs in the folds before (one for the first), floored.
 #[must_use]
 pub fn in_dollars(rows: &[Scored], said: &[f64], usd: &[f64]) -> Vec<f64> {
     let raw: Vec<f64> = said.iter().map(|x| UNIT * x.exp_m1().max(0.0)).collect();
