@@ -9,8 +9,8 @@
 //!   A_k += w q r_k      B_k += mass met, before removal      θ_k = exp(smooth fit to ln((a0 u + A_k) / (b0 u + B_k)))
 //! ```
 //! u is the unit of evidence (a share of open interest), a0 the prior's shape, a0 / b0 the *level* about a class: what
-//! it and its neighbours say together, (a0 u + Σ_j 2^−|j−k| A_j) / (a0 u / prior + Σ_j 2^−|j−k| B_j). A crowd of another
-//! magnitude is learned by neighbours together, and what the nearest rows say is not said of the far ones.
+//! it and its neighbours say together, (a0 u + Σ_j 2^−|j−k| A_j) / (a0 u / prior + Σ_j 2^−|j−k| B_j). A crowd of
+//! another magnitude is learned by neighbours together, and what the nearest rows say is not said of the far ones.
 //! The fit minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the
 //! least of the three it joins: a class without evidence leans on its neighbours and never drags them.
 //!
