@@ -1,7 +1,7 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
 use crate::prove::judge::{Line, Proof};
-use crate::prove::{self, Options, Report, ledger, report, score};
+use crate::prove::{self, Options, Report, cells, ledger, report, score};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -13,7 +13,8 @@ Examples:
   isotherm prove btc.tape --sensitivity --html proof.html   with the ends of all parameters, as a page
   isotherm prove tapes/ --ledger proof.jsonl                append the verdicts; `run` shows them as map_proof
 
-Totals by period and side are scored as they are; liquidation prints are summed by the hour.";
+Totals by period and side are scored as they are; liquidation prints are scored by the price they
+lie at, where marks and interest are told beside them, and summed by the hour as well.";
 
 /// Measure the map on history.
 #[derive(Debug, clap::Args)]
@@ -117,6 +118,9 @@ fn symbol(proof: &Proof) {
         "  slope of realised on said            {}",
         report::said(evidence.slope)
     );
+    for line in proof.cells.iter().flat_map(cells::report::text) {
+        say!("{line}");
+    }
     maps(&proof.scores.lines);
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The maps are measured on as many threads as there are cores, each by itself, so their numbers do not depend on that.
 
+use super::cells;
 use super::gate::{self, Evidence, Verdict};
 use super::score::{self, Step};
 use super::symbol::{How, Map, Walked};
@@ -58,7 +59,7 @@ pub struct Scores {
 pub struct Proof {
     /// The canonical asset.
     pub symbol: String,
-    /// `totals` or `prints, summed`.
+    /// `prints, by cell`, `totals` or `prints, summed`.
     pub test: &'static str,
     /// Venues whose interest the map stands on.
     pub venues: Vec<&'static str>,
@@ -78,6 +79,8 @@ pub struct Proof {
     pub weeks: Vec<Week>,
     /// What happened against what the updated map said, in dollars a period and side.
     pub reliability: Vec<Step>,
+    /// The test by cell, where prints are told: evidence and verdict are its then.
+    pub cells: Option<cells::judge::Found>,
 }
 
 /// What came of all symbols.
@@ -244,11 +247,16 @@ impl Bench<'_> {
             slope: totals::slope(&day, &usd, nowcast, self.reps),
             blocks: scores.days,
         };
+        let cells = walked.cells.clone().map(|cells| cells.beside(evidence));
+        let (test, evidence) = match &cells {
+            Some(cells) => (cells::report::TEST, cells.evidence),
+            None => (walked.test, evidence),
+        };
         let (verdict, why) = gate::verdict(&evidence, true);
         let week: Vec<i64> = rows.iter().map(|at| row(at).week()).collect();
         Ok(Proof {
             symbol: walked.symbol.clone(),
-            test: walked.test,
+            test,
             venues: walked.venues.clone(),
             span: (row(first).start, row(last).end),
             period: row(first).end.since(row(first).start),
@@ -258,6 +266,7 @@ impl Bench<'_> {
             why,
             weeks: weeks(&week, &usd, nowcast),
             reliability: thinned(&score::isotonic(nowcast, &usd)),
+            cells,
         })
     }
 }
@@ -339,7 +348,7 @@ fn weeks(week: &[i64], usd: &[f64], said: &[f64]) -> Vec<Week> {
 }
 
 /// Steps of a reliability curve that people can look at: neighbours joined until each holds a fortieth of the rows.
-fn thinned(steps: &[Step]) -> Vec<Step> {
+pub(super) fn thinned(steps: &[Step]) -> Vec<Step> {
     let least = steps.iter().map(|s| s.n).sum::<usize>() / 40;
     let mut out: Vec<Step> = Vec::new();
     for step in steps {

@@ -16,6 +16,7 @@
 )]
 
 pub mod boost;
+pub mod cells;
 pub mod gate;
 pub mod input;
 pub mod judge;

@@ -12,6 +12,7 @@ use super::input::{Candle, Input, Period};
 use super::walk::{Mass, Met, Pair};
 use crate::inventory::params::{Choice, LADDER_HALF, MIX_LEVERAGE_E2, nearest_row};
 use crate::inventory::{CLASSES, Params};
+use crate::market::Holder;
 use crate::num::fixed::ONE32;
 use crate::num::{Px, Qty};
 use crate::time::Nanos;
@@ -115,6 +116,70 @@ fn ln(price: Px) -> f64 {
     (price.get() as f64 / Px::ONE as f64).ln()
 }
 
+/// A naive map as it stands, led along the candles of the first venue.
+pub(super) struct Standing<'a> {
+    candles: &'a [Candle],
+    which: Naive,
+    mix: [[f64; CLASSES]; 2],
+    grid: Grid,
+    /// Candles that were walked.
+    candle: usize,
+    /// Log price.
+    ln: f64,
+}
+
+impl<'a> Standing<'a> {
+    pub(super) fn new(input: &Input, candles: &'a [Candle], which: Naive, choice: &Choice) -> Self {
+        let lows = candles.iter().map(|c| ln(c.low)).fold(f64::MAX, f64::min);
+        let highs = candles.iter().map(|c| ln(c.high)).fold(f64::MIN, f64::max);
+        let source = input.sources.first();
+        let tiers = source.map_or(&[][..], |s| s.tiers.as_slice());
+        let params = Params::chosen(choice, &crate::inventory::liquidation::BINANCE, tiers);
+        // Without a finite price there is one bucket, and nothing is ever laid.
+        let is_known = lows.is_finite() && highs.is_finite();
+        let candles = if is_known { candles } else { &[] };
+        let (low, high) = if is_known { (lows, highs) } else { (0.0, 0.0) };
+        let buckets = ((high - low + 0.8) / WIDTH) as usize + 2;
+        Self {
+            candles,
+            which,
+            mix: params
+                .mix
+                .map(|row| row.map(|share| share as f64 / ONE32 as f64)),
+            grid: Grid {
+                low: low - 0.4,
+                cells: [vec![[0.0; CLASSES]; buckets], vec![[0.0; CLASSES]; buckets]],
+                scale: 1.0,
+                // A half bucket is a basis point.
+                far: params.far_half.map(|row| row.map(|half| half as f64 / 1e4)),
+            },
+            candle: 0,
+            ln: candles.first().map_or(0.0, |c| ln(c.open)),
+        }
+    }
+
+    /// Walks the candles that end by then; what they meet is added to `met`.
+    fn walk(&mut self, until: Nanos, mut met: Option<&mut Pair>) {
+        let take = self.which != Naive::NeverRemoved;
+        while let Some(c) = self.candles.get(self.candle).filter(|c| c.end <= until) {
+            let met = met.as_deref_mut();
+            self.ln = step(&mut self.grid, c, self.which, &self.mix, self.ln, take, met);
+            self.candle += 1;
+        }
+    }
+
+    /// Walks the candles that end by then.
+    pub(super) fn advance(&mut self, until: Nanos) {
+        self.walk(until, None);
+    }
+
+    /// What stands of a holder in the bucket that holds a price, by class.
+    pub(super) fn at(&self, holder: Holder, price: Px) -> Mass {
+        let cells = &self.grid.cells[holder as usize];
+        cells[self.grid.bucket(ln(price))].map(|mass| mass * self.grid.scale)
+    }
+}
+
 /// Walks a naive map over the periods, along the candles of the first venue; one pair a period.
 pub fn walk(
     input: &Input,
@@ -124,44 +189,21 @@ pub fn walk(
     periods: &[Period],
 ) -> Vec<Pair> {
     let mut pairs = vec![Pair::default(); periods.len()];
-    let lows = candles.iter().map(|c| ln(c.low)).fold(f64::MAX, f64::min);
-    let highs = candles.iter().map(|c| ln(c.high)).fold(f64::MIN, f64::max);
-    let tiers = input
-        .sources
-        .first()
-        .map_or(&[][..], |s| s.tiers.as_slice());
-    if candles.is_empty() || !lows.is_finite() || !highs.is_finite() {
+    let mut map = Standing::new(input, candles, which, choice);
+    if map.candles.is_empty() {
         return pairs;
     }
-    let params = Params::chosen(choice, &crate::inventory::liquidation::BINANCE, tiers);
-    let mix = params
-        .mix
-        .map(|row| row.map(|share| share as f64 / ONE32 as f64));
-    let buckets = ((highs - lows + 0.8) / WIDTH) as usize + 2;
-    let mut grid = Grid {
-        low: lows - 0.4,
-        cells: [vec![[0.0; CLASSES]; buckets], vec![[0.0; CLASSES]; buckets]],
-        scale: 1.0,
-        // A half bucket is a basis point.
-        far: params.far_half.map(|row| row.map(|half| half as f64 / 1e4)),
-    };
-    let take = which != Naive::NeverRemoved;
-    let mut candle = 0;
-    let mut at = ln(candles[0].open);
     for (period, pair) in periods.iter().zip(&mut pairs) {
-        while let Some(c) = candles.get(candle).filter(|c| c.end <= period.start) {
-            at = step(&mut grid, c, which, &mix, at, take, None);
-            candle += 1;
-        }
-        let inside = candles[candle..].iter().take_while(|c| c.end <= period.end);
+        map.advance(period.start);
+        let at = map.ln;
+        let inside = map.candles[map.candle..]
+            .iter()
+            .take_while(|c| c.end <= period.end);
         let low = inside.clone().map(|c| ln(c.low)).fold(at, f64::min);
         let high = inside.map(|c| ln(c.high)).fold(at, f64::max);
-        pair[0].frozen = grid.met(0, at, low, false);
-        pair[1].frozen = grid.met(1, at, high, false);
-        while let Some(c) = candles.get(candle).filter(|c| c.end <= period.end) {
-            at = step(&mut grid, c, which, &mix, at, take, Some(&mut *pair));
-            candle += 1;
-        }
+        pair[0].frozen = map.grid.met(0, at, low, false);
+        pair[1].frozen = map.grid.met(1, at, high, false);
+        map.walk(period.end, Some(pair));
         pair.iter_mut().for_each(|met| met.known = true);
     }
     pairs

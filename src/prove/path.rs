@@ -17,6 +17,18 @@ const EXTREMES: [i64; 8] = [1, 4, 12, 24, 72, 168, 336, 720];
 /// Volatilities, returns and volumes are taken over these hours.
 const WINDOWS: [i64; 5] = [1, 4, 24, 72, 168];
 
+/// Feature: how far the period went against the holder.
+pub const AGAINST: usize = 0;
+/// Features: how far it went beyond the extreme of the 1, 4, 12 and 24 hours before.
+pub const BEYOND: [usize; 4] = [10, 11, 12, 13];
+/// Feature: root mean square move of an hour, over the day before.
+pub const SIGMA: usize = 29;
+/// Features that are told of a cell of a short window: the window's own way and volume, and what the last hours and the
+/// last day were like.
+pub const CELL: [usize; 19] = [
+    0, 1, 2, 4, 6, 7, 9, 10, 11, 12, 13, 23, 24, 25, 26, 28, 29, 31, 41,
+];
+
 /// A period's path as P sees it, per holder.
 pub type Seen = [Vec<f64>; 2];
 

@@ -19,7 +19,7 @@ pub const LIMITS: [&str; 5] = [
      not tested here.",
 ];
 
-fn figure(of: Option<Figure>) -> Value {
+pub(super) fn figure(of: Option<Figure>) -> Value {
     of.map_or(
         Value::Null,
         |f| json!({ "value": f.value, "low": f.low, "high": f.high }),
@@ -69,6 +69,7 @@ fn proof(of: &Proof) -> Value {
         "gain_over_path_nats": figure(of.evidence.over_path),
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
         "slope": figure(of.evidence.slope),
+        "cells": of.cells.as_ref().map(super::cells::report::object),
         "scores": scores(&of.scores),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -261,6 +262,7 @@ fn symbol(out: &mut String, proof: &Proof) {
         said(proof.evidence.over_time),
         said(proof.evidence.slope)
     );
+    super::cells::report::html(out, proof.cells.as_ref());
     bars(out, &proof.scores.lines);
     curve(out, proof);
     lines(out, &proof.scores.lines);

@@ -3,6 +3,7 @@
 //! All maps are walked over the same periods; a row is one period and one holder. The proof of all symbols together
 //! is `judge`'s.
 
+use super::cells;
 use super::input::{Input, Period};
 use super::naive::{self, Naive};
 use super::path;
@@ -35,6 +36,8 @@ pub struct Walked {
     /// Every map, in the same order for every symbol of a proof; the first three are ours frozen, ours updated and the
     /// time-at-price ladder frozen.
     pub maps: Vec<Map>,
+    /// The test by cell, where prints are told: it decides then.
+    pub cells: Option<cells::judge::Found>,
 }
 
 /// One map, one way to look at it.
@@ -251,6 +254,7 @@ pub fn walked(
             .collect(),
         rows,
         maps: maps.all,
+        cells: cells::found(input, options.reps, told)?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The instrument itself: a proof of the proof, on tapes of the built-in exchange whose every position is known.
 //!
+//! - `sim`: many days in virtual time. A map that is the truth is proven by the gate, its shuffle disproven, and ours
+//!   gets whatever it gets.
 //! - `same`: the map that a proof walks is the shard's.
 //! - `page`: what the ledger says reaches a reader of the page, also while the engine runs.
 #![allow(
@@ -13,3 +15,4 @@
 mod ear;
 mod page;
 mod same;
+mod sim;
