@@ -7,9 +7,9 @@
 //! Warnings and errors also enter the *distinct error log*: every kind, which is code and subject, stands there once,
 //! with its first and newest time, how often it came and its newest text. It has room for [`KINDS`] kinds; what does
 //! not fit is counted in one more entry, `others`. The page shows it (`shm::record::ErrorRecord`), so what went wrong
-//! is found without reading a file. Because it counts, a kind that repeats need not fill the disk: its lines are at least
-//! a second apart, while it goes on twice as far each time, to a minute, and say how many were left out. Nothing here
-//! fails: when nobody can be told, nobody is told.
+//! is found without reading a file. Because it counts, a kind that repeats need not fill the disk: its lines are at
+//! least a second apart, while it goes on twice as far each time, to a minute, and say how many were left out. Nothing
+//! here fails: when nobody can be told, nobody is told.
 
 use crate::shm::record::{ErrorRecord, bytes_of};
 use crate::time::{Clock, Nanos, WallClock};
