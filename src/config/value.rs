@@ -76,7 +76,7 @@ pub(super) fn names<T>(table: &[(&'static str, T)]) -> Vec<&'static str> {
     table.iter().map(|(name, _)| *name).collect()
 }
 
-/// The value of a place that [`Kind`] found in the same table.
+/// The value of a place that `Kind` found in the same table.
 pub(super) fn at<T: Copy>(table: &[(&'static str, T)], place: usize, into: &mut T) {
     if let Some((_, value)) = table.get(place) {
         *into = *value;

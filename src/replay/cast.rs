@@ -49,7 +49,7 @@ pub(crate) struct Cast {
     seen: Vec<Seen>,
     /// Frames need slack behind them; this is theirs.
     buffer: Vec<u8>,
-    /// Where events go that nothing steps ([`hear`]); `None` = they are stepped.
+    /// Where events go that nothing steps (`hear`); `None` = they are stepped.
     pub(super) kept: Option<Vec<Event>>,
 }
 

@@ -59,7 +59,7 @@ pub mod cause {
     pub const MASS: u8 = 9;
     /// Older than four half-lives.
     pub const AGE: u8 = 10;
-    /// No cluster continues it: merged, split, or no longer hot.
+    /// A cluster that is another zone's has taken half of it.
     pub const LOST: u8 = 11;
     /// Its place was needed.
     pub const CROWDED: u8 = 12;

@@ -1,8 +1,10 @@
 //! Renewal: clusters and corridors of a refresh become zones, and zones keep who they are.
 //!
 //! A cluster that shares at least half of the narrower one's buckets with an old zone is that zone; the pairs with most
-//! in common first. Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no identity is given
-//! twice, a zone in which the mark stands waits for its outcome.
+//! in common first. A zone that no cluster continues is held while a quarter of its mass at birth still lies in its
+//! place and no cluster has taken half of that: hot is where a zone begins, not where it ends. Who is there stays until
+//! a newcomer is a quarter heavier. Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no
+//! identity is given twice, a zone in which the mark stands waits for its outcome.
 
 use super::cluster::{self, Cluster};
 use super::density::{self, Limits};
@@ -34,7 +36,7 @@ impl Side<'_> {
     }
 
     /// The cells between two buckets, as a range of `raw`.
-    fn cells(&self, zone: &Zone) -> &[i64] {
+    fn range(&self, zone: &Zone) -> core::ops::Range<usize> {
         let (near, far) = match self.holder {
             Holder::Long => (
                 self.origin - i64::from(zone.top),
@@ -46,7 +48,7 @@ impl Side<'_> {
             ),
         };
         let end = (far + 1).clamp(0, self.raw.len() as i64) as usize;
-        &self.raw[(near.max(0) as usize).min(end)..end]
+        (near.max(0) as usize).min(end)..end
     }
 
     /// The price `way` (Q16 cells) outwards from the middle of cell 0.
@@ -123,19 +125,32 @@ impl Zones {
         let old = self.hot[place];
         let heirs = heirs(old.as_slice(), found);
         self.hot[place].clear();
+        let (mut rivals, mut used) = ([Zone::zeroed(); 2 * HOT], top.used);
         for (zone, heir) in old.as_slice().iter().zip(heirs) {
             if !zone.is_live() {
                 let _ = self.hot[place].push(*zone);
             } else if let Some(next) = heir.and_then(|at| found.get_mut(at)) {
                 inherit(next, zone, mark);
-            } else {
-                self.end_or_hold(now, mark, *zone, side, found);
+            } else if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 {
+                self.end_or_wait(now, *zone, side, found);
+            } else if let Some(held) = self.end_or_hold(now, *zone, side, cells, limits, found) {
+                rivals[used] = held;
+                used += 1;
             }
         }
         keep_apart(found, side.holder);
-        for zone in found {
+        rivals[..top.used].copy_from_slice(found);
+        let rivals = &mut rivals[..used];
+        rivals.sort_unstable_by_key(|zone| {
+            let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
+            (
+                core::cmp::Reverse(zone.usd.saturating_add(stays)),
+                zone.bottom,
+            )
+        });
+        for zone in rivals {
             if self.hot[place].len() == HOT {
-                // LIMIT: the lightest clusters find no place beside what was swept or is held.
+                // LIMIT: the lightest find no place beside the others, what was swept and what waits.
                 if zone.id != 0 {
                     let change = zone.become_state(state::EXPIRED, cause::CROWDED, now);
                     self.report(change);
@@ -153,35 +168,50 @@ impl Zones {
         self.tidy(now, place);
     }
 
-    /// A live zone that no cluster continues: over, unless the mark stands in it. That one waits for its outcome in
-    /// what the clusters leave of its place.
-    fn end_or_hold(&mut self, now: Nanos, mark: Px, mut zone: Zone, side: &Side, found: &[Zone]) {
-        let merged = found
-            .iter()
-            .any(|other| zone.shared(other) * 2 >= zone.width());
-        if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 && !merged {
-            for other in found {
-                if other.shared(&zone) == 0 {
-                    continue;
-                }
-                if other.bottom > zone.bottom {
-                    zone.span(zone.bottom, other.bottom - 1);
-                } else {
-                    zone.span(other.top + 1, zone.top);
-                }
-            }
-            zone.usd = density::sum(side.cells(&zone));
-            let _ = self.hot[side.holder as usize].push(zone);
+    /// A zone that no cluster continues and in which the mark stands: it waits for its outcome in what the clusters
+    /// leave of its place.
+    fn end_or_wait(&mut self, now: Nanos, mut zone: Zone, side: &Side, found: &[Zone]) {
+        if is_merged(&zone, found) {
+            let change = zone.become_state(state::EXPIRED, cause::LOST, now);
+            self.report(change);
             return;
         }
-        let left = density::sum(side.cells(&zone));
-        let cause = if left.saturating_mul(4) < zone.birth_usd {
-            cause::MASS
-        } else {
-            cause::LOST
-        };
+        trim(&mut zone, found);
+        zone.usd = density::sum(&side.raw[side.range(&zone)]);
+        let _ = self.hot[side.holder as usize].push(zone);
+    }
+
+    /// A zone that no cluster continues and that the mark is not in: what is left of it, or over.
+    fn end_or_hold(
+        &mut self,
+        now: Nanos,
+        mut zone: Zone,
+        side: &Side,
+        cells: &[i64],
+        limits: &Limits,
+        found: &[Zone],
+    ) -> Option<Zone> {
+        let is_merged = is_merged(&zone, found);
+        if !is_merged {
+            trim(&mut zone, found);
+        }
+        let range = side.range(&zone);
+        let left = density::sum(&side.raw[range.clone()]);
+        let has_mass = left.saturating_mul(4) >= zone.birth_usd;
+        let peak = range.clone().max_by_key(|cell| cells[*cell]);
+        if let Some(peak) = peak.filter(|_| has_mass && !is_merged) {
+            let mut held = side.zone(range.start, range.end - 1, peak);
+            held.heat = fixed::divq(cells[peak], limits.hot(peak));
+            held.prominence = zone.prominence;
+            held.holder = zone.holder;
+            held.flags = limits.flags;
+            hand_on(&mut held, &zone);
+            return Some(held);
+        }
+        let cause = if has_mass { cause::LOST } else { cause::MASS };
         let change = zone.become_state(state::EXPIRED, cause, now);
         self.report(change);
+        None
     }
 
     /// Thin runs at least half a sigma wide, the nearest four.
@@ -255,12 +285,37 @@ fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
     heirs
 }
 
-/// Hands the identity on. While the mark stands in a zone its near edge stays where it was: the cells behind the mark
-/// are gone from the map, not from the zone.
-fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
+/// True where a cluster has taken half of a zone.
+fn is_merged(zone: &Zone, found: &[Zone]) -> bool {
+    let mut found = found.iter();
+    found.any(|other| zone.shared(other) * 2 >= zone.width())
+}
+
+/// Leaves a zone what no cluster has taken.
+fn trim(zone: &mut Zone, found: &[Zone]) {
+    for other in found {
+        if other.shared(zone) == 0 {
+            continue;
+        }
+        if other.bottom > zone.bottom {
+            zone.span(zone.bottom, other.bottom - 1);
+        } else {
+            zone.span(other.top + 1, zone.top);
+        }
+    }
+}
+
+/// Hands the identity on.
+const fn hand_on(next: &mut Zone, old: &Zone) {
     (next.id, next.born, next.birth_usd) = (old.id, old.born, old.birth_usd);
     (next.state, next.since) = (old.state, old.since);
     (next.past, next.odds, next.label) = (old.past, old.odds, old.label);
+}
+
+/// Hands the identity on to a cluster. While the mark stands in a zone its near edge stays where it was: the cells
+/// behind the mark are gone from the map, not from the zone.
+fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
+    hand_on(next, old);
     if old.state == state::TOUCHED && old.ahead(mark) <= 0 {
         if old.holder == Holder::Short as u8 {
             next.span(old.bottom.min(next.bottom), next.top);

@@ -165,6 +165,65 @@ fn a_merged_zone_is_lost_and_the_elder_goes_on() {
 }
 
 #[test]
+fn a_zone_that_cools_keeps_its_name_while_its_mass_stands() {
+    let mut zones = empty();
+    let mark = Px::new(MARK);
+    let mut cells = vec![1; 400];
+    hill(&mut cells, 100, 114, 1_000);
+    refresh(&mut zones, at(0), mark, &[], &cells);
+    let born = zones.hot_above()[0];
+    // Something far hotter far away: the first is not hot beside it, and has lost half.
+    hill(&mut cells, 100, 114, 500);
+    for peak in 0..7 {
+        hill(&mut cells, 200 + peak * 20, 209 + peak * 20, 90_000);
+    }
+    zones.clear_changes();
+    refresh(&mut zones, at(60), mark, &[], &cells);
+    let held = zones.hot_above()[0];
+    assert_eq!(
+        (held.id, held.born, held.birth_usd),
+        (born.id, born.born, born.birth_usd)
+    );
+    assert!(
+        held.heat < born.heat && held.usd * 3 < born.usd * 2,
+        "{held:?}"
+    );
+    assert!(!causes(&mut zones).contains(&cause::LOST));
+    hill(&mut cells, 100, 114, 100);
+    zones.clear_changes();
+    refresh(&mut zones, at(120), mark, &[], &cells);
+    assert_eq!(causes(&mut zones), [cause::MASS]);
+}
+
+#[test]
+fn a_newcomer_must_be_a_quarter_heavier_than_the_lightest() {
+    let mut zones = empty();
+    let mark = Px::new(MARK);
+    let mut cells = vec![1; 400];
+    for peak in 0..8 {
+        hill(
+            &mut cells,
+            20 + peak * 20,
+            24 + peak * 20,
+            1_000 + peak as i64,
+        );
+    }
+    refresh(&mut zones, at(0), mark, &[], &cells);
+    assert_eq!(zones.hot_above().len(), 8);
+    for (second, height, turns) in [
+        (60, 1_100, vec![]),
+        (120, 1_400, vec![cause::CROWDED, cause::BORN]),
+    ] {
+        hill(&mut cells, 300, 304, height);
+        zones.clear_changes();
+        refresh(&mut zones, at(second), mark, &[], &cells);
+        let mut seen = causes(&mut zones);
+        seen.sort_unstable_by_key(|cause| core::cmp::Reverse(*cause));
+        assert_eq!(seen, turns, "{height}");
+    }
+}
+
+#[test]
 fn a_sweep_is_seen_through_to_its_end() {
     let mut zones = empty();
     let mut cells = plain();
