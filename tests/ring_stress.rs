@@ -36,6 +36,8 @@ fn next(seed: &mut u64) -> u64 {
 }
 
 const LENGTH: Duration = Duration::from_millis(700);
+/// On a loaded machine a ring of two is handed on once a turn of the scheduler: it goes on until so many were sent.
+const LEAST: u64 = 1_000;
 
 /// Runs of any length, single pushes, a small ring that is full or empty most of the time.
 fn stress_lines(capacity: usize) -> u64 {
@@ -44,7 +46,7 @@ fn stress_lines(capacity: usize) -> u64 {
     let feeder = thread::spawn(move || {
         let (mut sent, mut seed) = (0u64, 7u64);
         let mut run = Vec::with_capacity(capacity);
-        while Instant::now() < until {
+        while Instant::now() < until || sent <= LEAST {
             for _ in 0..64 {
                 let wanted = 1 + next(&mut seed) as usize % capacity;
                 run.clear();
@@ -87,7 +89,7 @@ fn stress_lines(capacity: usize) -> u64 {
 fn events_arrive_once_whole_and_in_order() {
     for capacity in [2, 61, 4096] {
         let got = stress_lines(capacity);
-        assert!(got > 1_000, "only {got} through a ring of {capacity}");
+        assert!(got > LEAST, "only {got} through a ring of {capacity}");
     }
 }
 
@@ -105,7 +107,7 @@ fn frames_arrive_once_whole_and_in_order() {
     };
     let feeder = thread::spawn(move || {
         let mut sent = 0u64;
-        while Instant::now() < until {
+        while Instant::now() < until || sent <= LEAST {
             for _ in 0..64 {
                 let (header, payload) = frame(sent);
                 if producer.write(&header, &payload) {
@@ -136,5 +138,5 @@ fn frames_arrive_once_whole_and_in_order() {
         }
     }
     assert_eq!(feeder.join().unwrap(), got);
-    assert!(got > 1_000, "only {got} frames");
+    assert!(got > LEAST, "only {got} frames");
 }

@@ -217,8 +217,9 @@ pub fn html(report: &Report) -> String {
         "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of \
          dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
          rows only; the path model is one for all symbols, each less its own mean. The partial correlation is \
-         between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path and over a time-at-price ladder whose lower bound is above 0, and a \
-         slope whose interval holds 1; a gain whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
+         between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path \
+         and over a time-at-price ladder whose lower bound is above 0, and a slope whose interval holds 1; a gain \
+         whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
     );
     for input in &report.inputs {
         let _ = write!(
