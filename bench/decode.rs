@@ -229,7 +229,7 @@ fn synthetic() -> Vec<String> {
                 (i * 13) % 1000,
                 i,
                 k % 10,
-                i * k + 5,
+                i * 16 + k,
                 i
             )
         };
