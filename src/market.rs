@@ -64,6 +64,14 @@ impl Holder {
     pub const fn from_u8(n: u8) -> Self {
         if n == 1 { Self::Short } else { Self::Long }
     }
+    /// Which way the price hurts: -1 for longs, who die downwards, 1 for shorts.
+    #[must_use]
+    pub const fn hurts(self) -> i64 {
+        match self {
+            Self::Long => -1,
+            Self::Short => 1,
+        }
+    }
 }
 
 /// A canonical asset and the lot its quantities are counted in.

@@ -121,10 +121,7 @@ fn of(bits: &[Bit], period: &Period) -> Option<Seen> {
     let begin = first.open;
     let seen = Holder::BOTH.map(|holder| {
         // Longs die downwards: with the sign, "against" is always up.
-        let sign = match holder {
-            Holder::Long => -1.0,
-            Holder::Short => 1.0,
-        };
+        let sign = holder.hurts() as f64;
         let worst = |b: &Bit| sign * if sign < 0.0 { b.low } else { b.high };
         let best = |b: &Bit| sign * if sign < 0.0 { b.high } else { b.low };
         let base = sign * begin;

@@ -389,10 +389,7 @@ impl<'a> Stage<'a> {
     fn met(&self, map: &mut Inventory, holder: Holder, to: i64, dollars: f64, at: Nanos) -> Mass {
         let before = *map.exposure(holder);
         let start = map.mark_ln().unwrap_or(to);
-        let out = match holder {
-            Holder::Long => -1,
-            Holder::Short => 1,
-        };
+        let out = holder.hurts();
         let (mut sum, mut all) = ([0.0; CLASSES], 0.0);
         for i in -KERNEL_STEPS..=KERNEL_STEPS {
             let weight = (KERNEL_STEPS + 1 - i.abs()) as f64;

@@ -21,3 +21,14 @@ use std::path::PathBuf;
 pub fn path_of(instance: &str) -> PathBuf {
     PathBuf::from(format!("/dev/shm/isotherm.{instance}"))
 }
+
+/// A folder for the pages of a test: in memory where there is one.
+#[cfg(all(test, not(loom)))]
+#[allow(clippy::unwrap_used, reason = "a test that has no folder fails")]
+fn place() -> tempfile::TempDir {
+    let shm = std::path::Path::new("/dev/shm");
+    if shm.is_dir() {
+        return tempfile::tempdir_in(shm).unwrap();
+    }
+    tempfile::tempdir().unwrap()
+}

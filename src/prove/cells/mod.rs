@@ -77,27 +77,15 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Which way its holder is hurt: down for longs.
-    #[must_use]
-    pub const fn way(&self) -> i64 {
-        way(self.holder)
-    }
     /// A bucket and its neighbours as maps are read, (1, 2, 1) / 4; the edge of the begin reflects.
     #[must_use]
     pub fn smooth(&self, of: &dyn Fn(i64) -> f64) -> f64 {
         let behind = if self.bucket == self.first {
             self.bucket
         } else {
-            self.bucket - self.way()
+            self.bucket - self.holder.hurts()
         };
-        (of(behind) + 2.0 * of(self.bucket) + of(self.bucket + self.way())) / 4.0
-    }
-}
-
-const fn way(holder: Holder) -> i64 {
-    match holder {
-        Holder::Long => -1,
-        Holder::Short => 1,
+        (of(behind) + 2.0 * of(self.bucket) + of(self.bucket + self.holder.hurts())) / 4.0
     }
 }
 
@@ -171,7 +159,7 @@ fn place(told: &Told, seen: &Glimpse<'_>) -> i64 {
 
 /// The cells of one holder from the begin to where the mark went.
 fn swept(seen: &Glimpse<'_>, start: Nanos, holder: Holder, to: i64) -> Vec<Cell> {
-    let out = way(holder);
+    let out = holder.hurts();
     let (mut cells, mut at) = (Vec::new(), seen.begin);
     let mut first = None;
     while (to - at) * out > 0 {
@@ -252,7 +240,7 @@ fn fill(
     holder: Holder,
     counted: &mut Counted,
 ) {
-    let out = way(holder);
+    let out = holder.hurts();
     counted.prints += places.len();
     for (at, usd) in places {
         let is_in = |cell: &&mut Cell| {
@@ -349,7 +337,7 @@ pub fn cells(input: &Input) -> Option<Cells> {
 
 /// How far a window went against a holder: the mark, and what was printed just beyond its samples.
 fn reach(seen: &Glimpse<'_>, holder: Holder, places: &[(i64, f64)]) -> i64 {
-    let out = way(holder);
+    let out = holder.hurts();
     let mark = seen.ends[holder as usize];
     let near = places.iter().map(|(at, _)| *at);
     let near = near.filter(|at| (at - mark) * out > 0 && (at - mark) * out <= NEAR);
@@ -417,7 +405,7 @@ mod tests {
             let params = Params::chosen(&Choice::default(), &BYBIT, &[]);
             let map: Box<Inventory> = bytemuck::allocation::zeroed_box();
             for holder in Holder::BOTH {
-                let to = begin + way(holder) * far;
+                let to = begin + holder.hurts() * far;
                 let seen = glimpse(&source, &params, &map, begin, [begin - far, begin + far]);
                 let mut cells = swept(&seen, Nanos::ZERO, holder, to);
                 // End to end, from the begin to the extreme, each inside one bucket.
@@ -439,7 +427,7 @@ mod tests {
                 fill(&mut cells, &places, begin, holder, &mut counted);
                 let sum = counted.placed + counted.behind + counted.beyond;
                 prop_assert!((sum - prints.iter().map(|p| p.1).sum::<f64>()).abs() < 1e-9);
-                let ahead = |d: i64| d * way(holder);
+                let ahead = |d: i64| d * holder.hurts();
                 let within = prints.iter().filter(|(d, _)| ahead(*d) > 0 && ahead(*d) <= far);
                 let within: f64 = within.map(|p| p.1).sum();
                 let edge = prints.iter().filter(|(d, _)| *d == 0 && far > 0);

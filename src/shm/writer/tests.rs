@@ -2,20 +2,11 @@
 
 use super::*;
 use crate::shm::page::{COUNTERS, Header, MAX_SYMBOLS};
+use crate::shm::place;
 use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
 use crate::shm::record::{bytes_of, verdict};
 use bytemuck::Zeroable as _;
 use std::os::unix::fs::MetadataExt as _;
-
-fn place() -> tempfile::TempDir {
-    let shm = Path::new("/dev/shm");
-    let base = if shm.is_dir() {
-        shm.to_path_buf()
-    } else {
-        std::env::temp_dir()
-    };
-    tempfile::tempdir_in(base).unwrap()
-}
 
 fn symbols() -> Vec<String> {
     vec!["BTC".into(), "ETH".into()]
