@@ -7,6 +7,7 @@
 use super::{Calibration, add, unit};
 use crate::event::Liquidation;
 use crate::inventory::Inventory;
+use crate::inventory::liquidation::{self, Linear};
 use crate::inventory::params::{CLASSES, Params};
 use crate::market::{Holder, VenueId};
 use crate::num::fixed::{ONE, exp2neg, mul_div};
@@ -93,33 +94,29 @@ const HARMONIC: [i64; COUNTED + 1] = {
     sums
 };
 
-/// Where the position of a bankruptcy price died: `LP = (Q BP ∓ c) / (Q (1 ∓ m))`, upper sign long, by the row of the
-/// margin table that holds the position. The price itself where that has no answer.
+/// Where the position of a bankruptcy price died: an entry there without margin is that position, judged by the row of
+/// the margin table that holds it. Bybit's rule, who alone prints such prices. The price itself where that has no answer.
 #[must_use]
 pub fn liquidation_of(print: &Liquidation, params: &Params) -> Px {
     let value = i128::from(print.price.get()) * i128::from(print.qty.get());
     let rows = &params.margin[..(params.margins as usize).min(params.margin.len())];
-    let cents = value / 100_000_000_000_000;
-    let holds = rows.iter().find(|row| cents <= i128::from(row.cap.get()));
+    let holds = rows.iter().find(|row| value <= liquidation::money(row.cap));
     let Some(row) = holds.or(rows.last()) else {
         return print.price;
     };
-    let sign = match print.holder {
-        Holder::Long => -1,
-        Holder::Short => 1,
+    let position = Linear {
+        holder: print.holder,
+        qty: print.qty,
+        entry: print.price,
+        margin: 0,
     };
-    let below = i128::from(print.qty.get()) * i128::from(1_000_000 + sign * row.maintenance_e6);
-    let above = i128::from(row.deduction.get())
-        .checked_mul(100_000_000_000_000)
-        .and_then(|c| value.checked_add(i128::from(sign) * c))
-        .and_then(|n| n.checked_mul(1_000_000));
-    match above {
-        Some(above) if below > 0 && above > 0 => match i64::try_from(above / below) {
-            Ok(px) if px > 0 => Px::new(px),
-            _ => print.price,
-        },
-        _ => print.price,
-    }
+    position
+        .at_rate(
+            &liquidation::BYBIT,
+            row.maintenance_e6 as u32,
+            row.deduction,
+        )
+        .unwrap_or(print.price)
 }
 
 impl Calibration {
