@@ -64,6 +64,15 @@ impl Side<'_> {
         })
     }
 
+    /// A hot zone over cells `lo ..= hi` of the smoothed `cells`, without id and times.
+    fn hot(&self, cells: &[i64], limits: &Limits, (lo, hi, peak): (usize, usize, usize)) -> Zone {
+        let mut zone = self.zone(lo, hi, peak);
+        zone.heat = fixed::divq(cells[peak], limits.hot(peak));
+        zone.holder = self.holder as u8;
+        zone.flags = limits.flags;
+        zone
+    }
+
     /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
     fn zone(&self, lo: usize, hi: usize, peak: usize) -> Zone {
         let mut zone = Zone::zeroed();
@@ -115,11 +124,8 @@ impl Zones {
         let place = side.holder as usize;
         let mut found = [Zone::zeroed(); HOT];
         for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
-            *zone = side.zone(cluster.lo, cluster.hi, cluster.peak);
-            zone.heat = fixed::divq(cells[cluster.peak], limits.hot(cluster.peak));
+            *zone = side.hot(cells, limits, (cluster.lo, cluster.hi, cluster.peak));
             zone.prominence = cluster.prominence;
-            zone.holder = side.holder as u8;
-            zone.flags = limits.flags;
         }
         let found = &mut found[..top.used];
         let old = self.hot[place];
@@ -200,11 +206,8 @@ impl Zones {
         let has_mass = left.saturating_mul(4) >= zone.birth_usd;
         let peak = range.clone().max_by_key(|cell| cells[*cell]);
         if let Some(peak) = peak.filter(|_| has_mass && !is_merged) {
-            let mut held = side.zone(range.start, range.end - 1, peak);
-            held.heat = fixed::divq(cells[peak], limits.hot(peak));
+            let mut held = side.hot(cells, limits, (range.start, range.end - 1, peak));
             held.prominence = zone.prominence;
-            held.holder = zone.holder;
-            held.flags = limits.flags;
             hand_on(&mut held, &zone);
             return Some(held);
         }
