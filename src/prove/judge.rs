@@ -94,6 +94,8 @@ pub struct Judged {
 
 /// One map, scored on every row.
 struct Measured {
+    /// For logarithms.
+    theta: Thetas,
     x: Said,
     /// By symbol, of its scored rows.
     dollars: Vec<Vec<f64>>,
@@ -145,6 +147,7 @@ impl Bench<'_> {
                 .collect()
         };
         Ok(Measured {
+            theta: logs,
             x,
             dollars: self.scored.iter().map(of).collect(),
         })
@@ -211,12 +214,11 @@ impl Bench<'_> {
     }
 
     /// P with a map's log as one more feature.
-    fn path_and(&self, number: usize) -> Result<Said, ProveError> {
+    fn path_and(&self, number: usize, theta: &Thetas) -> Result<Said, ProveError> {
         let masses = masses(self.walked, number);
-        let [logs, _] = self.thetas(&self.walked[0].maps[number], &masses);
         let table = &self.table;
         let of = |(_, row): Scored| table.row(row).log();
-        table.say(&of, Some(&|at| table.said(&logs, &masses, at)))
+        table.say(&of, Some(&|at| table.said(theta, &masses, at)))
     }
 
     fn proof(
@@ -252,7 +254,6 @@ impl Bench<'_> {
             Some(cells) => (cells::report::TEST, cells.evidence),
             None => (walked.test, evidence),
         };
-        let (verdict, why) = gate::verdict(&evidence, true);
         let week: Vec<i64> = rows.iter().map(|at| row(at).week()).collect();
         Ok(Proof {
             symbol: walked.symbol.clone(),
@@ -262,8 +263,8 @@ impl Bench<'_> {
             period: row(first).end.since(row(first).start),
             scores,
             evidence,
-            verdict,
-            why,
+            verdict: Verdict::default(),
+            why: String::new(),
             weeks: weeks(&week, &usd, nowcast),
             reliability: thinned(&score::isotonic(nowcast, &usd)),
             cells,
@@ -271,8 +272,8 @@ impl Bench<'_> {
     }
 }
 
-/// Judges again, as one of so many.
-fn corrected(proofs: &mut [Result<Proof, ProveError>]) {
+/// Judges each as one of so many; the test by cell, where there is one, is what the verdict stands on.
+fn weigh(proofs: &mut [Result<Proof, ProveError>]) {
     let chances: Vec<f64> = proofs
         .iter()
         .flatten()
@@ -281,6 +282,9 @@ fn corrected(proofs: &mut [Result<Proof, ProveError>]) {
     let holds = score::holm(&chances, gate::LEVEL);
     for (proof, holds) in proofs.iter_mut().flatten().zip(holds) {
         (proof.verdict, proof.why) = gate::verdict(&proof.evidence, holds);
+        if let Some(cells) = &mut proof.cells {
+            (cells.verdict, cells.why) = (proof.verdict, proof.why.clone());
+        }
     }
 }
 
@@ -314,11 +318,12 @@ pub fn judge(
     told("scoring");
     let measured = bench.all()?;
     told("weighing the verdict");
-    let path_and = (bench.path_and(FROZEN)?, bench.path_and(TIME)?);
-    let pair = (&path_and.0, &path_and.1);
+    let path_and = |map: usize| bench.path_and(map, &measured[map].theta);
+    let (with_map, with_time) = (path_and(FROZEN)?, path_and(TIME)?);
+    let pair = (&with_map, &with_time);
     let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, pair));
     let mut proofs: Vec<_> = proofs.collect();
-    corrected(&mut proofs);
+    weigh(&mut proofs);
     let all: Vec<usize> = (0..walked.len()).collect();
     Ok(Judged {
         proofs,

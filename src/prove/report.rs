@@ -118,8 +118,8 @@ pub fn ledger_lines(report: &Report, now: Nanos) -> Vec<Value> {
             "verdict": proof.verdict.word(),
             "why": proof.why,
             "test": proof.test,
-            "rows": proof.scores.rows,
-            "days": proof.scores.days,
+            "rows": proof.cells.as_ref().map_or(proof.scores.rows, |cells| cells.cells),
+            "days": proof.cells.as_ref().map_or(proof.scores.days, |cells| cells.days),
             "gain_over_path_nats": figure(proof.evidence.over_path),
             "gain_over_time_at_price_nats": figure(proof.evidence.over_time),
             "slope": figure(proof.evidence.slope),
@@ -219,7 +219,8 @@ pub fn html(report: &Report) -> String {
          rows only; the path model is one for all symbols, each less its own mean. The partial correlation is \
          between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path \
          and over a time-at-price ladder whose lower bound is above 0, and a slope whose interval holds 1; a gain \
-         whose upper bound is not above 0 disproves.</p><h2>Inputs</h2><ul>"
+         whose upper bound is not above 0 disproves. Of several symbols the gains must hold together (Holm).</p>\
+         <h2>Inputs</h2><ul>"
     );
     for input in &report.inputs {
         let _ = write!(
