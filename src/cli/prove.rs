@@ -1,6 +1,6 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
-use crate::prove::judge::{Line, Proof};
+use crate::prove::judge::{Line, Proof, Rival};
 use crate::prove::{self, Options, Report, cells, ledger, report, score};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Only the map and its verdict, no comparisons
     #[arg(long)]
     quick: bool,
-    /// Also walk the map with every parameter at the ends of its range
+    /// Also walk the map with every parameter at the ends of its range, and score it over path models told less
     #[arg(long)]
     sensitivity: bool,
 }
@@ -82,6 +82,7 @@ fn print(found: &Report) {
             report::number(together.path_rank)
         );
         maps(&together.lines);
+        rivals(&together.rivals);
     }
     say!(
         "{}; intervals are 95 %, whole days drawn",
@@ -122,6 +123,28 @@ fn symbol(proof: &Proof) {
         say!("{line}");
     }
     maps(&proof.scores.lines);
+    rivals(&proof.scores.rivals);
+}
+
+fn rivals(rivals: &[Rival]) {
+    if !rivals.is_empty() {
+        say!(
+            "  {:<49} {:<24} {:<24} {:>6}",
+            "over a path that is not told",
+            "frozen",
+            "updated",
+            "log R²"
+        );
+    }
+    for rival in rivals {
+        say!(
+            "  {:<49} {:<24} {:<24} {:>6}",
+            rival.without,
+            report::said(rival.frozen),
+            report::said(rival.updated),
+            report::number(rival.r_squared)
+        );
+    }
 }
 
 fn maps(lines: &[Line]) {

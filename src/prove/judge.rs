@@ -4,10 +4,10 @@
 
 use super::cells;
 use super::gate::{self, Evidence, Verdict};
-use super::score::{self, Step};
+use super::score::{self, Figure, Step};
 use super::symbol::{How, Map, Walked};
 use super::totals::{self, Figures, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
-use super::{ProveError, ladder};
+use super::{ProveError, ladder, path};
 use crate::time::Nanos;
 
 /// Numbers of the maps that the verdict looks at.
@@ -39,6 +39,19 @@ pub struct Week {
     pub said: f64,
 }
 
+/// What is left of the map's figures over a rival that knows less than P.
+#[derive(Debug, Clone)]
+pub struct Rival {
+    /// What P was not told.
+    pub without: &'static str,
+    /// R² of the log of this P alone.
+    pub r_squared: Option<f64>,
+    /// Partial correlation of the frozen map over it.
+    pub frozen: Option<Figure>,
+    /// Of the updated map.
+    pub updated: Option<Figure>,
+}
+
 /// How all maps do on some rows.
 #[derive(Debug, Clone)]
 pub struct Scores {
@@ -52,6 +65,8 @@ pub struct Scores {
     pub path_rank: Option<f64>,
     /// All maps.
     pub lines: Vec<Line>,
+    /// Weaker rivals, where sensitivity was asked for.
+    pub rivals: Vec<Rival>,
 }
 
 /// Everything measured of one symbol.
@@ -99,6 +114,12 @@ struct Measured {
     x: Said,
     /// By symbol, of its scored rows.
     dollars: Vec<Vec<f64>>,
+}
+
+/// What a weaker P says of what was realised, and of the frozen and the updated map.
+struct Weaker {
+    y: Said,
+    x: [Said; 2],
 }
 
 struct Bench<'a> {
@@ -153,26 +174,28 @@ impl Bench<'_> {
         })
     }
 
-    /// All maps in their order, on all cores.
+    /// All maps in their order.
     fn all(&self) -> Result<Vec<Measured>, ProveError> {
         let count = self.walked.first().map_or(0, |w| w.maps.len());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut found: Vec<Option<Result<Measured, ProveError>>> = Vec::new();
-        found.resize_with(count, || None);
-        let part = count.div_ceil(threads).max(1);
-        std::thread::scope(|scope| {
-            for (chunk, found) in found.chunks_mut(part).enumerate() {
-                scope.spawn(move || {
-                    for (i, found) in found.iter_mut().enumerate() {
-                        *found = Some(self.measured(chunk * part + i));
-                    }
-                });
-            }
-        });
-        found.into_iter().flatten().collect()
+        on_all_cores(count, &|number| self.measured(number))
     }
 
-    fn scores(&self, symbols: &[usize], measured: &[Measured]) -> Scores {
+    /// [`path::WEAKER`] in its order.
+    fn weaker(&self, measured: &[Measured]) -> Result<Vec<Weaker>, ProveError> {
+        on_all_cores(path::WEAKER.len(), &|rival| {
+            let table = self.table.without(path::WEAKER[rival].1);
+            let of = |map: usize| {
+                let masses = masses(self.walked, map);
+                table.say(&|at| table.said(&measured[map].theta, &masses, at), None)
+            };
+            Ok(Weaker {
+                y: table.say(&|(_, row)| table.row(row).log(), None)?,
+                x: [of(FROZEN)?, of(UPDATED)?],
+            })
+        })
+    }
+
+    fn scores(&self, symbols: &[usize], measured: &[Measured], weaker: &[Weaker]) -> Scores {
         let rows: Vec<Scored> = symbols
             .iter()
             .flat_map(|s| self.scored[*s].clone())
@@ -204,7 +227,24 @@ impl Bench<'_> {
             path_r_squared: score::r_squared(&realised, &said),
             path_rank: score::rank_correlation(&realised, &said),
             lines: lines.collect(),
+            rivals: self.rivals(&rows, weaker),
         }
+    }
+
+    fn rivals(&self, rows: &[Scored], weaker: &[Weaker]) -> Vec<Rival> {
+        let of = |(named, weaker): (&path::Weaker, &Weaker)| {
+            let [frozen, updated] = [0, 1].map(|view| {
+                let pair = (&weaker.y, &weaker.x[view]);
+                totals::partial(&self.table, rows, pair, self.reps, &|_| true)
+            });
+            Rival {
+                without: named.0,
+                r_squared: score::r_squared(&weaker.y.value(rows), &weaker.y.said(rows)),
+                frozen,
+                updated,
+            }
+        };
+        path::WEAKER.iter().zip(weaker).map(of).collect()
     }
 
     fn days(&self, rows: &[Scored]) -> Vec<i64> {
@@ -225,6 +265,7 @@ impl Bench<'_> {
         &self,
         symbol: usize,
         measured: &[Measured],
+        weaker: &[Weaker],
         (with_map, with_time): (&Said, &Said),
     ) -> Result<Proof, ProveError> {
         let (walked, rows) = (&self.walked[symbol], &self.scored[symbol]);
@@ -242,7 +283,7 @@ impl Bench<'_> {
         let (by_path, by_map) = (in_dollars(&self.y), in_dollars(with_map));
         let by_time = in_dollars(with_time);
         let nowcast = &measured[UPDATED].dollars[symbol];
-        let scores = self.scores(&[symbol], measured);
+        let scores = self.scores(&[symbol], measured, weaker);
         let evidence = Evidence {
             over_path: totals::gain(&day, &usd, &by_map, &by_path, self.reps),
             over_time: totals::gain(&day, &usd, &by_map, &by_time, self.reps),
@@ -288,13 +329,36 @@ fn weigh(proofs: &mut [Result<Proof, ProveError>]) {
     }
 }
 
-/// Scores every map of every symbol, and judges each symbol; `told` hears what is being done.
+/// Every number below a count, on as many threads as there are cores; in order.
+fn on_all_cores<T: Send>(
+    count: usize,
+    of: &(dyn Fn(usize) -> Result<T, ProveError> + Sync),
+) -> Result<Vec<T>, ProveError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = count.div_ceil(threads).max(1);
+    let mut found: Vec<Option<Result<T, ProveError>>> = Vec::new();
+    found.resize_with(count, || None);
+    std::thread::scope(|scope| {
+        for (chunk, found) in found.chunks_mut(part).enumerate() {
+            scope.spawn(move || {
+                for (i, found) in found.iter_mut().enumerate() {
+                    *found = Some(of(chunk * part + i));
+                }
+            });
+        }
+    });
+    found.into_iter().flatten().collect()
+}
+
+/// Scores every map of every symbol, and judges each symbol; with `is_sensitive` against weaker rivals too. `told` hears
+/// what is being done.
 ///
 /// # Errors
 /// Rows that the trees cannot use. A symbol that is refused is among the proofs.
 pub fn judge(
     walked: &[Walked],
     reps: usize,
+    is_sensitive: bool,
     told: &mut dyn FnMut(&str),
 ) -> Result<Judged, ProveError> {
     if walked.is_empty() {
@@ -317,17 +381,23 @@ pub fn judge(
     };
     told("scoring");
     let measured = bench.all()?;
+    let weaker = if is_sensitive {
+        told("fitting rivals that know less");
+        bench.weaker(&measured)?
+    } else {
+        Vec::new()
+    };
     told("weighing the verdict");
     let path_and = |map: usize| bench.path_and(map, &measured[map].theta);
     let (with_map, with_time) = (path_and(FROZEN)?, path_and(TIME)?);
     let pair = (&with_map, &with_time);
-    let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, pair));
+    let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, &weaker, pair));
     let mut proofs: Vec<_> = proofs.collect();
     weigh(&mut proofs);
     let all: Vec<usize> = (0..walked.len()).collect();
     Ok(Judged {
         proofs,
-        together: (walked.len() > 1).then(|| bench.scores(&all, &measured)),
+        together: (walked.len() > 1).then(|| bench.scores(&all, &measured, &weaker)),
     })
 }
 

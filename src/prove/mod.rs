@@ -46,7 +46,7 @@ pub struct Options {
     pub reps: usize,
     /// The map and the verdict only, no comparisons.
     pub quick: bool,
-    /// The ends of every parameter's range too.
+    /// The ends of every parameter's range too, and rivals that know less.
     pub sensitivity: bool,
 }
 
@@ -154,7 +154,7 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
             Err(error) => refuse(name, error),
         }
     }
-    let judged = judge::judge(&walked, options.reps, told)?;
+    let judged = judge::judge(&walked, options.reps, options.sensitivity, told)?;
     let mut proofs = Vec::new();
     for (walked, found) in walked.iter().zip(judged.proofs) {
         match found {

@@ -11,7 +11,7 @@ use crate::num::{Px, Qty};
 use crate::time::Nanos;
 
 /// Number of features.
-pub const FEATURES: usize = 44;
+pub const FEATURES: usize = 43;
 /// Running extremes are taken over these hours.
 const EXTREMES: [i64; 8] = [1, 4, 12, 24, 72, 168, 336, 720];
 /// Volatilities, returns and volumes are taken over these hours.
@@ -27,6 +27,22 @@ pub const SIGMA: usize = 29;
 /// last day were like.
 pub const CELL: [usize; 19] = [
     0, 1, 2, 4, 6, 7, 9, 10, 11, 12, 13, 23, 24, 25, 26, 28, 29, 31, 41,
+];
+
+/// A P that is told less: what it is not told, and those features.
+pub type Weaker = (&'static str, &'static [usize]);
+/// Rivals that know less than P, from little less to the bare distances: what the map adds depends on what P is told.
+pub const WEAKER: [Weaker; 4] = [
+    ("price level", &[42]),
+    ("volume of the period", &[7, 8, 9, 25, 28, 31, 34, 37]),
+    (
+        "volume of the period, price level",
+        &[7, 8, 9, 25, 28, 31, 34, 37, 42],
+    ),
+    (
+        "all but distances, returns, volatilities",
+        &[4, 5, 6, 7, 8, 9, 25, 28, 31, 34, 37, 38, 39, 40, 42],
+    ),
 ];
 
 /// A period's path as P sees it, per holder.
@@ -189,4 +205,56 @@ fn variation(bits: &[Bit]) -> f64 {
         .map(|b| (b.close - b.open).powi(2))
         .sum::<f64>()
         .sqrt()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+mod tests {
+    use super::*;
+    use crate::time::Nanos;
+
+    /// Ten hours of candles of five minutes that only rise, and one period at their end.
+    fn seen(volume: i64) -> Seen {
+        let minutes = |n: i64| Nanos::new(n * Nanos::MINUTE.get());
+        let candle = |i: i64| Candle {
+            start: minutes(5 * i),
+            end: minutes(5 * (i + 1)),
+            open: Px::new((100 + i) * Px::ONE),
+            high: Px::new((102 + i) * Px::ONE),
+            low: Px::new((99 + i) * Px::ONE),
+            close: Px::new((101 + i) * Px::ONE),
+            volume: Qty::new(if i < 108 { 10 } else { volume } * Qty::ONE),
+        };
+        let candles: Vec<Candle> = (0..120).map(candle).collect();
+        let period = Period {
+            start: minutes(540),
+            end: minutes(600),
+            usd: [0.0; 2],
+        };
+        features(&candles, &[period]).pop().flatten().unwrap()
+    }
+
+    #[test]
+    fn features_stand_where_they_are_named() {
+        let row = &seen(10)[Holder::Short as usize];
+        assert_eq!(row.len(), FEATURES);
+        let ln = |price: f64| price.ln();
+        assert!((row[AGAINST] - (ln(221.0) - ln(208.0))).abs() < 1e-6);
+        assert!((row[BEYOND[3]] - (ln(221.0) - ln(209.0))).abs() < 1e-6);
+        let level = super::ln(Px::new(208 * Px::ONE));
+        assert!((row[FEATURES - 1] - level).abs() < 1e-6, "price level");
+        assert!(row[SIGMA] > 0.0 && row[SIGMA] < 0.1);
+        let named = WEAKER.iter().flat_map(|(_, features)| *features);
+        assert!(named.chain(&CELL).all(|at| *at < FEATURES));
+    }
+
+    #[test]
+    fn without_its_volume_a_period_looks_the_same_whatever_was_traded() {
+        let (_, volume) = WEAKER[1];
+        // Of shorts: whom a rise hurts has volume beyond the begin.
+        let [quiet, busy] = [10, 1_000].map(|volume| seen(volume)[1].clone());
+        for (at, (a, b)) in quiet.iter().zip(&busy).enumerate() {
+            assert_eq!((a - b).abs() > 1e-9, volume.contains(&at), "{at}: {a} {b}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Report: a proof as JSON, as a page of HTML, and as lines of the ledger. Names end in their unit; intervals are 95 %.
 
-use super::judge::{Line, Proof, Scores};
+use super::judge::{Line, Proof, Rival, Scores};
 use super::score::Figure;
 use super::{Report, gate::Verdict};
 use crate::time::Nanos;
@@ -40,6 +40,15 @@ fn line(of: &Line) -> Value {
     })
 }
 
+fn rival(of: &Rival) -> Value {
+    json!({
+        "without": of.without,
+        "log_r_squared": of.r_squared,
+        "frozen": figure(of.frozen),
+        "updated": figure(of.updated),
+    })
+}
+
 fn scores(of: &Scores) -> Value {
     json!({
         "rows": of.rows,
@@ -47,6 +56,7 @@ fn scores(of: &Scores) -> Value {
         "path_log_r_squared": of.path_r_squared,
         "path_rank": of.path_rank,
         "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
+        "weaker_paths": of.rivals.iter().map(rival).collect::<Vec<_>>(),
     })
 }
 
@@ -207,6 +217,7 @@ pub fn html(report: &Report) -> String {
         );
         bars(&mut out, &together.lines);
         lines(&mut out, &together.lines);
+        rivals(&mut out, &together.rivals);
     }
     out.push_str("<h2>What these data cannot show</h2><ul>");
     for limit in LIMITS {
@@ -268,6 +279,29 @@ fn symbol(out: &mut String, proof: &Proof) {
     bars(out, &proof.scores.lines);
     curve(out, proof);
     lines(out, &proof.scores.lines);
+    rivals(out, &proof.scores.rivals);
+}
+
+/// What the map adds to paths that are told less.
+fn rivals(out: &mut String, rivals: &[Rival]) {
+    if rivals.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<p>Over a path model that is told less:</p><div class=wide><table><tr><th>without<th>log R² alone\
+         <th>frozen<th>updated</tr>",
+    );
+    for rival in rivals {
+        let _ = write!(
+            out,
+            "<tr><td>{}<td>{}<td>{}<td>{}</tr>",
+            rival.without,
+            number(rival.r_squared),
+            said(rival.frozen),
+            said(rival.updated)
+        );
+    }
+    out.push_str("</table></div>");
 }
 
 fn lines(out: &mut String, lines: &[Line]) {

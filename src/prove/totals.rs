@@ -73,7 +73,7 @@ pub struct Fold {
 pub type Scored = (usize, usize);
 
 /// The rows of all symbols in the order of time, cut into folds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Table<'a> {
     rows: Vec<&'a Row>,
     /// Whose row, and which of its rows.
@@ -82,6 +82,8 @@ pub struct Table<'a> {
     /// Rows that train, by fold and symbol: the first of its own.
     trains: Vec<Vec<usize>>,
     symbols: usize,
+    /// Features that P is not told.
+    without: &'static [usize],
 }
 
 /// Mass per class by symbol and row.
@@ -111,6 +113,15 @@ impl<'a> Table<'a> {
             owner,
             folds,
             symbols: symbols.len(),
+            without: &[],
+        }
+    }
+    /// The same rows before a P that is not told some features.
+    #[must_use]
+    pub fn without(&self, features: &'static [usize]) -> Self {
+        Self {
+            without: features,
+            ..self.clone()
         }
     }
     /// The rows of a symbol that are scored: those of folds before which it had [`TRAIN_ROWS`].
@@ -194,7 +205,9 @@ impl<'a> Table<'a> {
             let level = |row: usize| means[self.owner[row].0];
             let y: Vec<f64> = train.iter().map(|row| value(row) - level(*row)).collect();
             let wide = |row: &usize| -> Vec<f64> {
-                let mut seen = self.rows[*row].seen.clone();
+                let seen = self.rows[*row].seen.iter().enumerate();
+                let told = seen.filter(|(at, _)| !self.without.contains(at));
+                let mut seen: Vec<f64> = told.map(|(_, value)| *value).collect();
                 if self.symbols > 1 {
                     seen.push(self.owner[*row].0 as f64);
                 }
@@ -296,6 +309,25 @@ pub struct Figures {
     pub ratio: Option<f64>,
 }
 
+/// Correlation of what is left of what was realised and of what a map said after P, of the rows that `keep` names.
+#[must_use]
+pub fn partial(
+    table: &Table<'_>,
+    rows: &[Scored],
+    (y, x): (&Said, &Said),
+    reps: usize,
+    keep: &dyn Fn(&Row) -> bool,
+) -> Option<Figure> {
+    let row = |i: usize| table.row(rows[i].1);
+    let (lx, ly) = (x.left(rows), y.left(rows));
+    let kept: Vec<usize> = (0..rows.len()).filter(|i| keep(row(*i))).collect();
+    let block: Vec<i64> = kept.iter().map(|i| row(*i).day()).collect();
+    score::bootstrap(&block, reps, &mut |drawn| {
+        let pick = |v: &[f64]| -> Vec<f64> { drawn.iter().map(|r| v[kept[*r]]).collect() };
+        score::correlation(&pick(&lx), &pick(&ly))
+    })
+}
+
 /// Scores one map on rows: `y` what was realised, `x` what the map said in logarithms, `dollars` in dollars.
 #[must_use]
 pub fn figures(
@@ -306,23 +338,14 @@ pub fn figures(
     reps: usize,
 ) -> Figures {
     let of = |(_, row): &Scored| table.row(*row);
-    let block: Vec<i64> = rows.iter().map(|row| of(row).day()).collect();
-    let (lx, ly) = (x.left(rows), y.left(rows));
-    let partial_of = |keep: &dyn Fn(usize) -> bool| {
-        let kept: Vec<usize> = (0..rows.len()).filter(|i| keep(*i)).collect();
-        let block: Vec<i64> = kept.iter().map(|i| block[*i]).collect();
-        score::bootstrap(&block, reps, &mut |rows| {
-            let pick = |v: &[f64]| -> Vec<f64> { rows.iter().map(|r| v[kept[*r]]).collect() };
-            score::correlation(&pick(&lx), &pick(&ly))
-        })
-    };
+    let partial = |keep| partial(table, rows, (y, x), reps, keep);
     let usd: Vec<f64> = rows.iter().map(|row| of(row).usd).collect();
     let weeks: Vec<i64> = rows.iter().map(|row| of(row).week()).collect();
     let logs = weekly(&weeks, &usd, dollars);
     let (realised, said) = (y.value(rows), x.value(rows));
     Figures {
-        partial: partial_of(&|_| true),
-        breaking: partial_of(&|i| of(&rows[i]).breaks),
+        partial: partial(&|_| true),
+        breaking: partial(&|row| row.breaks),
         r_squared: score::r_squared(&realised, &said),
         rank: score::rank_correlation(&realised, &said),
         weekly: score::deviation(&logs),
@@ -499,6 +522,26 @@ mod tests {
             let at: Vec<usize> = scored.iter().map(|(_, row)| table.owner[*row].1).collect();
             assert_eq!(at, (first..own.len()).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_path_that_is_told_less_explains_less() {
+        let (rows, _) = world();
+        let table = Table::new(&[&rows]);
+        let at = table.scored(0);
+        let explained = |table: &Table<'_>| {
+            let y = table.say(&|(_, row)| table.row(row).log(), None).unwrap();
+            score::r_squared(&y.value(&at), &y.said(&at)).unwrap()
+        };
+        let whole = explained(&table);
+        assert!(
+            explained(&table.without(&[0])) < whole - 0.1,
+            "what the dollars hang on"
+        );
+        assert!(
+            (explained(&table.without(&[1])) - whole).abs() < 0.05,
+            "what they do not"
+        );
     }
 
     #[test]
