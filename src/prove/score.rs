@@ -175,13 +175,19 @@ pub fn bootstrap(
         }
         values.extend(statistic(&rows).filter(|v| v.is_finite()));
     }
-    if values.len() * 2 < reps {
+    interval(value, &values, reps)
+}
+
+/// A figure from its value and those of so many draws; `None` when most draws had no value.
+#[must_use]
+pub fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
+    if values.is_empty() || values.len() * 2 < reps {
         return None;
     }
     Some(Figure {
         value,
-        low: quantile(&values, 0.025)?,
-        high: quantile(&values, 0.975)?,
+        low: quantile(values, 0.025)?,
+        high: quantile(values, 0.975)?,
         none: values.iter().filter(|v| **v <= 0.0).count() as f64 / values.len() as f64,
     })
 }

@@ -1,21 +1,27 @@
 //! Judge: what the cells say of each map, and the verdict.
 //!
 //! Every map is scored in dollars, walk-forward: what is said of a cell was fitted and scaled on windows before it.
-//! A map is mixed with [`FLOOR`] of a uniform map of the past's mean, so that one print where it holds nothing is dear
+//! A map is mixed with a floor of a uniform map of the past's mean, so that one print where it holds nothing is dear
 //! and not infinite. Intervals draw whole days; fewer than ten of them, or of clusters, decide nothing.
+//!
+//! The gate looks at gains and the slope. Beside them stand four scores that a wrong map fails one by one: `ranked`
+//! (order), `calibrated` and `spread` (dollars), `placed` (prices); and `events`, the gain by cluster.
 //!
 //! The path is said twice, by a table of distance (in deviations of a window) and of the running extremes that the cell
 //! lies beyond, and by boosted trees over the window's path and volume; the gate takes the one that does better, known
 //! only afterwards.
 
-use super::{Cell, Cells, OURS, WALKED, WINDOW};
-use crate::inventory::CLASSES;
+use super::calibrated::{self, Calibrated};
+use super::days::Days;
+use super::events::{self, Events};
+use super::placed::{self, Placed};
+use super::ranked::{self, Ranked};
+use super::rivals::{self, Rivals};
+use super::spread::{self, Spread};
+use super::{Cell, Cells, Died, OURS, WALKED, WINDOW};
 use crate::prove::ProveError;
-use crate::prove::boost::Boosted;
 use crate::prove::gate::{self, Evidence, Verdict};
-use crate::prove::ladder;
-use crate::prove::path;
-use crate::prove::score::{self, FLOOR, Figure, Step};
+use crate::prove::score::{self, Figure, Step};
 use crate::prove::totals::UNIT;
 use crate::time::Nanos;
 
@@ -26,10 +32,6 @@ const WARM_PART: i64 = 6;
 /// A fold is this long at least, and this part of what lies before it.
 const FOLD: Nanos = Nanos::new(2 * Nanos::DAY.get());
 const FOLD_PART: i64 = 5;
-/// Ends of the distances that the table of the path tells apart, in deviations of a window.
-const DISTANCES: [f64; 11] = [0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
-/// The table is pulled to the mean by as much as so many whole buckets say.
-const PULL: f64 = 50.0;
 /// Cells ranked as hot, and as cold, for the pairs.
 const HOT: f64 = 0.1;
 const COLD: f64 = 0.5;
@@ -43,8 +45,8 @@ pub struct Line {
     pub name: String,
     /// What ours gains over it, nats per dollar; nothing for ours.
     pub over: Option<Figure>,
-    /// Share of the dollars in the 5 and 10 % of swept width that it ranks highest, over 5 and 10 %.
-    pub lift: [Option<Figure>; 2],
+    /// What its order is worth.
+    pub ranked: Ranked,
     /// Dollars said over dollars realised, in its own unit.
     pub ratio: f64,
 }
@@ -75,10 +77,22 @@ pub struct Found {
     pub days: usize,
     /// Where the prints went, of all windows.
     pub counted: super::Counted,
+    /// Venues in it.
+    pub venues: Vec<&'static str>,
     /// Ours, then all others.
     pub lines: Vec<Line>,
     /// Which of them is the path.
     pub path: String,
+    /// Of them, those in which one constant of the past stands between dollars said and printed.
+    pub scaled: Vec<&'static str>,
+    /// The gain by cluster.
+    pub events: Events,
+    /// Whether dollars are right.
+    pub calibrated: Calibrated,
+    /// Whether they are wrong by as much as is admitted.
+    pub spread: Option<Spread>,
+    /// Whether prices are right.
+    pub placed: Placed,
     /// ln(said / realised) of every day: mean and deviation.
     pub daily: Option<(f64, Option<f64>)>,
     /// Hot against cold.
@@ -108,68 +122,22 @@ impl Found {
 #[derive(Debug)]
 pub struct Judge<'a> {
     cells: &'a Cells,
+    folds: Vec<usize>,
     /// First cell scored.
     first: usize,
-    /// Rivals: name, and what is said of every cell.
-    rivals: Vec<(&'static str, Vec<f64>)>,
-    /// Places of the path and of time at price among them.
-    path: usize,
-    time: usize,
+    /// Dollars of every cell.
+    usd: Vec<f64>,
+    rivals: Rivals,
+    /// Voices of clusters by cell, and rivals that were taught them.
+    voices: Vec<f64>,
+    by_voice: Rivals,
+    /// Prints of the scored cells, by scored cell, with the voice of each.
+    died: Vec<(Died, f64)>,
     days: Days,
 }
 
-/// Scored cells by day.
-#[derive(Debug)]
-struct Days {
-    /// Number of its day, from 0, by scored cell.
-    of: Vec<usize>,
-    count: usize,
-}
-
-impl Days {
-    fn new(cells: &[Cell]) -> Self {
-        let day = |cell: &Cell| cell.start.get().div_euclid(Nanos::DAY.get());
-        let mut names: Vec<i64> = cells.iter().map(day).collect();
-        names.dedup();
-        let at = |cell: &Cell| names.partition_point(|name| *name < day(cell));
-        Self {
-            of: cells.iter().map(at).collect(),
-            count: names.len(),
-        }
-    }
-    /// Sums by day.
-    fn sums<const N: usize>(&self, of: &dyn Fn(usize) -> [f64; N]) -> Vec<[f64; N]> {
-        let mut sums = vec![[0.0; N]; self.count];
-        for (i, day) in self.of.iter().enumerate() {
-            let more = of(i);
-            sums[*day].iter_mut().zip(more).for_each(|(s, m)| *s += m);
-        }
-        sums
-    }
-    /// A statistic of days and its interval.
-    fn figure(&self, reps: usize, of: &mut dyn FnMut(&[usize]) -> Option<f64>) -> Option<Figure> {
-        let names: Vec<i64> = (0..self.count as i64).collect();
-        score::bootstrap(&names, reps, of)
-    }
-    /// The same of sums.
-    fn of_sums<const N: usize>(
-        &self,
-        reps: usize,
-        sums: &[[f64; N]],
-        of: fn(&[f64; N]) -> Option<f64>,
-    ) -> Option<Figure> {
-        self.figure(reps, &mut |drawn| {
-            let mut all = [0.0; N];
-            for day in drawn {
-                all.iter_mut().zip(sums[*day]).for_each(|(s, m)| *s += m);
-            }
-            of(&all)
-        })
-    }
-}
-
 /// Ends of the folds, in cells: the first only teaches.
-fn folds(cells: &[Cell]) -> Vec<usize> {
+pub(super) fn folds(cells: &[Cell]) -> Vec<usize> {
     let (Some(begin), Some(last)) = (cells.first(), cells.last()) else {
         return Vec::new();
     };
@@ -189,158 +157,36 @@ fn folds(cells: &[Cell]) -> Vec<usize> {
     ends
 }
 
-/// Dollars of every cell, from a map in a unit of its own or in none: scaled by the past, floored.
-fn finished(cells: &[Cell], raw: &[f64], has_unit: bool) -> Vec<f64> {
-    let mut out = Vec::with_capacity(raw.len());
-    let (mut usd, mut said, mut width) = (0.0, 0.0, 0.0);
-    let mut from = 0;
-    while from < cells.len() {
-        let same = cells[from..]
-            .iter()
-            .take_while(|cell| cell.window == cells[from].window);
-        let to = from + same.count();
-        let scale = if has_unit {
-            1.0
-        } else if said > 0.0 {
-            usd / said
-        } else {
-            0.0
-        };
-        let rate = if width > 0.0 { usd / width } else { 0.0 };
-        for i in from..to {
-            out.push((1.0 - FLOOR) * scale * raw[i] + FLOOR * rate * cells[i].width);
-        }
-        for i in from..to {
-            usd += cells[i].usd;
-            said += raw[i];
-            width += cells[i].width;
-        }
-        from = to;
-    }
-    out
-}
-
-/// Where a cell lies on the table of the path.
-fn box_of(seen: &[f64]) -> usize {
-    let of = |back: usize| seen.get(seen.len() - back).copied().unwrap_or(0.0);
-    // As `features` lays them: away in deviations of an hour, the width, then beyond 1, 4, 12, 24 h.
-    let hours = WINDOW.get() as f64 / Nanos::HOUR.get() as f64;
-    let away = of(6) / hours.sqrt();
-    let distance = DISTANCES.partition_point(|end| *end < away);
-    let beyond = (1..=path::BEYOND.len()).filter(|back| of(*back) > 0.0);
-    distance * (path::BEYOND.len() + 1) + beyond.count()
-}
-
-/// The path as a table, learned window by window.
-fn by_table(cells: &[Cell], seen: &[Vec<f64>]) -> Vec<f64> {
-    let mut sums = vec![[0.0; 2]; (DISTANCES.len() + 1) * (path::BEYOND.len() + 1)];
-    let (mut all, mut out) = ([0.0; 2], Vec::with_capacity(cells.len()));
-    let mut from = 0;
-    for i in 0..cells.len() {
-        if cells[i].window != cells[from].window {
-            for k in from..i {
-                let more = [cells[k].usd, cells[k].width];
-                let sums = &mut sums[box_of(&seen[k])];
-                for (sum, more) in all.iter_mut().chain(sums).zip([more, more].concat()) {
-                    *sum += more;
-                }
-            }
-            from = i;
-        }
-        let mean = if all[1] > 0.0 { all[0] / all[1] } else { 1.0 };
-        let [usd, width] = sums[box_of(&seen[i])];
-        out.push(cells[i].width * (usd + PULL * mean) / (width + PULL));
-    }
-    out
-}
-
-/// The path as boosted trees, fitted anew for every fold; what teaches is said in sample, and only scales.
-fn by_trees(cells: &[Cell], seen: &[Vec<f64>], folds: &[usize]) -> Result<Vec<f64>, ProveError> {
-    let y: Vec<f64> = cells
-        .iter()
-        .map(|cell| (1.0 + cell.usd / UNIT).ln())
-        .collect();
-    let mut out = Vec::with_capacity(cells.len());
-    for ends in folds.windows(2) {
-        let (from, to) = (ends[0], ends[1]);
-        if from == 0 || from == to {
-            continue;
-        }
-        let model = Boosted::fit(&seen[..from], &y[..from])?;
-        let said = model.predict(&seen[out.len()..to]);
-        out.extend(said.iter().map(|x| UNIT * x.exp_m1().max(0.0)));
-    }
-    Ok(out)
-}
-
-/// A ladder of masses by class, θ fitted to the dollars of the folds before.
-fn by_ladder(cells: &[Cell], mass: &[[f64; CLASSES]], folds: &[usize]) -> Vec<f64> {
-    let usd: Vec<f64> = cells.iter().map(|cell| cell.usd).collect();
-    let mut out = Vec::with_capacity(cells.len());
-    for ends in folds.windows(2) {
-        let (from, to) = (ends[0], ends[1]);
-        let found = ladder::fit_dollars(&mass[..from], &usd[..from]);
-        for i in out.len()..to {
-            // The background is of a whole bucket.
-            let within = found.dollars(&mass[i]) - found.background;
-            out.push(within + found.background * cells[i].width);
-        }
-    }
-    out
-}
-
-/// Σ y ln λ − λ: the log score of a map, less what all maps share.
-fn score_of(cells: &[Cell], said: &[f64]) -> f64 {
-    let of = |(cell, said): (&Cell, &f64)| {
-        let log = if cell.usd > 0.0 {
-            cell.usd * said.max(f64::MIN_POSITIVE).ln()
-        } else {
-            0.0
-        };
-        log - said
-    };
-    cells.iter().zip(said).map(of).sum()
-}
-
 impl<'a> Judge<'a> {
     /// Makes the rivals ready; `None` where there is no day to score.
     ///
     /// # Errors
     /// Rows that the trees cannot use.
     pub fn new(table: &'a Cells) -> Result<Option<Self>, ProveError> {
-        let (cells, seen) = (&table.cells, &table.seen);
-        let folds = folds(cells);
+        let folds = folds(&table.cells);
         let first = match folds.first() {
-            Some(first) if *first > 0 && *first < cells.len() => *first,
+            Some(first) if *first > 0 && *first < table.cells.len() => *first,
             _ => return Ok(None),
         };
-        let mut rivals: Vec<(&'static str, Vec<f64>)> = Vec::new();
-        let mut rival = |name, raw: &[f64], has_unit| {
-            rivals.push((name, finished(cells, raw, has_unit)));
+        let usd: Vec<f64> = table.cells.iter().map(|cell| cell.usd).collect();
+        let each = events::voices(table);
+        let voices = events::by_cell(table, &each, first);
+        let died = table.died.iter().zip(each);
+        let died = died.filter(|(died, _)| died.cell >= first);
+        let own = |(died, voice): (&Died, f64)| {
+            let cell = died.cell - first;
+            (Died { cell, ..*died }, voice)
         };
-        let width: Vec<f64> = cells.iter().map(|cell| cell.width).collect();
-        rival("uniform", &width, false);
-        rival("path, table of distance", &by_table(cells, seen), false);
-        rival("path, boosted", &by_trees(cells, seen, &folds)?, false);
-        rival(
-            "time at price",
-            &by_ladder(cells, &table.time, &folds),
-            false,
-        );
-        for (name, said) in WALKED.iter().zip(&table.said).skip(1) {
-            // Ours without θ, or with another's, has the unit that it claims.
-            let has_unit = matches!(*name, "uncalibrated" | "classes shuffled");
-            rival(name, said, has_unit);
-        }
-        let of = |at: usize| score_of(&cells[first..], &rivals[at].1[first..]);
-        let path = if of(1) > of(2) { 1 } else { 2 };
         Ok(Some(Self {
+            rivals: Rivals::new(table, &usd, &folds, true)?,
+            by_voice: Rivals::new(table, &voices, &folds, false)?,
+            died: died.map(own).collect(),
+            days: Days::new(&table.cells[first..]),
             cells: table,
+            folds,
             first,
-            rivals,
-            path,
-            time: 3,
-            days: Days::new(&cells[first..]),
+            usd,
+            voices,
         }))
     }
 
@@ -353,49 +199,70 @@ impl<'a> Judge<'a> {
     /// Judges any map: what it says of every cell, dollars.
     #[must_use]
     pub fn judge(&self, name: &str, raw: &[f64], reps: usize) -> Found {
-        let all = &self.cells.cells;
-        let cells = &all[self.first..];
-        let said = &finished(all, raw, true)[self.first..];
-        let raw = &raw[self.first..];
-        let over = |rival: usize| self.gain(said, &self.rivals[rival].1[self.first..], reps);
+        let (all, first, days) = (&self.cells.cells, self.first, &self.days);
+        let cells = self.scored();
+        // In dollars as they are printed, then mixed with the floor.
+        let dollars = rivals::in_unit(all, &self.usd, raw, true);
+        let whole = rivals::floored(all, &self.usd, &dollars);
+        let (raw, said) = (&dollars[first..], &whole[first..]);
+        let usd = &self.usd[first..];
+        let over = |rival: usize| self.gain(usd, said, self.rivals.said(rival, first), reps);
         let line = |name: &str, own: &[f64], over| Line {
             name: name.to_owned(),
             over,
-            lift: [0.05, 0.1].map(|part| self.lift(own, part, reps)),
-            ratio: own.iter().sum::<f64>() / cells.iter().map(|c| c.usd).sum::<f64>(),
+            ranked: ranked::ranked(days, cells, own, reps),
+            ratio: own.iter().sum::<f64>() / usd.iter().sum::<f64>(),
         };
         let mut lines = vec![line(name, said, None)];
         lines.extend(
             self.rivals
+                .all
                 .iter()
                 .enumerate()
-                .map(|(at, (name, own))| line(name, &own[self.first..], over(at))),
+                .map(|(at, (name, own))| line(name, &own[first..], over(at))),
         );
         let mut windows: Vec<usize> = cells.iter().map(|cell| cell.window).collect();
         windows.dedup();
-        let daily = self.days.sums(&|i| [raw[i], cells[i].usd]);
+        let daily = days.sums(&|i| [raw[i], usd[i]]);
         let logs = daily.iter().filter(|[said, usd]| *said > 0.0 && *usd > 0.0);
         let logs: Vec<f64> = logs.map(|[said, usd]| (said / usd).ln()).collect();
+        let [slope, intercept] = calibrated::line(days, cells, raw, reps);
+        let [miscalibration, discrimination, uncertainty] =
+            calibrated::parts(days, cells, said, reps);
         let evidence = Evidence {
-            over_path: over(self.path),
-            over_time: over(self.time),
-            slope: self.slope(raw, reps),
-            blocks: self.days.count.min(self.cells.counted.clusters),
+            over_path: over(self.rivals.path),
+            over_time: over(Rivals::TIME),
+            slope,
+            blocks: days.count.min(self.cells.counted.clusters),
         };
         let (verdict, why) = gate::verdict(&evidence, true);
-        let usd: Vec<f64> = cells.iter().map(|cell| cell.usd).collect();
+        let named =
+            |venue: &crate::market::VenueId| crate::venue::venue(*venue).map(|row| row.name);
+        let venues = &self.cells.venues;
+        let scaled = venues.iter().filter(|venue| !super::is_whole(**venue));
         Found {
             span: (cells[0].start, cells[cells.len() - 1].start.plus(WINDOW)),
             window: WINDOW,
             cells: cells.len(),
             windows: windows.len(),
-            days: self.days.count,
+            days: days.count,
             counted: self.cells.counted,
+            venues: venues.iter().filter_map(named).collect(),
+            scaled: scaled.filter_map(named).collect(),
             lines,
-            path: self.rivals[self.path].0.to_owned(),
+            path: self.rivals.all[self.rivals.path].0.to_owned(),
+            events: self.events(&dollars, reps),
+            calibrated: Calibrated {
+                miscalibration,
+                discrimination,
+                uncertainty,
+                intercept,
+            },
+            spread: spread::spread(days, all, &whole, &self.folds, reps),
+            placed: placed::placed(days, cells, &self.died, said, reps),
             daily: score::mean(&logs).map(|mean| (mean, score::deviation(&logs))),
             pairs: self.pairs(raw, reps),
-            reliability: crate::prove::judge::thinned(&score::isotonic(raw, &usd)),
+            reliability: crate::prove::judge::thinned(&score::isotonic(raw, usd)),
             evidence,
             verdict,
             why,
@@ -407,81 +274,42 @@ impl<'a> Judge<'a> {
         &self.cells.cells[self.first..]
     }
 
-    /// Information gain per dollar.
-    fn gain(&self, map: &[f64], base: &[f64], reps: usize) -> Option<Figure> {
-        let cells = self.scored();
-        let dark = |i: usize| cells[i].usd > 0.0 && (map[i] <= 0.0 || base[i] <= 0.0);
-        if (0..cells.len()).any(dark) {
+    /// The gain with one voice a cluster.
+    fn events(&self, dollars: &[f64], reps: usize) -> Events {
+        let (all, y) = (&self.cells.cells, &self.voices);
+        let said = rivals::in_unit(all, y, dollars, false);
+        let said = rivals::floored(all, y, &said);
+        let over = |rival: usize| {
+            let rival = self.by_voice.said(rival, self.first);
+            self.gain(&y[self.first..], &said[self.first..], rival, reps)
+        };
+        let voices: f64 = self.died.iter().map(|(_, voice)| voice).sum();
+        Events {
+            clusters: voices.round() as usize,
+            over_uniform: over(Rivals::UNIFORM),
+            over_path: over(self.by_voice.path),
+            over_time: over(Rivals::TIME),
+        }
+    }
+
+    /// Information gain per unit of what was realised.
+    fn gain(&self, y: &[f64], map: &[f64], base: &[f64], reps: usize) -> Option<Figure> {
+        let dark = |i: usize| y[i] > 0.0 && (map[i] <= 0.0 || base[i] <= 0.0);
+        if (0..y.len()).any(dark) {
             return None;
         }
         let sums = self.days.sums(&|i| {
-            let usd = cells[i].usd;
-            let log = if usd > 0.0 {
-                usd * (map[i] / base[i]).ln()
+            let log = if y[i] > 0.0 {
+                y[i] * (map[i] / base[i]).ln()
             } else {
                 0.0
             };
-            [log - (map[i] - base[i]), usd]
+            [log - (map[i] - base[i]), y[i]]
         });
-        self.days
-            .of_sums(reps, &sums, |[gain, usd]| (*usd > 0.0).then(|| gain / usd))
-    }
-
-    /// Slope of dollars realised on dollars said, of a window's cells of one venue and holder together: where in the
-    /// window they lay is the gain's matter, and a print that is placed a bucket off is no wrong sum.
-    fn slope(&self, said: &[f64], reps: usize) -> Option<Figure> {
-        let cells = self.scored();
-        let name = |i: usize| (cells[i].window, cells[i].venue, cells[i].holder);
-        // The sums of a window stand at its last cell.
-        let mut sums = vec![None; cells.len()];
-        let (mut x, mut y) = (0.0, 0.0);
-        for i in 0..cells.len() {
-            (x, y) = (x + said[i], y + cells[i].usd);
-            if i + 1 == cells.len() || name(i) != name(i + 1) {
-                sums[i] = Some((x, y));
-                (x, y) = (0.0, 0.0);
-            }
-        }
-        let sums = self
+        let [gain] = self
             .days
-            .sums(&|i| sums[i].map_or([0.0; 5], |(x, y)| [1.0, x, y, x * x, x * y]));
-        self.days.of_sums(reps, &sums, |[n, x, y, xx, xy]| {
-            let square = n * xx - x * x;
-            (square > 0.0).then(|| (n * xy - x * y) / square)
-        })
-    }
-
-    /// Share of the dollars in the part of the swept width that a map ranks highest, over that part; equals share.
-    fn lift(&self, said: &[f64], part: f64, reps: usize) -> Option<Figure> {
-        let cells = self.scored();
-        let rank = |i: usize| said[i] / cells[i].width.max(f64::MIN_POSITIVE);
-        let mut order: Vec<usize> = (0..cells.len()).collect();
-        order.sort_by(|a, b| rank(*b).total_cmp(&rank(*a)));
-        let (of, count) = (&self.days.of, self.days.count);
-        self.days.figure(reps, &mut |drawn| {
-            let mut times = vec![0.0; count];
-            drawn.iter().for_each(|day| times[*day] += 1.0);
-            let sum = |at: &[usize], read: &dyn Fn(&Cell) -> f64| -> f64 {
-                at.iter().map(|i| times[of[*i]] * read(&cells[*i])).sum()
-            };
-            let usd = sum(&order, &|cell| cell.usd);
-            let mut room = part * sum(&order, &|cell| cell.width);
-            let (mut caught, mut from) = (0.0, 0);
-            while from < order.len() && room > 0.0 {
-                let same = order[from..]
-                    .iter()
-                    .take_while(|i| rank(**i) == rank(order[from]));
-                let to = from + same.count();
-                let width = sum(&order[from..to], &|cell| cell.width);
-                if width > 0.0 {
-                    let own = sum(&order[from..to], &|cell| cell.usd);
-                    caught += own * (room / width).min(1.0);
-                    room -= width;
-                }
-                from = to;
-            }
-            (usd > 0.0).then(|| caught / usd / part)
-        })
+            .of_sums(reps, &sums, |[gain, y]| [(*y > 0.0).then(|| gain / y)]);
+        gain
     }
 
     /// Hot cells against cold ones that lie as far away, each cold one once.
@@ -525,17 +353,19 @@ impl<'a> Judge<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::inventory::CLASSES;
     use crate::market::{Holder, VenueId};
     use crate::prove::cells::Counted;
     use crate::prove::score::Draws;
 
     /// Twenty days of windows with six cells; what is realised is what `held` says, times noise.
-    fn table() -> (Cells, Vec<f64>) {
+    pub(in crate::prove::cells) fn table() -> (Cells, Vec<f64>) {
         let mut draws = Draws::new(5);
         let mut unit = || draws.below(1_000_000) as f64 / 1e6;
         let (mut cells, mut seen, mut truth) = (Vec::new(), Vec::new(), Vec::new());
+        let mut died = Vec::new();
         for window in 0..20 * 144usize {
             for at in 0..6i64 {
                 let held = if unit() < 0.2 {
@@ -558,14 +388,23 @@ mod tests {
                     away: 0.001 * (1 + at % 3) as f64,
                     usd: held * (0.5 + unit()),
                 });
+                if held > 0.0 {
+                    died.push(Died {
+                        cell: cells.len() - 1,
+                        place: at,
+                        usd: cells[cells.len() - 1].usd,
+                        cluster: died.len(),
+                    });
+                }
             }
         }
         let count = cells.len();
         let all = Cells {
             counted: Counted {
-                clusters: 500,
+                clusters: died.len(),
                 ..Counted::default()
             },
+            died,
             venues: vec![VenueId::BYBIT],
             said: std::array::from_fn(|_| truth.clone()),
             time: vec![[1.0; CLASSES]; count],
@@ -581,7 +420,7 @@ mod tests {
         let judge = Judge::new(&table).unwrap().unwrap();
         let found = judge.judge("truth", &truth, 300);
         assert_eq!(found.verdict, Verdict::Proven, "{}", found.why);
-        assert!(found.lines[0].lift[0].unwrap().value > 4.0);
+        assert!(found.lines[0].ranked.lift[1].unwrap().value > 4.0);
         assert!(found.pairs.mean.unwrap().low > 1.0);
         let doubled: Vec<f64> = truth.iter().map(|v| 2.0 * v).collect();
         let found = judge.judge("doubled", &doubled, 300);
@@ -602,26 +441,5 @@ mod tests {
         let first = table.cells[folds[0]].start.get();
         assert_eq!(first.rem_euclid(Nanos::DAY.get()), 0);
         assert!(first >= 3 * Nanos::DAY.get());
-    }
-
-    #[test]
-    fn nothing_of_a_window_is_in_what_is_said_of_it() {
-        let (table, truth) = table();
-        let before = finished(&table.cells, &truth, false);
-        let mut other = table.cells.clone();
-        let last = other.len() - 6;
-        other[last..]
-            .iter_mut()
-            .for_each(|cell| cell.usd *= 1_000.0);
-        assert_eq!(before, finished(&other, &truth, false));
-        let path = by_table(&table.cells, &table.seen);
-        assert_eq!(path, by_table(&other, &table.seen));
-        // A window in the middle changes only what comes after it.
-        let mut other = table.cells.clone();
-        other[600..606].iter_mut().for_each(|cell| cell.usd += 1e9);
-        let after = finished(&other, &truth, false);
-        assert_eq!(before[..606], after[..606]);
-        assert_ne!(before[606..], after[606..]);
-        assert_eq!(path[..606], by_table(&other, &table.seen)[..606]);
     }
 }

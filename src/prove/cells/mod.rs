@@ -12,15 +12,22 @@
 //! Prints that lie behind the begin (opened within the window, or late) or further than [`NEAR`] beyond where the mark
 //! was seen are in no cell: their share is told. Dollars are `f64`, log prices Q48, times Unix nanoseconds.
 
+pub mod calibrated;
+mod days;
+pub mod events;
 pub mod judge;
+pub mod placed;
+pub mod ranked;
 pub mod report;
+mod rivals;
+pub mod spread;
 
 use super::ProveError;
 use super::input::{Candle, Input, Period, Source, Told};
 use super::naive::{Naive, Standing};
 use super::path;
 use super::walk::{self, Glimpse, Learnt, Mass, Way, dollars_at};
-use crate::calibrate::{self, Locates, liquidation_of};
+use crate::calibrate::{self, Locates, Shown, liquidation_of};
 use crate::inventory::params::Choice;
 use crate::inventory::{CLASSES, Inventory};
 use crate::market::{Holder, VenueId};
@@ -89,6 +96,19 @@ impl Cell {
     }
 }
 
+/// A print that lies in a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Died {
+    /// Its cell.
+    pub cell: usize,
+    /// Where its position died, log price Q48.
+    pub place: i64,
+    /// Dollars.
+    pub usd: f64,
+    /// Its cluster: prints of one holder and venue, each less than 30 s after the one before.
+    pub cluster: usize,
+}
+
 /// Where the prints went.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Counted {
@@ -109,6 +129,8 @@ pub struct Counted {
 pub struct Cells {
     /// In order of time.
     pub cells: Vec<Cell>,
+    /// The prints in them, by cell.
+    pub died: Vec<Died>,
     /// Where the prints went.
     pub counted: Counted,
     /// Venues in it.
@@ -126,6 +148,11 @@ fn is_fit(source: &Source) -> bool {
     let has_way = !source.marks.is_empty() || !source.trades.is_empty();
     let has_both = !source.interest.is_empty() && !source.prints.is_empty();
     has_way && has_both && calibrate::observation(source.venue).is_some()
+}
+
+/// Whether a venue prints every liquidation, so that its dollars are all there were.
+fn is_whole(venue: VenueId) -> bool {
+    calibrate::observation(venue).is_some_and(|row| row.shown == Shown::All)
 }
 
 /// Whole windows in which there is a price.
@@ -232,43 +259,61 @@ fn features(cell: &Cell, row: &[f64]) -> Vec<f64> {
     seen
 }
 
-/// Puts a holder's prints of a window into its cells.
+/// A print by where its position died, dollars, and its cluster.
+type Placed = (i64, f64, usize);
+
+/// Puts a holder's prints of a window into its cells; answers those that lie in one, by cell.
 fn fill(
     cells: &mut [Cell],
-    places: &[(i64, f64)],
+    places: &[Placed],
     begin: i64,
     holder: Holder,
     counted: &mut Counted,
-) {
+) -> Vec<Died> {
     let out = holder.hurts();
     counted.prints += places.len();
-    for (at, usd) in places {
-        let is_in = |cell: &&mut Cell| {
+    let mut died = Vec::new();
+    for (place, usd, cluster) in places {
+        let is_in = |cell: &Cell| {
             let [from, to] = cell.swept;
-            ((at - from) * out > 0 || *at == from) && (to - at) * out >= 0
+            ((place - from) * out > 0 || *place == from) && (to - place) * out >= 0
         };
-        let into = match cells.iter_mut().find(is_in) {
+        let into = match cells.iter().position(is_in) {
             Some(cell) => {
-                cell.usd += usd;
+                cells[cell].usd += usd;
+                died.push(Died {
+                    cell,
+                    place: *place,
+                    usd: *usd,
+                    cluster: *cluster,
+                });
                 &mut counted.placed
             }
-            None if (at - begin) * out > 0 => &mut counted.beyond,
+            None if (place - begin) * out > 0 => &mut counted.beyond,
             None => &mut counted.behind,
         };
         *into += usd;
     }
+    died.sort_by_key(|died| died.cell);
+    died
 }
 
-fn clusters(input: &Input, venues: &[VenueId]) -> usize {
-    let kept = input.sources.iter().filter(|s| venues.contains(&s.venue));
-    let of = |source: &Source, holder: Holder| {
-        let own = source.prints.iter().filter(|p| p.holder == holder);
-        let times: Vec<Nanos> = own.map(|p| p.at).collect();
-        let gaps = times.windows(2).filter(|w| w[1].since(w[0]) >= CLUSTER);
-        gaps.count() + usize::from(!times.is_empty())
+/// The cluster of every print of a venue; those of other venues have been given `used` numbers.
+fn clusters(prints: &[Told], used: &mut usize) -> Vec<usize> {
+    let mut last: [Option<(Nanos, usize)>; 2] = [None; 2];
+    let of = |print: &Told| {
+        let last = &mut last[print.holder as usize];
+        let name = match last.filter(|(at, _)| print.at.since(*at) < CLUSTER) {
+            Some((_, name)) => name,
+            None => {
+                *used += 1;
+                *used - 1
+            }
+        };
+        *last = Some((print.at, name));
+        name
     };
-    kept.flat_map(|source| Holder::BOTH.map(|holder| of(source, holder)))
-        .sum()
+    prints.iter().map(of).collect()
 }
 
 /// The cells of a symbol; `None` where no venue tells prints beside marks and interest.
@@ -288,15 +333,20 @@ pub fn cells(input: &Input) -> Option<Cells> {
     let paths = path::features(&candles, &periods);
     let choice = Choice::default();
     let mut time = Standing::new(input, &candles, Naive::TimeAtPrice, &choice);
-    let venues = input.sources.iter().filter(|s| is_fit(s)).map(|s| s.venue);
-    let venues: Vec<VenueId> = venues.collect();
+    let fit: Vec<&Source> = input.sources.iter().filter(|s| is_fit(s)).collect();
+    let mut used = 0;
+    let clusters: Vec<Vec<usize>> = fit
+        .iter()
+        .map(|source| clusters(&source.prints, &mut used))
+        .collect();
     let mut all = Cells {
         cells: Vec::new(),
+        died: Vec::new(),
         counted: Counted {
-            clusters: clusters(input, &venues),
+            clusters: used,
             ..Counted::default()
         },
-        venues,
+        venues: fit.iter().map(|source| source.venue).collect(),
         said: Default::default(),
         time: Vec::new(),
         seen: Vec::new(),
@@ -313,14 +363,24 @@ pub fn cells(input: &Input) -> Option<Cells> {
         };
         time.advance(start);
         let prints = &seen.source.prints;
+        let venue = all.venues.iter().position(|v| *v == seen.source.venue);
+        let clusters = venue.map_or(&[][..], |at| &clusters[at]);
         let from = prints.partition_point(|print| print.at <= start);
         let to = prints.partition_point(|print| print.at <= end);
         for holder in Holder::BOTH {
-            let own = prints[from..to].iter().filter(|p| p.holder == holder);
-            let places: Vec<(i64, f64)> = own.map(|p| (place(p, seen), p.usd())).collect();
+            let own = prints[from..to].iter().zip(&clusters[from..to]);
+            let own = own.filter(|(print, _)| print.holder == holder);
+            let places: Vec<Placed> = own
+                .map(|(print, cluster)| (place(print, seen), print.usd(), *cluster))
+                .collect();
             let out = reach(seen, holder, &places);
             let mut found = swept(seen, start, holder, out);
-            fill(&mut found, &places, seen.begin, holder, &mut all.counted);
+            let died = fill(&mut found, &places, seen.begin, holder, &mut all.counted);
+            let base = all.cells.len();
+            all.died.extend(died.into_iter().map(|died| Died {
+                cell: base + died.cell,
+                ..died
+            }));
             for cell in found {
                 for (said, held) in all.said.iter_mut().zip(held(&cell, seen)) {
                     said.push(held);
@@ -336,10 +396,10 @@ pub fn cells(input: &Input) -> Option<Cells> {
 }
 
 /// How far a window went against a holder: the mark, and what was printed just beyond its samples.
-fn reach(seen: &Glimpse<'_>, holder: Holder, places: &[(i64, f64)]) -> i64 {
+fn reach(seen: &Glimpse<'_>, holder: Holder, places: &[Placed]) -> i64 {
     let out = holder.hurts();
     let mark = seen.ends[holder as usize];
-    let near = places.iter().map(|(at, _)| *at);
+    let near = places.iter().map(|(at, _, _)| *at);
     let near = near.filter(|at| (at - mark) * out > 0 && (at - mark) * out <= NEAR);
     near.fold(mark, |far, at| if (at - far) * out > 0 { at } else { far })
 }
@@ -374,6 +434,7 @@ mod tests {
     use super::*;
     use crate::inventory::Params;
     use crate::inventory::liquidation::BYBIT;
+    use crate::num::{Px, Qty};
     use proptest::prelude::*;
 
     fn glimpse<'a>(
@@ -422,9 +483,14 @@ mod tests {
                 let all: f64 = cells.iter().map(|cell| cell.width).sum();
                 prop_assert!((all - far as f64 / BUCKET as f64).abs() < 1e-9);
                 // Every dollar goes to one place, those between begin and extreme to cells.
-                let places: Vec<(i64, f64)> = prints.iter().map(|(d, usd)| (begin + d, *usd)).collect();
+                let places: Vec<Placed> = prints.iter().map(|(d, usd)| (begin + d, *usd, 0)).collect();
                 let mut counted = Counted::default();
-                fill(&mut cells, &places, begin, holder, &mut counted);
+                let died = fill(&mut cells, &places, begin, holder, &mut counted);
+                prop_assert!((died.iter().map(|d| d.usd).sum::<f64>() - counted.placed).abs() < 1e-9);
+                for died in &died {
+                    let [from, to] = cells[died.cell].swept;
+                    prop_assert!(died.place >= from.min(to) && died.place <= from.max(to));
+                }
                 let sum = counted.placed + counted.behind + counted.beyond;
                 prop_assert!((sum - prints.iter().map(|p| p.1).sum::<f64>()).abs() < 1e-9);
                 let ahead = |d: i64| d * holder.hurts();
@@ -446,9 +512,31 @@ mod tests {
         let map: Box<Inventory> = bytemuck::allocation::zeroed_box();
         let begin = 50 * BUCKET;
         let seen = glimpse(&source, &params, &map, begin, [begin - BUCKET, begin]);
-        let places = [(begin - 3 * BUCKET, 1.0), (begin - 30 * BUCKET, 1.0)];
+        let places = [(begin - 3 * BUCKET, 1.0, 0), (begin - 30 * BUCKET, 1.0, 0)];
         assert_eq!(reach(&seen, Holder::Long, &places), begin - 3 * BUCKET);
         assert_eq!(reach(&seen, Holder::Short, &places), begin);
+    }
+
+    #[test]
+    fn a_cluster_is_of_one_holder_and_ends_with_half_a_minute_of_silence() {
+        let print = |s: i64, holder| Told {
+            at: Nanos::seconds(s),
+            holder,
+            price: Px::new(Px::ONE),
+            qty: Qty::new(Qty::ONE),
+        };
+        let [long, short] = Holder::BOTH;
+        let prints = [
+            print(0, long),
+            print(10, short),
+            print(29, long),
+            print(45, short),
+            print(58, long),
+            print(88, long),
+        ];
+        let mut used = 7;
+        assert_eq!(clusters(&prints, &mut used), [7, 8, 7, 9, 7, 10]);
+        assert_eq!(used, 11);
     }
 
     #[test]

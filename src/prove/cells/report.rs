@@ -1,8 +1,10 @@
 //! Report: the test by cell, for machines, for people at a terminal, and as a part of the page of HTML.
 
-use super::Counted;
 use super::judge::{Found, Line};
+use super::ranked::{self, PARTS, Ranked};
+use super::{Counted, calibrated, events, placed, spread};
 use crate::prove::report::{date, figure, number, said};
+use crate::prove::score::Figure;
 use crate::time::Nanos;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -15,12 +17,11 @@ fn shares(of: &Counted) -> [f64; 3] {
     [of.placed, of.behind, of.beyond].map(|usd| usd / all)
 }
 
-fn line(of: &Line) -> Value {
+fn line(of: &Line, first: bool) -> Value {
     json!({
         "name": of.name,
         "gain_of_ours_nats": figure(of.over),
-        "lift_5": figure(of.lift[0]),
-        "lift_10": figure(of.lift[1]),
+        "ranked": ranked::object(&of.ranked, first),
         "said_over_realised": of.ratio,
     })
 }
@@ -41,6 +42,8 @@ pub fn object(of: &Found) -> Value {
         "window_s": of.window.get() / Nanos::SECOND.get(),
         "cells": of.cells,
         "windows": of.windows,
+        "venues": of.venues,
+        "venues_by_one_constant": of.scaled,
         "days": of.days,
         "prints": of.counted.prints,
         "clusters": of.counted.clusters,
@@ -59,6 +62,10 @@ pub fn object(of: &Found) -> Value {
             "median_ln_ratio": figure(of.pairs.median),
             "mean_ln_ratio": figure(of.pairs.mean),
         },
+        "by_cluster": events::object(&of.events),
+        "calibrated": calibrated::object(&of.calibrated),
+        "spread": spread::object(of.spread.as_ref()),
+        "placed": placed::object(&of.placed),
         "second": of.second.map(|second| {
             json!({
                 "test": "prints, summed",
@@ -67,7 +74,7 @@ pub fn object(of: &Found) -> Value {
                 "slope": figure(second.slope),
             })
         }),
-        "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
+        "maps": of.lines.iter().enumerate().map(|(at, of)| line(of, at == 0)).collect::<Vec<_>>(),
         "reliability": steps.collect::<Vec<_>>(),
     })
 }
@@ -86,10 +93,11 @@ fn daily(of: &Found) -> String {
 fn told(of: &Found) -> String {
     let [placed, behind, beyond] = shares(&of.counted);
     format!(
-        "{} to {}, windows of {} min, {} cells, {} days, {} prints in {} clusters; of their dollars {:.0} % in cells, \
-         {:.0} % behind the begin, {:.0} % beyond the mark",
+        "{} to {}, {}, windows of {} min, {} cells, {} days, {} prints in {} clusters; of their dollars {:.0} % in \
+         cells, {:.0} % behind the begin, {:.0} % beyond the mark",
         date(of.span.0),
         date(of.span.1),
+        of.venues.join(", "),
         of.window.get() / Nanos::MINUTE.get(),
         of.cells,
         of.days,
@@ -99,6 +107,31 @@ fn told(of: &Found) -> String {
         100.0 * behind,
         100.0 * beyond
     )
+}
+
+/// What stands beside the gate's figures, a line each.
+fn beside(of: &Found) -> Vec<String> {
+    let mut lines = vec![
+        paired(of),
+        events::text(&of.events),
+        calibrated::text(&of.calibrated),
+        spread::text(of.spread.as_ref()),
+    ];
+    lines.extend(placed::text(&of.placed));
+    if !of.scaled.is_empty() {
+        lines.push(format!(
+            "{} prints a part of its liquidations: dollars there go through one constant of the past",
+            of.scaled.join(" or ")
+        ));
+    }
+    lines
+}
+
+/// A lift and its interval, short.
+fn lift(of: Option<Figure>) -> String {
+    of.map_or("not measured".to_owned(), |f| {
+        format!("{:.1} [{:.1}, {:.1}]", f.value, f.low, f.high)
+    })
 }
 
 fn second(of: &Found) -> Option<String> {
@@ -136,21 +169,21 @@ pub fn text(of: &Found) -> Vec<String> {
             said(of.evidence.over_time)
         ),
         format!("    slope  {}; {}", said(of.evidence.slope), daily(of)),
-        format!("    {}", paired(of)),
-        format!(
-            "    {:<26} {:<24} {:<24} {:<24} {:>8}",
-            "map", "gain of ours over it", "lift, top 5 %", "lift, top 10 %", "said/was"
-        ),
     ];
+    lines.extend(beside(of).into_iter().map(|line| format!("    {line}")));
+    let mut head = format!("    {:<23} {:<24}", "map", "gain of ours over it");
+    for part in PARTS {
+        let _ = write!(head, " {:<17}", format!("lift, top {:.0} %", 100.0 * part));
+    }
+    lines.push(head + &format!(" {:<24} {:>8}", "area skill", "said/was"));
     lines.extend(of.lines.iter().map(|line| {
-        format!(
-            "    {:<26} {:<24} {:<24} {:<24} {:>8}",
-            line.name,
-            line.over.map_or("-".to_owned(), |over| said(Some(over))),
-            said(line.lift[0]),
-            said(line.lift[1]),
-            number(Some(line.ratio))
-        )
+        let over = line.over.map_or("-".to_owned(), |over| said(Some(over)));
+        let mut row = format!("    {:<23} {over:<24}", line.name);
+        for own in line.ranked.lift {
+            let _ = write!(row, " {:<17}", lift(own));
+        }
+        let area = said(line.ranked.area);
+        row + &format!(" {area:<24} {:>8}", number(Some(line.ratio)))
     }));
     lines.extend(second(of).map(|text| format!("    {text}")));
     lines
@@ -165,31 +198,68 @@ pub fn html(out: &mut String, of: Option<&Found>) {
     let _ = write!(
         out,
         "<h3>By cell, on prints <span class='badge {word}'>{word}</span></h3><p>{}.</p><p class=note>{}.</p><p>Gain \
-         over the path ({}) {} nats per dollar, over time at price {}, slope {}; {}; {}.</p><div class=wide><table>\
-         <tr><th>map<th>gain of ours over it<th>lift, top 5 %<th>lift, top 10 %<th>said / realised</tr>",
+         over the path ({}) {} nats per dollar, over time at price {}, slope {}; {}.</p><ul>",
         of.why,
         told(of),
         of.path,
         said(of.evidence.over_path),
         said(of.evidence.over_time),
         said(of.evidence.slope),
-        daily(of),
-        paired(of)
+        daily(of)
     );
+    for line in beside(of) {
+        let _ = write!(out, "<li>{line}</li>");
+    }
+    out.push_str("</ul><div class=wide><table><tr><th>map<th>gain of ours over it");
+    for part in PARTS {
+        let _ = write!(out, "<th>lift, top {:.0} %", 100.0 * part);
+    }
+    out.push_str("<th>area skill<th>said / realised</tr>");
     for (at, line) in of.lines.iter().enumerate() {
         let class = if at == 0 { " class=map" } else { "" };
+        let over = line.over.map_or("-".to_owned(), |over| said(Some(over)));
+        let _ = write!(out, "<tr{class}><td>{}<td>{over}", line.name);
+        for own in line.ranked.lift {
+            let _ = write!(out, "<td>{}", lift(own));
+        }
         let _ = write!(
             out,
-            "<tr{class}><td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-            line.name,
-            line.over.map_or("-".to_owned(), |over| said(Some(over))),
-            said(line.lift[0]),
-            said(line.lift[1]),
+            "<td>{}<td>{}</tr>",
+            said(line.ranked.area),
             number(Some(line.ratio))
         );
     }
     out.push_str("</table></div>");
     if let Some(text) = second(of) {
         let _ = write!(out, "<p>By contrast, {text}.</p>");
+    }
+    let shown = |line: &&Line| {
+        let is_rival = line.name == of.path || line.name == "time at price";
+        is_rival || line.name == "uniform" || line.name == of.lines[0].name
+    };
+    let curves: Vec<(&str, &Ranked)> = of
+        .lines
+        .iter()
+        .filter(shown)
+        .map(|line| (line.name.as_str(), &line.ranked))
+        .collect();
+    ranked::drawn(out, &curves);
+    if let Some(found) = &of.spread {
+        spread::bars(
+            out,
+            &found.bars,
+            "places in the law",
+            "Where the dollars of each window lay in the law of what was said of it, by tenth. Even bars are a law that \
+             is right; a high last bar says that more was liquidated than the map allows.",
+        );
+    }
+    if of.placed.clusters > 0 {
+        spread::bars(
+            out,
+            &of.placed.bars,
+            "places in the mass",
+            "Where liquidations lay in the map's mass on their 20 bp of the way, by tenth, outwards. Even bars are mass \
+             at the right prices; bars that rise to the right say that the mass lies too near.",
+        );
     }
 }
