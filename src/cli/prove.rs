@@ -96,6 +96,15 @@ fn print(found: &Report) {
 
 fn symbol(proof: &Proof) {
     say!("{}: {}: {}", proof.symbol, proof.verdict.word(), proof.why);
+    if proof.scores.rows == 0 {
+        say!("  {}", report::NO_SUMS);
+        proof
+            .cells
+            .iter()
+            .flat_map(cells::report::text)
+            .for_each(|line| say!("{line}"));
+        return;
+    }
     say!(
         "  {} to {}, {}, {} rows, {} days; the path alone: log R² {}, rank {}",
         report::date(proof.span.0),

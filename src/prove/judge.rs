@@ -82,7 +82,7 @@ pub struct Proof {
     pub span: (Nanos, Nanos),
     /// Length of a period.
     pub period: Nanos,
-    /// All maps.
+    /// All maps, by rows of sums; no rows where those are too few and cells are judged alone.
     pub scores: Scores,
     /// What the gate saw.
     pub evidence: Evidence,
@@ -261,6 +261,32 @@ impl Bench<'_> {
         table.say(&of, Some(&|at| table.said(theta, &masses, at)))
     }
 
+    /// A symbol whose sums are too few to be scored: its prints by cell, where there are any.
+    fn by_cells_alone(&self, symbol: usize, measured: &[Measured]) -> Result<Proof, ProveError> {
+        let walked = &self.walked[symbol];
+        let Some(cells) = walked.cells.clone() else {
+            return Err(ProveError::TooFew {
+                symbol: walked.symbol.clone(),
+                rows: walked.rows.len(),
+                least: TRAIN_ROWS,
+            });
+        };
+        Ok(Proof {
+            symbol: walked.symbol.clone(),
+            test: cells::report::TEST,
+            venues: walked.venues.clone(),
+            span: cells.span,
+            period: cells.window,
+            scores: self.scores(&[symbol], measured),
+            evidence: cells.evidence,
+            verdict: Verdict::default(),
+            why: String::new(),
+            weeks: Vec::new(),
+            reliability: Vec::new(),
+            cells: Some(cells),
+        })
+    }
+
     fn proof(
         &self,
         symbol: usize,
@@ -270,11 +296,7 @@ impl Bench<'_> {
     ) -> Result<Proof, ProveError> {
         let (walked, rows) = (&self.walked[symbol], &self.scored[symbol]);
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-            return Err(ProveError::TooFew {
-                symbol: walked.symbol.clone(),
-                rows: walked.rows.len(),
-                least: TRAIN_ROWS,
-            });
+            return self.by_cells_alone(symbol, measured);
         };
         let row = |at: &Scored| self.table.row(at.1);
         let day = self.days(rows);

@@ -19,6 +19,10 @@ pub const LIMITS: [&str; 5] = [
      not tested here.",
 ];
 
+/// Said of a symbol whose cells are judged alone.
+pub const NO_SUMS: &str =
+    "Too few periods to score sums: how the maps do by period and side is not measured";
+
 pub(super) fn figure(of: Option<Figure>) -> Value {
     of.map_or(
         Value::Null,
@@ -80,7 +84,7 @@ fn proof(of: &Proof) -> Value {
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
         "slope": figure(of.evidence.slope),
         "cells": of.cells.as_ref().map(super::cells::report::object),
-        "scores": scores(&of.scores),
+        "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
     })
@@ -252,6 +256,16 @@ pub fn html(report: &Report) -> String {
 
 fn symbol(out: &mut String, proof: &Proof) {
     let word = proof.verdict.word();
+    if proof.scores.rows == 0 {
+        let _ = write!(
+            out,
+            "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{NO_SUMS}.</p>",
+            escape(&proof.symbol),
+            escape(&proof.why)
+        );
+        super::cells::report::html(out, proof.cells.as_ref());
+        return;
+    }
     let _ = write!(
         out,
         "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{} to {}, periods of {} min, \

@@ -31,7 +31,7 @@ pub struct Walked {
     pub test: &'static str,
     /// Venues whose interest the map stands on.
     pub venues: Vec<&'static str>,
-    /// Rows in the order of time.
+    /// Rows in the order of time; too few to be scored where the cells are judged alone.
     pub rows: Vec<Row>,
     /// Every map, in the same order for every symbol of a proof; the first three are ours frozen, ours updated and the
     /// time-at-price ladder frozen.
@@ -196,7 +196,9 @@ pub fn walked(
         &periods,
     );
     let (rows, from) = rows_of(&periods, seen, &ours);
-    if rows.len() <= TRAIN_ROWS {
+    // What prints say by cell needs no row of sums.
+    let cells = cells::found(input, options.reps, told)?;
+    if rows.len() <= TRAIN_ROWS && cells.is_none() {
         return Err(ProveError::TooFew {
             symbol: input.symbol.clone(),
             rows: rows.len(),
@@ -254,7 +256,7 @@ pub fn walked(
             .collect(),
         rows,
         maps: maps.all,
-        cells: cells::found(input, options.reps, told)?,
+        cells,
     })
 }
 
