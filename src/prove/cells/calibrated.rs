@@ -70,8 +70,14 @@ fn recalibrated(cells: &[Cell], said: &[f64]) -> Vec<f64> {
     out
 }
 
-/// Slope, and intercept in means, of dollars realised on dollars said.
-pub(super) fn line(days: &Days, cells: &[Cell], said: &[f64], reps: usize) -> [Option<Figure>; 2] {
+/// Slope, and intercept in means, of dollars realised on dollars said, of the cells that are judged by it.
+pub(super) fn line(
+    days: &Days,
+    cells: &[Cell],
+    said: &[f64],
+    judged: &dyn Fn(&Cell) -> bool,
+    reps: usize,
+) -> [Option<Figure>; 2] {
     let name = |i: usize| (cells[i].window, cells[i].venue, cells[i].holder);
     // The sums of a window stand at its last cell.
     let mut sums = vec![None; cells.len()];
@@ -79,7 +85,7 @@ pub(super) fn line(days: &Days, cells: &[Cell], said: &[f64], reps: usize) -> [O
     for i in 0..cells.len() {
         (x, y) = (x + said[i], y + cells[i].usd);
         if i + 1 == cells.len() || name(i) != name(i + 1) {
-            sums[i] = Some((x, y));
+            sums[i] = judged(&cells[i]).then_some((x, y));
             (x, y) = (0.0, 0.0);
         }
     }
@@ -189,7 +195,7 @@ mod tests {
         let (table, truth) = table();
         let cells = &table.cells;
         let days = Days::new(cells);
-        let of = |said: &[f64]| line(&days, cells, said, 100).map(value);
+        let of = |said: &[f64]| line(&days, cells, said, &|_| true, 100).map(value);
         let [slope, intercept] = of(&truth);
         assert!((slope - 1.0).abs() < 0.05 && intercept.abs() < 0.05);
         let more: Vec<f64> = truth.iter().map(|v| v + 1e4).collect();

@@ -1,12 +1,14 @@
 //! Events: the gain where every cluster of prints has one voice, so that a few large ones do not decide alone.
 //!
-//! A voice is shared out over the cluster's prints by their dollars. The rivals are taught voices instead of dollars;
-//! ours, whose unit is dollars, gets one constant of the past like all others. A voice is written as the mean dollars
-//! of a cluster of the windows that only teach: a unit, which the gain does not know.
+//! A voice is shared out over the cluster's prints by their dollars. The rivals are taught voices instead of dollars.
+//! Dollars said are no voices said: a cell that holds ten times as much is hardly ten times as many clusters, and even
+//! the true dollars would lose to a smooth map through one constant. So every map is led to voices by a rising function
+//! of its own, the isotonic regression of the folds before. A voice is written as the mean dollars of a cluster of the
+//! windows that only teach: a unit, which the gain does not know.
 
 use super::Cells;
 use crate::prove::report::{figure, said};
-use crate::prove::score::Figure;
+use crate::prove::score::{self, Figure, Step};
 use serde_json::{Value, json};
 
 /// What came of it.
@@ -44,6 +46,33 @@ pub(super) fn by_cell(table: &Cells, voices: &[f64], first: usize) -> Vec<f64> {
     out.iter().map(|voice| voice * unit).collect()
 }
 
+/// A map led to what was realised of it before, fold by fold; what teaches is said in sample, and only scales.
+pub(super) fn led(said: &[f64], y: &[f64], folds: &[usize]) -> Vec<f64> {
+    let mut out = Vec::with_capacity(said.len());
+    for ends in folds.windows(2) {
+        let steps = score::isotonic(&said[..ends[0]], &y[..ends[0]]);
+        let rest = &said[out.len()..ends[1]];
+        out.extend(rest.iter().map(|x| between(&steps, *x)));
+    }
+    out
+}
+
+/// What happened at a saying, on the line between the steps beside it.
+fn between(steps: &[Step], said: f64) -> f64 {
+    let at = steps.partition_point(|step| step.said <= said);
+    match (
+        at.checked_sub(1).and_then(|at| steps.get(at)),
+        steps.get(at),
+    ) {
+        (Some(a), Some(b)) => {
+            let part = (said - a.said) / (b.said - a.said);
+            a.happened + part * (b.happened - a.happened)
+        }
+        (Some(end), None) | (None, Some(end)) => end.happened,
+        (None, None) => 0.0,
+    }
+}
+
 /// As a JSON object.
 #[must_use]
 pub fn object(of: &Events) -> Value {
@@ -65,4 +94,26 @@ pub fn text(of: &Events) -> String {
         said(of.over_time),
         said(of.over_uniform)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_led_by_what_was_before_alone() {
+        // Dollars are squares of voices.
+        let said: Vec<f64> = (0..300).map(|i| f64::from(i % 10)).collect();
+        let mut y: Vec<f64> = said.iter().map(|x| x.sqrt()).collect();
+        let folds = [100, 200, 300];
+        let right = led(&said, &y, &folds);
+        assert!(right.iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-9));
+        y[200..].fill(50.0);
+        assert_eq!(led(&said, &y, &folds), right, "nothing of the last fold");
+        y[150] = 80.0;
+        let later = led(&said, &y, &folds);
+        assert_eq!(later[..200], right[..200]);
+        assert_ne!(later[200..], right[200..]);
+        assert_eq!(between(&[], 3.0), 0.0);
+    }
 }

@@ -223,10 +223,20 @@ impl<'a> Judge<'a> {
         );
         let mut windows: Vec<usize> = cells.iter().map(|cell| cell.window).collect();
         windows.dedup();
-        let daily = days.sums(&|i| [raw[i], usd[i]]);
+        // What hides a part cannot say whether dollars are right, where something can.
+        let has_whole = self
+            .cells
+            .venues
+            .iter()
+            .any(|venue| super::is_whole(*venue));
+        let judged = |cell: &Cell| !has_whole || super::is_whole(cell.venue);
+        let daily = days.sums(&|i| match judged(&cells[i]) {
+            true => [raw[i], usd[i]],
+            false => [0.0; 2],
+        });
         let logs = daily.iter().filter(|[said, usd]| *said > 0.0 && *usd > 0.0);
         let logs: Vec<f64> = logs.map(|[said, usd]| (said / usd).ln()).collect();
-        let [slope, intercept] = calibrated::line(days, cells, raw, reps);
+        let [slope, intercept] = calibrated::line(days, cells, raw, &judged, reps);
         let [miscalibration, discrimination, uncertainty] =
             calibrated::parts(days, cells, said, reps);
         let evidence = Evidence {
@@ -277,11 +287,22 @@ impl<'a> Judge<'a> {
     /// The gain with one voice a cluster.
     fn events(&self, dollars: &[f64], reps: usize) -> Events {
         let (all, y) = (&self.cells.cells, &self.voices);
-        let said = rivals::in_unit(all, y, dollars, false);
-        let said = rivals::floored(all, y, &said);
+        let led = |said: &[f64]| {
+            let said = events::led(said, y, &self.folds);
+            rivals::floored(all, y, &rivals::in_unit(all, y, &said, false))
+        };
+        let said = led(dollars);
         let over = |rival: usize| {
-            let rival = self.by_voice.said(rival, self.first);
-            self.gain(&y[self.first..], &said[self.first..], rival, reps)
+            let own = &self.by_voice.all[rival].1;
+            // A uniform map stays one.
+            let led = (rival != Rivals::UNIFORM).then(|| led(own));
+            let rival = led.as_ref().unwrap_or(own);
+            self.gain(
+                &y[self.first..],
+                &said[self.first..],
+                &rival[self.first..],
+                reps,
+            )
         };
         let voices: f64 = self.died.iter().map(|(_, voice)| voice).sum();
         Events {

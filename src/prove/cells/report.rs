@@ -120,8 +120,13 @@ fn beside(of: &Found) -> Vec<String> {
     lines.extend(placed::text(&of.placed));
     if !of.scaled.is_empty() {
         lines.push(format!(
-            "{} prints a part of its liquidations: dollars there go through one constant of the past",
-            of.scaled.join(" or ")
+            "a part of the liquidations is printed by {}: dollars there go through one constant of the past{}",
+            of.scaled.join(", "),
+            if of.scaled.len() < of.venues.len() {
+                ", and slope, intercept and said / realised by day are of the others"
+            } else {
+                ""
+            }
         ));
     }
     lines

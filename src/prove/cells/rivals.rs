@@ -34,21 +34,18 @@ fn forward(
         let same = cells[from..].iter();
         let same = same.take_while(|cell| cell.window == cells[from].window);
         let to = from + same.count();
-        for i in from..to {
-            let own = past.iter().find(|(venue, _)| *venue == cells[i].venue);
-            say(i, own.map_or([0.0; 2], |(_, sums)| *sums));
+        for (at, cell) in cells[from..to].iter().enumerate() {
+            let own = past.iter().find(|(venue, _)| *venue == cell.venue);
+            say(from + at, own.map_or([0.0; 2], |(_, sums)| *sums));
         }
-        for i in from..to {
-            let at = past.iter().position(|(venue, _)| *venue == cells[i].venue);
-            let at = at.unwrap_or_else(|| {
-                past.push((cells[i].venue, [0.0; 2]));
+        for (at, cell) in cells[from..to].iter().enumerate() {
+            let own = past.iter().position(|(venue, _)| *venue == cell.venue);
+            let own = own.unwrap_or_else(|| {
+                past.push((cell.venue, [0.0; 2]));
                 past.len() - 1
             });
-            past[at]
-                .1
-                .iter_mut()
-                .zip(learn(i))
-                .for_each(|(s, m)| *s += m);
+            let sums = past[own].1.iter_mut();
+            sums.zip(learn(from + at)).for_each(|(s, m)| *s += m);
         }
         from = to;
     }
