@@ -2,6 +2,7 @@
 //!
 //! - `sim`: many days in virtual time. A map that is the truth is proven by the gate, its shuffle disproven, and ours
 //!   gets whatever it gets.
+//! - `venues`: cells of several venues, one for each row of observations; prints without hours enough.
 //! - `same`: the map that a proof walks is the shard's.
 //! - `page`: what the ledger says reaches a reader of the page, also while the engine runs.
 #![allow(
@@ -16,3 +17,4 @@ mod ear;
 mod page;
 mod same;
 mod sim;
+mod venues;

@@ -12,6 +12,7 @@ use isotherm::num::log::ln_px;
 use isotherm::prove::cells::judge::{Found, Judge};
 use isotherm::prove::cells::{self, Cells, report};
 use isotherm::prove::gate::Verdict;
+use isotherm::prove::score::Figure;
 use isotherm::prove::{self, Options, input};
 use isotherm::sim::{Params, World};
 use isotherm::tape::{End, Header, Record, RingPlan, RunPlan, Writer};
@@ -145,8 +146,88 @@ fn told(what: &str, found: &Found) {
         .for_each(|line| println!("{line}"));
 }
 
+/// The same mass of every window, venue and holder three cells further out; what is pushed over the end begins anew.
+fn beside(table: &Cells, said: &[f64]) -> Vec<f64> {
+    let name = |i: usize| {
+        let cell = &table.cells[i];
+        (cell.window, cell.venue, cell.holder)
+    };
+    let mut out = said.to_vec();
+    let mut from = 0;
+    for to in 1..=out.len() {
+        if to == out.len() || name(to) != name(from) {
+            out[from..to].rotate_right(3 % (to - from));
+            from = to;
+        }
+    }
+    out
+}
+
+fn value(of: Option<Figure>) -> f64 {
+    of.map_or(f64::NAN, |figure| figure.value)
+}
+
+/// Every score of every map, and what each wrong map is caught by.
+fn scores(maps: &[(&str, &Found); 5]) {
+    println!(
+        "{:<22} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7}",
+        "map",
+        "area",
+        "lift 1%",
+        "cluster",
+        "MCB",
+        "DSC",
+        "slope",
+        "icept",
+        "windows",
+        "lean",
+        "place",
+        "saved"
+    );
+    for (name, of) in maps {
+        let own = &of.lines[0].ranked;
+        println!(
+            "{name:<22} {:>7.3} {:>7.2} {:>7.3} {:>7.3} {:>7.3} {:>7.3} {:>7.3} {:>9.4} {:>7.3} {:>7.3} {:>7.3}",
+            value(own.area),
+            value(own.lift[0]),
+            value(of.events.over_path),
+            value(of.calibrated.miscalibration),
+            value(of.calibrated.discrimination),
+            value(of.evidence.slope),
+            value(of.calibrated.intercept),
+            value(of.spread.as_ref().and_then(|spread| spread.distance)),
+            value(of.placed.lean),
+            value(of.placed.apart),
+            value(of.placed.saved)
+        );
+    }
+    let [real, wrong, double, moved, _] = maps.map(|(_, found)| found);
+    let area = |of: &Found| value(of.lines[0].ranked.area);
+    let mcb = |of: &Found| value(of.calibrated.miscalibration);
+    let dsc = |of: &Found| value(of.calibrated.discrimination);
+    let events = |of: &Found| value(of.events.over_path);
+    // The order, and with it the gain by cluster, is the shuffle's loss.
+    assert!(events(real) > events(wrong) + 1.0);
+    assert!(wrong.events.over_path.is_some_and(|gain| gain.high < 0.0));
+    assert!(area(real) > 0.8 && area(wrong).abs() < 0.2);
+    assert!(dsc(wrong) < 0.1 * dsc(real));
+    // The scale is what miscalibration and slope tell, and nothing else. (The law of a window has nothing to be right
+    // about: an exact truth leaves no dispersion.)
+    assert!(mcb(double) > mcb(real) + 0.2);
+    assert!((value(double.evidence.slope) - value(real.evidence.slope) / 2.0).abs() < 1e-9);
+    assert!((area(double) - area(real)).abs() < 0.01);
+    assert!((dsc(double) - dsc(real)).abs() < 0.02 * dsc(real));
+    assert!((value(double.placed.saved) - value(real.placed.saved)).abs() < 0.01);
+    // The place is what positions and distances tell; sums of windows know nothing of it.
+    assert!((value(moved.evidence.slope) - value(real.evidence.slope)).abs() < 1e-9);
+    assert!(value(moved.placed.apart) > value(real.placed.apart) + 0.03);
+    assert!(real.placed.saved.is_some_and(|saved| saved.low > 0.2));
+    assert!(value(moved.placed.saved) < value(real.placed.saved) / 2.0);
+    assert!(value(wrong.placed.saved) < value(real.placed.saved) / 2.0);
+}
+
 /// The verdicts on the truth, its shuffle, and ours.
-fn verdicts(folder: &Path, params: Params, seed: u64, days: i64) -> [Found; 3] {
+fn verdicts(folder: &Path, params: Params, seed: u64, days: i64, stays: bool) -> [Found; 3] {
     let tape = folder.join("days.tape");
     let standing = recorded(&tape, params, seed, days);
     let inputs = input::read(std::slice::from_ref(&tape), None).unwrap();
@@ -161,6 +242,19 @@ fn verdicts(folder: &Path, params: Params, seed: u64, days: i64) -> [Found; 3] {
     ];
     for (what, found) in ["the truth", "its shuffle", "ours"].iter().zip(&found) {
         told(what, found);
+    }
+    // A crowd that keeps stops dies elsewhere than it stands: the truth is none of a window then.
+    if stays {
+        let double: Vec<f64> = real.iter().map(|v| 2.0 * v).collect();
+        let double = judge.judge("the truth, doubled", &double, REPS);
+        let moved = judge.judge("the truth, 6 bp out", &beside(&table, &real), REPS);
+        scores(&[
+            ("the truth", &found[0]),
+            ("its shuffle", &found[1]),
+            ("the truth, doubled", &double),
+            ("the truth, 6 bp out", &moved),
+            ("ours", &found[2]),
+        ]);
     }
     whole(&tape, &found[2]);
     found
@@ -184,7 +278,21 @@ fn whole(tape: &Path, ours: &Found) {
     let json = prove::report::object(&found);
     assert_eq!(json["symbols"][0]["cells"]["verdict"], ours.verdict.word());
     assert_eq!(json["symbols"][0]["test"], report::TEST);
-    assert!(prove::report::html(&found).contains("By cell, on prints"));
+    let cells = &json["symbols"][0]["cells"];
+    for (part, key) in [
+        ("by_cluster", "gain_over_path_nats"),
+        ("calibrated", "mcb_nats"),
+        ("spread", "distance_from_uniform"),
+        ("placed", "position_lean"),
+    ] {
+        assert!(cells[part][key].is_object(), "{part}.{key}");
+    }
+    assert_eq!(
+        cells["maps"][0]["ranked"]["lifts"].as_array().map(Vec::len),
+        Some(4)
+    );
+    let page = prove::report::html(&found);
+    assert!(page.contains("By cell, on prints") && page.contains("swept</text></svg>"));
 }
 
 #[test]
@@ -192,7 +300,7 @@ fn the_truth_is_proven_and_its_shuffle_is_disproven() {
     let full = std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full");
     let folder = tempfile::tempdir().unwrap();
     let days = if full { 40 } else { 14 };
-    let [real, wrong, ours] = verdicts(folder.path(), crowd(false), 7, days);
+    let [real, wrong, ours] = verdicts(folder.path(), crowd(false), 7, days, true);
     assert!(real.days >= 10, "{} days", real.days);
     assert_eq!(real.verdict, Verdict::Proven, "{}", real.why);
     assert_eq!(wrong.verdict, Verdict::Disproven, "{}", wrong.why);
@@ -200,6 +308,12 @@ fn the_truth_is_proven_and_its_shuffle_is_disproven() {
     let [best, own] = [&real, &ours].map(|found| found.evidence.over_path.unwrap().value);
     assert!(own < best, "ours {own}, the truth {best}");
     if full {
-        let _ = verdicts(tempfile::tempdir().unwrap().path(), crowd(true), 8, days);
+        let _ = verdicts(
+            tempfile::tempdir().unwrap().path(),
+            crowd(true),
+            8,
+            days,
+            false,
+        );
     }
 }
