@@ -8,11 +8,12 @@
 //!                                UNC: the score of the mean
 //! ```
 //! The score is half the Poisson deviance, y ln(y / λ) − y + λ, consistent for the mean and in nats per dollar realised
-//! as the gains are. Recalibration is in sample, so MCB and DSC are both a little too large; the draws of days score it,
-//! and the mean, as all days made them. Of a map that is only scaled MCB alone changes; of one whose order is lost DSC.
+//! as the gains are. Recalibration is in sample, so MCB and DSC are both a little too large; the draws of days score
+//! it, and the mean, as all days made them. Of a map that is only scaled MCB alone changes; of one whose order is lost
+//! DSC.
 //!
-//! Slope and intercept are of sums of a window, venue and holder: where in the window they lay is the gain's matter, and
-//! a print that is placed a bucket off is no wrong sum. The intercept is in means of what was realised.
+//! Slope and intercept are of sums of a window, venue and holder: where in the window they lay is the gain's matter,
+//! and a print that is placed a bucket off is no wrong sum. The intercept is in means of what was realised.
 
 use super::Cell;
 use super::days::Days;
@@ -116,8 +117,8 @@ pub fn object(of: &Calibrated) -> Value {
 #[must_use]
 pub fn text(of: &Calibrated) -> String {
     format!(
-        "dollars by cell (half the Poisson deviance, nats per dollar): miscalibration {}, discrimination {}, uncertainty \
-         {}; intercept {} of the mean",
+        "dollars by cell (half the Poisson deviance, nats per dollar): miscalibration {}, discrimination {}, \
+         uncertainty {}; intercept {} of the mean",
         said(of.miscalibration),
         said(of.discrimination),
         said(of.uncertainty),

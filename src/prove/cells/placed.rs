@@ -5,7 +5,8 @@
 //! - *Position*: in which part of the map's mass on its stretch of swept way does a print lie? Stretches are 20 bp on a
 //!   fixed grid. (Mass within 10 bp of the print itself says nothing: a flat map has half of it on either side wherever
 //!   the print is.) Positions count outwards, from where the window began. They are uniform when the mass lies where
-//!   positions die; all mass too far out or too near leans them, mass at wrong spots piles them at the ends.
+//!   positions die; all mass too far out or too near leans them, mass at wrong spots piles them at the ends. A way
+//!   that ends where its last print was seen ends with it: a little of the last tenth is of that, also of the truth.
 //! - *Distance* to the nearest centre of a heavy run: neighbouring swept cells whose density is in the map's top tenth,
 //!   centre by mass. Beside it [`SETS`] sets of as many centres at distances from the begin that this map's own heavy
 //!   runs have in other windows swept about as far: what is left is knowing *which* prices, not how far out they are.
@@ -259,8 +260,8 @@ pub fn text(of: &Placed) -> [String; 2] {
             said(of.lean)
         ),
         format!(
-            "nearest heavy centre ({} clusters): {} against {} of random centres as far out, saved {}; random ones are \
-             further {}",
+            "nearest heavy centre ({} clusters): {} against {} of random centres as far out, saved {}; random ones \
+             are further {}",
             of.near,
             bp(of.own),
             bp(of.random),
@@ -277,7 +278,7 @@ mod tests {
     use crate::prove::cells::WINDOW;
     use crate::time::Nanos;
 
-    /// Twenty days of windows of 40 to 80 swept buckets with two walls each at any place; a position dies at every wall.
+    /// Twenty days of windows of 40 to 80 swept buckets with two walls each; a position dies at every wall.
     fn walls() -> (Vec<Cell>, Vec<f64>, Vec<(Died, f64)>) {
         let mut draws = Draws::new(21);
         let (mut cells, mut map, mut died) = (Vec::new(), Vec::new(), Vec::new());

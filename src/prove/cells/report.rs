@@ -254,8 +254,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
             out,
             &found.bars,
             "places in the law",
-            "Where the dollars of each window lay in the law of what was said of it, by tenth. Even bars are a law that \
-             is right; a high last bar says that more was liquidated than the map allows.",
+            "Where the dollars of each window lay in the law of what was said of it, by tenth. Even bars are a law \
+             that is right; a high last bar says that more was liquidated than the map allows.",
         );
     }
     if of.placed.clusters > 0 {
@@ -263,8 +263,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
             out,
             &of.placed.bars,
             "places in the mass",
-            "Where liquidations lay in the map's mass on their 20 bp of the way, by tenth, outwards. Even bars are mass \
-             at the right prices; bars that rise to the right say that the mass lies too near.",
+            "Where liquidations lay in the map's mass on their 20 bp of the way, by tenth, outwards. Even bars are \
+             mass at the right prices; bars that rise to the right say that the mass lies too near.",
         );
     }
 }

@@ -1,13 +1,13 @@
 //! Spread: whether what is said of a window is wrong by as much as it admits (probability integral transform).
 //!
-//! Per window, venue and holder the map says a mean λ. About it stands a compound Poisson law: λ / m jumps, each a Gamma
-//! of mean m and shape a, so that nothing at all has a probability of its own, e^(−λ / m). m and a are those of the
-//! highest likelihood among the windows before a fold: the map's mean is scored as it is, its dispersion is given. Where
-//! more than [`MANY`] jumps are expected, one Gamma of the same mean and variance stands for them.
+//! Per window, venue and holder the map says a mean λ. About it stands a compound Poisson law: λ / m jumps, each a
+//! Gamma of mean m and shape a, so that nothing at all has a probability of its own, e^(−λ / m). m and a are those of
+//! the highest likelihood among the windows before a fold: the map's mean is scored as it is, its dispersion is given.
+//! Where more than [`MANY`] jumps are expected, one Gamma of the same mean and variance stands for them.
 //!
-//! The place u of what was realised in that law is uniform when the law is right; where nothing was realised it is drawn
-//! below the mass at zero, by a fixed generator. The distance from uniform is the area between both distributions of u
-//! (half at most); beside it stands what so many independent windows would be off by chance.
+//! The place u of what was realised in that law is uniform when the law is right; where nothing was realised it is
+//! drawn below the mass at zero, by a fixed generator. The distance from uniform is the area between both distributions
+//! of u (half at most); beside it stands what so many independent windows would be off by chance.
 
 use super::Cell;
 use super::days::Days;
@@ -342,8 +342,8 @@ pub fn object(of: Option<&Spread>) -> Value {
 pub fn text(of: Option<&Spread>) -> String {
     match of {
         Some(of) => format!(
-            "dollars of a window in the law of what was said ({} windows, {} empty): distance from uniform {}, by chance \
-             {:.3}; lowest tenth {:.2}, highest {:.2}",
+            "dollars of a window in the law of what was said ({} windows, {} empty): distance from uniform {}, by \
+             chance {:.3}; lowest tenth {:.2}, highest {:.2}",
             of.windows,
             of.empty,
             said(of.distance),
@@ -352,7 +352,8 @@ pub fn text(of: Option<&Spread>) -> String {
             of.bars[BARS - 1]
         ),
         None => format!(
-            "dollars of a window in the law of what was said: not measured, fewer than {LEAST} windows with dollars teach"
+            "dollars of a window in the law of what was said: not measured, fewer than {LEAST} windows with dollars \
+             teach"
         ),
     }
 }
