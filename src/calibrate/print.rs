@@ -95,7 +95,8 @@ const HARMONIC: [i64; COUNTED + 1] = {
 };
 
 /// Where the position of a bankruptcy price died: an entry there without margin is that position, judged by the row of
-/// the margin table that holds it. Bybit's rule, who alone prints such prices. The price itself where that has no answer.
+/// the margin table that holds it. Bybit's rule, who alone prints such prices. The price itself where there is no
+/// answer.
 #[must_use]
 pub fn liquidation_of(print: &Liquidation, params: &Params) -> Px {
     let value = i128::from(print.price.get()) * i128::from(print.qty.get());
