@@ -6,9 +6,13 @@
 //! to the saddle before the next kept hill. The outside and empty cells are sea level, so hills that empty cells part
 //! never join.
 //!
-//! The flood needs a sort; this does not. One walk meets peaks in order and keeps those without a higher one to their
-//! right on a falling stack, each with its left saddle; a peak that is overtaken knows both saddles, and the higher
+//! The flood needs a sort; this does not. One walk meets hills in order and keeps those without a higher one to their
+//! right on a falling stack, each with its left saddle; a hill that is overtaken knows both saddles, and the higher
 //! of the two is where the flood would have joined it. Linear in the cells. The flood is the twin in the tests.
+//!
+//! In a rough map most hills are too low to be told of, and no branch predictor foresees which. So where the cells
+//! turn, and which hills are high enough, is found without a branch on a cell's value, and only the high ones are
+//! walked: a hill's saddles lie between it and higher ones, so what is left out below changes nothing for the rest.
 
 use super::bands::range;
 use super::density::{Limits, SPAN};
@@ -26,156 +30,243 @@ pub(super) struct Cluster {
     pub(super) prominence: i64,
 }
 
-/// Peaks cannot be neighbours, so two cells share a place.
+/// Hills cannot be neighbours, so two cells share a place.
 const PLACES: usize = SPAN / 2;
+/// Cells whose slopes make a word.
+const WORD: usize = 64;
+/// A bit for each cell of a word.
+const BITS: [u64; WORD] = {
+    let mut bits = [0; WORD];
+    let mut at = 0;
+    while at < WORD {
+        bits[at] = 1 << at;
+        at += 1;
+    }
+    bits
+};
+
+/// Where the cells of a side begin to rise and where to fall: a hill is one of each.
+struct Turns {
+    rises: [u16; PLACES + 1],
+    falls: [u16; PLACES + 1],
+    hills: u16,
+}
+
+/// A falling stack: hills without a higher one to their right (yet), and the lowest cell between each and the one under
+/// it.
+struct Stack {
+    hills: [u16; PLACES],
+    saddles: [i64; PLACES],
+}
 
 /// Room for the walk over a side; the next side may use it again.
 pub(super) struct Walk {
-    /// A falling stack: peaks without a higher one to their right (yet).
-    falling: [u16; PLACES],
+    turns: Turns,
+    stack: Stack,
+    /// Hills that are high enough, and the lowest cell between each and the one before.
+    high: [u16; PLACES],
+    valleys: [i64; PLACES],
     used: usize,
-    /// By place of a peak: on the stack the lowest cell between it and the one under it, once kept its prominence.
+    /// By place in `high`: which are kept, and their prominence.
+    kept: [u64; PLACES / WORD],
     stands: [i64; PLACES],
-    kept: [u64; SPAN / 64],
+}
+
+/// Which of `here` (at most a word) are higher than the cell before them.
+fn up(before: &[i64], here: &[i64]) -> u64 {
+    let cells = before.iter().zip(here);
+    // Cells are below 2^60, so a difference has its sign.
+    cells.zip(&BITS).fold(0, |up, ((last, cell), bit)| {
+        up | ((last - cell) >> 63) as u64 & bit
+    })
+}
+
+impl Turns {
+    /// A flat counts as a fall: where it is a step on the way up it makes a hill of no prominence, which is never kept.
+    fn find(&mut self, cells: &[i64]) {
+        let (mut rises, mut falls, mut climbs) = (0, 0, 0);
+        for (word, here) in cells.chunks(WORD).enumerate() {
+            let first = word * WORD;
+            let up = if first == 0 {
+                // The outside is sea level.
+                let mut before = [0; WORD];
+                before[1..here.len()].copy_from_slice(&here[..here.len() - 1]);
+                up(&before, here)
+            } else {
+                up(&cells[first - 1..], here)
+            };
+            let before = up << 1 | climbs;
+            climbs = up >> (WORD - 1);
+            // One of either at a time, as long as there is any: what is written beyond the last is not counted.
+            let (mut rise, mut fall) = (up & !before, before & !up);
+            while rise | fall != 0 {
+                self.rises[rises] = (first + rise.trailing_zeros() as usize) as u16;
+                self.falls[falls] = (first + fall.trailing_zeros() as usize) as u16;
+                rises += usize::from(rise != 0);
+                falls += usize::from(fall != 0);
+                rise &= rise.wrapping_sub(1);
+                fall &= fall.wrapping_sub(1);
+            }
+        }
+        if climbs != 0 {
+            self.falls[falls] = cells.len() as u16;
+        }
+        self.hills = rises as u16;
+    }
+
+    /// The nearest of the highest cells of a hill.
+    fn top(&self, hill: u16) -> usize {
+        usize::from(self.falls[usize::from(hill)]).saturating_sub(1)
+    }
+
+    /// The last of the lowest cells before a hill; of no meaning for the first.
+    fn valley(&self, hill: u16) -> usize {
+        usize::from(self.rises[usize::from(hill)]).saturating_sub(1)
+    }
+}
+
+impl Stack {
+    /// Walks over hills, each with the lowest cell between it and the last one, and offers each with its prominence
+    /// once both its saddles are known, until told to stop; answers whether it was. Beyond the ends lies the sea.
+    fn walk(
+        &mut self,
+        hills: impl Iterator<Item = (u16, i64)>,
+        height: impl Fn(u16) -> i64,
+        mut offer: impl FnMut(u16, i64) -> bool,
+    ) -> bool {
+        let mut used = 0;
+        for (hill, valley) in hills {
+            let (mut saddle, reached) = (valley, height(hill));
+            while used > 0 {
+                let (top, left) = (self.hills[used - 1], self.saddles[used - 1]);
+                let height = height(top);
+                if height >= reached {
+                    break;
+                }
+                if offer(top, height - saddle.max(left)) {
+                    return true;
+                }
+                saddle = saddle.min(left);
+                used -= 1;
+            }
+            self.hills[used] = hill;
+            self.saddles[used] = if used == 0 { 0 } else { saddle };
+            used += 1;
+        }
+        let left = self.hills[..used].iter().zip(&self.saddles);
+        left.into_iter()
+            .any(|(hill, saddle)| offer(*hill, height(*hill) - saddle))
+    }
+}
+
+/// True when a hill stands out by a quarter of its height.
+const fn stands_out(height: i64, prominence: i64) -> bool {
+    height > 0 && prominence * 4 >= height
 }
 
 impl Walk {
     pub(super) const fn new() -> Self {
         Self {
-            falling: [0; PLACES],
+            turns: Turns {
+                rises: [0; PLACES + 1],
+                falls: [0; PLACES + 1],
+                hills: 0,
+            },
+            stack: Stack {
+                hills: [0; PLACES],
+                saddles: [0; PLACES],
+            },
+            high: [0; PLACES],
+            valleys: [0; PLACES],
             used: 0,
+            kept: [0; PLACES / WORD],
             stands: [0; PLACES],
-            kept: [0; SPAN / 64],
         }
     }
 
-    fn offer(&mut self, cells: &[i64], peak: usize, saddle: i64) {
-        let height = cells[peak];
-        let prominence = height - saddle;
-        if height > 0 && prominence * 4 >= height {
-            self.kept[peak / 64] |= 1 << (peak % 64);
-            self.stands[peak / 2] = prominence;
+    /// Finds the kept hills of a side among those of at least `least`.
+    fn persist(&mut self, cells: &[i64], least: i64) {
+        self.turns.find(cells);
+        let turns = &self.turns;
+        let (mut used, mut valley) = (0, i64::MAX);
+        for hill in 0..turns.hills {
+            valley = valley.min(cells[turns.valley(hill)]);
+            (self.high[used], self.valleys[used]) = (hill, valley);
+            let is_high = cells[turns.top(hill)] >= least;
+            used += usize::from(is_high);
+            valley = if is_high { i64::MAX } else { valley };
         }
-    }
-
-    /// A new peak, and the lowest cell between it and the last one: settles those it overtakes.
-    fn push(&mut self, cells: &[i64], peak: usize, valley: i64) {
-        let mut saddle = valley;
-        while self.used > 0 {
-            let at = usize::from(self.falling[self.used - 1]);
-            if cells[at] >= cells[peak] {
-                break;
-            }
-            let left = self.stands[at / 2];
-            self.offer(cells, at, saddle.max(left));
-            saddle = saddle.min(left);
-            self.used -= 1;
-        }
-        self.falling[self.used] = peak as u16;
-        self.stands[peak / 2] = if self.used == 0 { 0 } else { saddle };
-        self.used += 1;
-    }
-
-    /// Finds the kept peaks of a side.
-    ///
-    /// Where it rises and where it falls is read into words of 64 cells without a branch; then only turns are visited:
-    /// the first rise after a fall (a valley lies before it), the first fall after a rise (the last rise was a peak).
-    fn persist(&mut self, cells: &[i64]) {
-        self.used = 0;
+        self.used = used;
         self.kept.fill(0);
-        let (mut last, mut valley, mut rise, mut climbing) = (0, 0, 0, false);
-        for (word, block) in cells.chunks(64).enumerate() {
-            // The first cell is the highest bit. Cells are below 2^60, so a difference has its sign.
-            let (mut up, mut down) = (0u64, 0u64);
-            for &cell in block {
-                up = up << 1 | (last - cell) as u64 >> 63;
-                down = down << 1 | (cell - last) as u64 >> 63;
-                last = cell;
-            }
-            let short = 64 - block.len() as u32;
-            (up, down) = (up << short, down << short);
-            loop {
-                if !climbing {
-                    let at = up.leading_zeros();
-                    if at == 64 {
-                        break;
-                    }
-                    let cell = word * 64 + at as usize;
-                    valley = if cell == 0 { 0 } else { cells[cell - 1] };
-                    climbing = true;
-                    down &= u64::MAX >> at;
-                }
-                let at = down.leading_zeros();
-                let ahead = u64::MAX.checked_shr(at).unwrap_or(0);
-                let before = up & !ahead;
-                if before != 0 {
-                    rise = word * 64 + 63 - before.trailing_zeros() as usize;
-                }
-                if ahead == 0 {
-                    break;
-                }
-                self.push(cells, rise, valley);
-                climbing = false;
-                up &= ahead;
-            }
-        }
-        if climbing {
-            self.push(cells, rise, valley);
-        }
-        for top in 0..self.used {
-            let at = usize::from(self.falling[top]);
-            self.offer(cells, at, self.stands[at / 2]);
-        }
+        let (high, kept, stands) = (&self.high, &mut self.kept, &mut self.stands);
+        let height = |place: u16| cells[turns.top(high[usize::from(place)])];
+        let hills = (0..).zip(self.valleys[..used].iter().copied());
+        self.stack.walk(hills, height, |place, prominence| {
+            let at = usize::from(place);
+            let keep = stands_out(height(place), prominence);
+            kept[at / WORD] |= u64::from(keep) << (at % WORD);
+            stands[at] = prominence;
+            false
+        });
     }
 
-    /// First and last kept peak.
-    fn ends(&self) -> Option<(usize, usize)> {
-        let first = self.kept.iter().position(|word| *word != 0)?;
-        let last = self.kept.iter().rposition(|word| *word != 0)?;
-        Some((
-            first * 64 + self.kept[first].trailing_zeros() as usize,
-            last * 64 + 63 - self.kept[last].leading_zeros() as usize,
-        ))
+    /// True when one of some hills is lower than `least` and kept; at either end must be one of `least`, or the sea.
+    fn keeps_lower(&mut self, cells: &[i64], least: i64, hills: impl Iterator<Item = u16>) -> bool {
+        let turns = &self.turns;
+        let height = |hill: u16| cells[turns.top(hill)];
+        let hills = hills.map(|hill| (hill, cells[turns.valley(hill)]));
+        self.stack.walk(hills, height, |hill, prominence| {
+            height(hill) < least && stands_out(height(hill), prominence)
+        })
     }
 }
 
-/// Gives each cluster of a side whose peak is at least `from` of its cell, nearest first, to `found`. At most [`SPAN`]
-/// cells, none negative, none above 2^60.
+/// Gives each cluster of a side whose peak is at least `from` of its cell, nearest first, to `found`. `least` is at
+/// most what `from` answers. At most [`SPAN`] cells, none negative, none above 2^60.
 ///
 /// Two neighbours share at most the flat floor between them; the higher peak takes it (of equal ones the nearer), so
 /// clusters never overlap.
 pub(super) fn clusters(
     walk: &mut Walk,
     cells: &[i64],
+    least: i64,
     from: impl Fn(usize) -> i64,
     mut found: impl FnMut(Cluster),
 ) {
     let cells = &cells[..cells.len().min(SPAN)];
-    walk.persist(cells);
-    let Some((first, last)) = walk.ends() else {
+    walk.persist(cells, least);
+    let is_kept = |walk: &Walk, place: usize| walk.kept[place / WORD] >> (place % WORD) & 1 != 0;
+    let Some(first) = (0..walk.used).find(|place| is_kept(walk, *place)) else {
         return;
     };
+    let last = (0..walk.used).rfind(|place| is_kept(walk, *place));
+    let last = last.unwrap_or(first);
     let mut waiting: Option<Cluster> = None;
-    let (mut word, mut bits) = (first / 64, walk.kept[first / 64]);
+    let (mut word, mut bits) = (first / WORD, walk.kept[first / WORD]);
     loop {
-        while bits == 0 && word < last / 64 {
+        while bits == 0 && word < last / WORD {
             word += 1;
             bits = walk.kept[word];
         }
         if bits == 0 {
             break;
         }
-        let peak = word * 64 + bits.trailing_zeros() as usize;
+        let place = word * WORD + bits.trailing_zeros() as usize;
         bits &= bits - 1;
+        let hill = walk.high[place];
+        let peak = walk.turns.top(hill);
         if cells[peak] < from(peak) {
             continue;
         }
-        let (lo, hi) = extent(cells, peak, first, last);
+        // Whether a kept hill lies nearer and farther: one that was too low to be walked counts too.
+        let nearer = place > first || walk.keeps_lower(cells, least, 0..=hill);
+        let farther = place < last || walk.keeps_lower(cells, least, hill..walk.turns.hills);
+        let (lo, hi) = extent(cells, peak, nearer, farther);
         let mut next = Cluster {
             peak,
             lo,
             hi,
-            prominence: walk.stands[peak / 2],
+            prominence: walk.stands[place],
         };
         if let Some(mut before) = waiting {
             if next.lo <= before.hi {
@@ -194,16 +285,15 @@ pub(super) fn clusters(
     }
 }
 
-/// Down to a quarter of the peak, or to the first rise towards another kept peak.
-fn extent(cells: &[i64], peak: usize, first: usize, last: usize) -> (usize, usize) {
+/// Down to a quarter of the peak, or to the first rise where another kept peak lies that way.
+fn extent(cells: &[i64], peak: usize, nearer: bool, farther: bool) -> (usize, usize) {
     let dense = |cell: i64| cell * 4 >= cells[peak];
     let mut lo = peak;
-    while lo > 0 && dense(cells[lo - 1]) && !(cells[lo - 1] > cells[lo] && first < lo) {
+    while lo > 0 && dense(cells[lo - 1]) && !(nearer && cells[lo - 1] > cells[lo]) {
         lo -= 1;
     }
     let mut hi = peak;
-    while hi + 1 < cells.len() && dense(cells[hi + 1]) && !(cells[hi + 1] > cells[hi] && last > hi)
-    {
+    while hi + 1 < cells.len() && dense(cells[hi + 1]) && !(farther && cells[hi + 1] > cells[hi]) {
         hi += 1;
     }
     (lo, hi)
@@ -329,7 +419,13 @@ mod tests {
 
     /// The flood's clusters with the shared floors given to the higher peak, cell by cell.
     fn parted(h: &[i64]) -> Vec<(usize, usize, usize, i64)> {
+        parted_from(h, |_| 0)
+    }
+
+    /// Of those only the ones with a peak that is high enough.
+    fn parted_from(h: &[i64], from: impl Fn(usize) -> i64) -> Vec<(usize, usize, usize, i64)> {
         let mut out = flood(h);
+        out.retain(|cluster| h[cluster.0] >= from(cluster.0));
         for at in 1..out.len() {
             while out[at].1 <= out[at - 1].2 {
                 if h[out[at].0] > h[out[at - 1].0] {
@@ -347,6 +443,7 @@ mod tests {
         clusters(
             &mut Walk::new(),
             h,
+            from,
             |_| from,
             |c| out.push((c.peak, c.lo, c.hi, c.prominence)),
         );
@@ -444,6 +541,29 @@ mod tests {
             ]
         ) {
             prop_assert_eq!(found(&h, 0), parted(&h));
+        }
+
+        /// What is too low to be told of is left out of the walk, and changes nothing for the rest.
+        #[test]
+        fn the_walk_over_high_hills_equals_the_flood(
+            h in prop_oneof![
+                prop::collection::vec(0i64..6, 0..90),
+                prop::collection::vec(0i64..60, 0..90),
+                prop::collection::vec(0i64..9_000, 60..200),
+            ],
+            cuts in prop::array::uniform2(0usize..10),
+            edge in 0usize..200,
+        ) {
+            let mut sorted = h.clone();
+            sorted.sort_unstable();
+            let cuts = cuts.map(|tenths| sorted.get(h.len() * tenths / 10).copied().unwrap_or(0));
+            let from = |at: usize| if at < edge { cuts[0] } else { cuts[1] };
+            let mut out = Vec::new();
+            let least = cuts[0].min(cuts[1]);
+            clusters(&mut Walk::new(), &h, least, from, |c| {
+                out.push((c.peak, c.lo, c.hi, c.prominence));
+            });
+            prop_assert_eq!(out, parted_from(&h, from));
         }
 
         /// Against every cell asked: maximal runs of the stretches, those that are long enough.

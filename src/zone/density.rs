@@ -11,7 +11,7 @@
 //! Until the 30-day bands exist (`bands`) the population is the present map, both sides together, non-empty smoothed
 //! cells only: hot and cold are then relative to what is there now, and every zone made so carries `RELATIVE`.
 
-use super::bands::BANDS;
+use super::bands::{BANDS, range};
 
 /// Cells a side: the mark's own bucket and what lies behind it.
 pub const SPAN: usize = 4_096;
@@ -39,7 +39,20 @@ pub(super) const RELATIVE_ONLY: u8 = super::RELATIVE;
 impl Limits {
     /// From where up a peak at a cell is hot.
     pub(super) fn hot(&self, cell: usize) -> i64 {
+        if cell < self.edges[0] {
+            return self.hot_from[0]; // One band: the present map's.
+        }
         self.hot_from[self.edges.partition_point(|edge| *edge <= cell)]
+    }
+
+    /// The least that is hot anywhere among `len` cells.
+    pub(super) fn least(&self, len: usize) -> i64 {
+        let bands = (0..BANDS).filter(|band| {
+            let (start, end) = range(&self.edges, *band, len);
+            start < end
+        });
+        let from = bands.map(|band| self.hot_from[band]);
+        from.min().unwrap_or(i64::MAX)
     }
 }
 
@@ -60,6 +73,13 @@ pub(super) fn sum(raw: &[i64]) -> i64 {
         return raw.iter().sum();
     }
     raw.iter().map(|&cell| held(cell)).sum()
+}
+
+/// The most notional that a run of cells can have whose smoothed cells are at most `peak`, cents: of the sixteenths
+/// that a cell gives, so many at least stay in the run.
+pub(super) fn most(cells: usize, peak: i64) -> i64 {
+    let stays = [16, 6, 10, 11][cells.min(3)];
+    (peak / stays + 1).saturating_mul(cells as i64)
 }
 
 /// Notional times place, counted from the first cell.
@@ -88,8 +108,7 @@ pub(super) fn used(raw: &[i64]) -> &[i64] {
 
 /// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped.
 pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> u64 {
-    if (0..CELL_MAX).contains(&bits(raw)) {
-        taps(raw, out);
+    if (0..CELL_MAX).contains(&taps(raw, out)) {
         return 0;
     }
     smooth_clipped(raw, out)
@@ -109,25 +128,47 @@ fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> u64 {
 }
 
 /// Two passes of (1, 2, 1) as one of (1, 4, 6, 4, 1); beyond the border lies the border cell again, in both passes.
-fn taps(from: &[i64], to: &mut [i64]) {
+/// Answers all [`bits`] of the cells: if they are out of range, so is what it made.
+fn taps(from: &[i64], to: &mut [i64]) -> i64 {
     let len = from.len().min(to.len());
     if len < 4 {
-        return few(&from[..len], to);
+        let bits = bits(&from[..len]);
+        if (0..CELL_MAX).contains(&bits) {
+            few(&from[..len], to);
+        }
+        return bits;
     }
     // Five views of one length, so that the compiler sees lanes.
     let inner = len - 4;
     let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at: usize| &from[at..at + inner]);
     let out = &mut to[2..2 + inner];
+    let mut bits = from[0] | from[1] | from[len - 2] | from[len - 1];
     for at in 0..inner {
-        out[at] = a[at] + e[at] + ((b[at] + c[at] + d[at]) << 2) + (c[at] << 1);
+        // Wrapping, for what is out of range is made again.
+        let four = b[at].wrapping_add(c[at]).wrapping_add(d[at]) << 2;
+        out[at] = (a[at].wrapping_add(e[at]))
+            .wrapping_add(four)
+            .wrapping_add(c[at] << 1);
+        bits |= c[at];
     }
-    let edge = |a: i64, b: i64, c: i64, d: i64| [10 * a + 5 * b + c, 5 * a + 6 * b + 4 * c + d];
+    let edge = |a: i64, b: i64, c: i64, d: i64| {
+        let sum = |parts: [(i64, i64); 4]| {
+            (parts.iter()).fold(0, |sum: i64, (n, cell)| {
+                sum.wrapping_add(cell.wrapping_mul(*n))
+            })
+        };
+        [
+            sum([(10, a), (5, b), (1, c), (0, d)]),
+            sum([(5, a), (6, b), (4, c), (1, d)]),
+        ]
+    };
     let (near, far) = (
         edge(from[0], from[1], from[2], from[3]),
         edge(from[len - 1], from[len - 2], from[len - 3], from[len - 4]),
     );
     (to[0], to[1]) = (near[0], near[1]);
     (to[len - 1], to[len - 2]) = (far[0], far[1]);
+    bits
 }
 
 /// The two passes as they are said, for fewer cells than the taps reach.
@@ -294,6 +335,7 @@ mod tests {
         let mut out = [0; 6];
         assert_eq!(smooth(&raw, &mut out), 4);
         assert_eq!(out.to_vec(), twin(&raw));
+        assert!(most(SPAN, CELL_MAX << 4) >= CELL_MAX << 12);
         let full = vec![i64::MAX; SPAN];
         assert_eq!(sum(&full), CELL_MAX << 12);
         assert_eq!(smoothed(&full), vec![CELL_MAX << 4; SPAN]);
@@ -311,6 +353,18 @@ mod tests {
             prop_assert_eq!(i128::from(sum(&raw)), cells.iter().sum::<i128>());
             let want: i128 = cells.iter().zip(0..).map(|(cell, at)| cell * at).sum();
             prop_assert_eq!(moment(&raw), want);
+        }
+
+        #[test]
+        fn no_run_has_more_than_its_peak_admits(
+            raw in prop::collection::vec(0i64..=CELL_MAX, 1..40),
+            lo in 0usize..40,
+            len in 1usize..40,
+        ) {
+            let (lo, out) = (lo % raw.len(), smoothed(&raw));
+            let hi = (lo + len).min(raw.len());
+            let peak = out[lo..hi].iter().copied().max().unwrap_or(0);
+            prop_assert!(sum(&raw[lo..hi]) <= most(hi - lo, peak));
         }
 
         #[test]

@@ -325,9 +325,13 @@ impl Zones {
             cluster::clusters(
                 &mut walk,
                 cells,
+                limits.least(cells.len()),
                 |cell| limits.hot(cell),
                 |cluster| {
-                    top.offer(density::sum(&side.raw[cluster.lo..=cluster.hi]), cluster);
+                    let (lo, hi) = (cluster.lo, cluster.hi);
+                    if top.admits(density::most(hi - lo + 1, cells[cluster.peak])) {
+                        top.offer(density::sum(&side.raw[lo..=hi]), cluster);
+                    }
                 },
             );
             self.renew_hot(now, heat.mark, side, cells, &top, &limits);

@@ -14,6 +14,7 @@ use crate::num::log::{BUCKET, px_of_ln};
 use crate::num::{Px, fixed};
 use crate::time::Nanos;
 use bytemuck::Zeroable;
+use core::cmp::Reverse;
 
 /// One side's raw cells and where they lie.
 #[derive(Clone, Copy)]
@@ -98,11 +99,16 @@ pub(super) struct Heaviest {
 }
 
 impl Heaviest {
+    /// Whether a cluster of this notional is among them.
+    pub(super) fn admits(&self, usd: i64) -> bool {
+        usd > 0 && (self.used < HOT || usd > self.list[HOT - 1].0)
+    }
+
     pub(super) fn offer(&mut self, usd: i64, cluster: Cluster) {
-        let at = self.list[..self.used].partition_point(|held| held.0 >= usd);
-        if at == HOT || usd <= 0 {
+        if !self.admits(usd) {
             return;
         }
+        let at = self.list[..self.used].partition_point(|held| held.0 >= usd);
         let end = self.used.min(HOT - 1);
         self.list.copy_within(at..end, at + 1);
         self.list[at] = (usd, cluster);
@@ -149,10 +155,7 @@ impl Zones {
         let rivals = &mut rivals[..used];
         rivals.sort_unstable_by_key(|zone| {
             let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
-            (
-                core::cmp::Reverse(zone.usd.saturating_add(stays)),
-                zone.bottom,
-            )
+            (Reverse(zone.usd.saturating_add(stays)), zone.bottom)
         });
         for zone in rivals {
             if self.hot[place].len() == HOT {
@@ -263,27 +266,23 @@ impl Zones {
 /// For each old zone the cluster that continues it: the pairs with the most shared buckets first, of equal ones the
 /// older zone, then the heavier cluster.
 fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
-    let mut heirs = [None; HOT];
-    for _ in 0..found.len() {
-        let mut best: Option<(i64, u32, usize, usize)> = None;
-        for (at, zone) in old.iter().enumerate() {
-            if heirs[at].is_some() || !zone.is_live() {
-                continue;
-            }
-            for (to, next) in found.iter().enumerate() {
-                if heirs.contains(&Some(to)) || !zone.continues(next) {
-                    continue;
-                }
-                let shared = zone.shared(next);
-                if best
-                    .is_none_or(|(most, id, ..)| shared > most || (shared == most && zone.id < id))
-                {
-                    best = Some((shared, zone.id, at, to));
-                }
+    let mut pairs = [(Reverse(0), 0, 0, 0); HOT * HOT];
+    let mut used = 0;
+    for (at, zone) in old.iter().enumerate().filter(|(_, zone)| zone.is_live()) {
+        for (to, next) in found.iter().enumerate() {
+            if zone.continues(next) && used < pairs.len() {
+                pairs[used] = (Reverse(zone.shared(next)), zone.id, at, to);
+                used += 1;
             }
         }
-        let Some((_, _, at, to)) = best else { break };
-        heirs[at] = Some(to);
+    }
+    let pairs = &mut pairs[..used];
+    pairs.sort_unstable();
+    let mut heirs = [None; HOT];
+    for (_, _, at, to) in pairs {
+        if heirs[*at].is_none() && !heirs.contains(&Some(*to)) {
+            heirs[*at] = Some(*to);
+        }
     }
     heirs
 }

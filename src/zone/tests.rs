@@ -573,6 +573,7 @@ fn the_cost_of_a_refresh() {
         cluster::clusters(
             &mut walk,
             std::hint::black_box(&smooth),
+            limits.least(SPAN),
             |at| limits.hot(at),
             |cluster| {
                 std::hint::black_box(cluster);
