@@ -143,10 +143,10 @@ impl Hashed {
         }
     }
 
-    /// Density by distance.
-    pub(crate) fn refresh(&self, out: &mut Reading) {
+    /// Density by distance, all venues together.
+    pub(crate) fn refresh(venues: &[Self], out: &mut Reading) {
         out.clear();
-        for ((holder, bucket), cell) in &self.cells {
+        for ((holder, bucket), cell) in venues.iter().flat_map(|venue| &venue.cells) {
             let parts = cell.iter().zip(THETA);
             let qty = parts.map(|(mass, theta)| (mass * theta) >> 16).sum();
             out.add(*holder, *bucket, qty);
@@ -192,10 +192,10 @@ impl Rescanned {
         }
     }
 
-    /// Density by distance.
-    pub(crate) fn refresh(&self, params: &Params, out: &mut Reading) {
+    /// Density by distance, all venues together.
+    pub(crate) fn refresh(venues: &[Self], params: &Params, out: &mut Reading) {
         out.clear();
-        for (bucket, qty, stands) in &self.trades {
+        for (bucket, qty, stands) in venues.iter().flat_map(|venue| &venue.trades) {
             cells(params, *bucket, *qty, |holder, class, at, qty| {
                 if stands[holder] >> class & 1 == 1 {
                     out.add(holder, at, (qty * THETA[class]) >> 16);
