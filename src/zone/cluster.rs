@@ -16,6 +16,7 @@
 
 use super::bands::range;
 use super::density::{Limits, SPAN};
+use core::cell::Cell;
 
 /// A hill worth a zone, in cells from the mark outwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,12 +64,12 @@ struct Stack {
 pub(super) struct Walk {
     turns: Turns,
     stack: Stack,
-    /// Hills that are high enough, and the lowest cell between each and the one before.
+    /// Hills that are high enough.
     high: [u16; PLACES],
-    valleys: [i64; PLACES],
     used: usize,
-    /// By place in `high`: which are kept, and their prominence.
+    /// By place in `high`: which are kept.
     kept: [u64; PLACES / WORD],
+    /// By place in `high`: the lowest cell between it and the one before, once it was walked over its prominence.
     stands: [i64; PLACES],
 }
 
@@ -177,7 +178,6 @@ impl Walk {
                 saddles: [0; PLACES],
             },
             high: [0; PLACES],
-            valleys: [0; PLACES],
             used: 0,
             kept: [0; PLACES / WORD],
             stands: [0; PLACES],
@@ -191,21 +191,22 @@ impl Walk {
         let (mut used, mut valley) = (0, i64::MAX);
         for hill in 0..turns.hills {
             valley = valley.min(cells[turns.valley(hill)]);
-            (self.high[used], self.valleys[used]) = (hill, valley);
+            (self.high[used], self.stands[used]) = (hill, valley);
             let is_high = cells[turns.top(hill)] >= least;
             used += usize::from(is_high);
             valley = if is_high { i64::MAX } else { valley };
         }
         self.used = used;
         self.kept.fill(0);
-        let (high, kept, stands) = (&self.high, &mut self.kept, &mut self.stands);
+        let (high, kept) = (&self.high, &mut self.kept);
+        let stands = Cell::from_mut(&mut self.stands[..used]).as_slice_of_cells();
         let height = |place: u16| cells[turns.top(high[usize::from(place)])];
-        let hills = (0..).zip(self.valleys[..used].iter().copied());
+        let hills = (0..).zip(stands.iter().map(Cell::get));
         self.stack.walk(hills, height, |place, prominence| {
             let at = usize::from(place);
             let keep = stands_out(height(place), prominence);
             kept[at / WORD] |= u64::from(keep) << (at % WORD);
-            stands[at] = prominence;
+            stands[at].set(prominence);
             false
         });
     }
