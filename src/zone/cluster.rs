@@ -33,6 +33,8 @@ pub(super) struct Cluster {
 
 /// Hills cannot be neighbours, so two cells share a place.
 const PLACES: usize = SPAN / 2;
+/// A saddle that is no cell.
+const SEA: u16 = u16::MAX;
 /// Cells whose slopes make a word.
 const WORD: usize = 64;
 /// A bit for each cell of a word.
@@ -57,7 +59,7 @@ struct Turns {
 /// it.
 struct Stack {
     hills: [u16; PLACES],
-    saddles: [i64; PLACES],
+    saddles: [u16; PLACES],
 }
 
 /// Room for the walk over a side; the next side may use it again.
@@ -69,8 +71,8 @@ pub(super) struct Walk {
     used: usize,
     /// By place in `high`: which are kept.
     kept: [u64; PLACES / WORD],
-    /// By place in `high`: the lowest cell between it and the one before, once it was walked over its prominence.
-    stands: [i64; PLACES],
+    /// By place in `high`: the lowest cell between it and the one before, once it was walked over the one it stands on.
+    stands: [u16; PLACES],
 }
 
 /// Which of `here` (at most a word) are higher than the cell before them.
@@ -126,43 +128,53 @@ impl Turns {
     }
 }
 
+/// The height of a cell; the sea's beyond them.
+fn level(cells: &[i64], cell: u16) -> i64 {
+    cells.get(usize::from(cell)).copied().unwrap_or(0)
+}
+
 impl Stack {
-    /// Walks over hills, each with the lowest cell between it and the last one, and offers each with its prominence
-    /// once both its saddles are known, until told to stop; answers whether it was. Beyond the ends lies the sea.
+    /// Walks over hills, each with the lowest cell between it and the last one, and offers each with the higher of its
+    /// saddles once both are known, until told to stop; answers whether it was. Beyond the ends lies the sea.
     fn walk(
         &mut self,
-        hills: impl Iterator<Item = (u16, i64)>,
+        cells: &[i64],
+        hills: impl Iterator<Item = (u16, u16)>,
         height: impl Fn(u16) -> i64,
-        mut offer: impl FnMut(u16, i64) -> bool,
+        mut offer: impl FnMut(u16, u16) -> bool,
     ) -> bool {
         let mut used = 0;
         for (hill, valley) in hills {
-            let (mut saddle, reached) = (valley, height(hill));
+            let (mut saddle, mut low) = (valley, level(cells, valley));
+            let reached = height(hill);
             while used > 0 {
                 let (top, left) = (self.hills[used - 1], self.saddles[used - 1]);
-                let height = height(top);
-                if height >= reached {
+                if height(top) >= reached {
                     break;
                 }
-                if offer(top, height - saddle.max(left)) {
+                let under = level(cells, left);
+                if offer(top, if under > low { left } else { saddle }) {
                     return true;
                 }
-                saddle = saddle.min(left);
+                (saddle, low) = if under < low {
+                    (left, under)
+                } else {
+                    (saddle, low)
+                };
                 used -= 1;
             }
             self.hills[used] = hill;
-            self.saddles[used] = if used == 0 { 0 } else { saddle };
+            self.saddles[used] = if used == 0 { SEA } else { saddle };
             used += 1;
         }
         let left = self.hills[..used].iter().zip(&self.saddles);
-        left.into_iter()
-            .any(|(hill, saddle)| offer(*hill, height(*hill) - saddle))
+        left.into_iter().any(|(hill, saddle)| offer(*hill, *saddle))
     }
 }
 
-/// True when a hill stands out by a quarter of its height.
-const fn stands_out(height: i64, prominence: i64) -> bool {
-    height > 0 && prominence * 4 >= height
+/// True when a hill stands out of its saddle by a quarter of its height.
+const fn stands_out(height: i64, saddle: i64) -> bool {
+    height > 0 && (height - saddle) * 4 >= height
 }
 
 impl Walk {
@@ -188,13 +200,16 @@ impl Walk {
     fn persist(&mut self, cells: &[i64], least: i64) {
         self.turns.find(cells);
         let turns = &self.turns;
-        let (mut used, mut valley) = (0, i64::MAX);
+        let (mut used, mut valley, mut low) = (0, 0, i64::MAX);
         for hill in 0..turns.hills {
-            valley = valley.min(cells[turns.valley(hill)]);
+            let here = turns.valley(hill);
+            if cells[here] < low {
+                (valley, low) = (here as u16, cells[here]);
+            }
             (self.high[used], self.stands[used]) = (hill, valley);
             let is_high = cells[turns.top(hill)] >= least;
             used += usize::from(is_high);
-            valley = if is_high { i64::MAX } else { valley };
+            low = if is_high { i64::MAX } else { low };
         }
         self.used = used;
         self.kept.fill(0);
@@ -202,11 +217,11 @@ impl Walk {
         let stands = Cell::from_mut(&mut self.stands[..used]).as_slice_of_cells();
         let height = |place: u16| cells[turns.top(high[usize::from(place)])];
         let hills = (0..).zip(stands.iter().map(Cell::get));
-        self.stack.walk(hills, height, |place, prominence| {
+        self.stack.walk(cells, hills, height, |place, saddle| {
             let at = usize::from(place);
-            let keep = stands_out(height(place), prominence);
+            let keep = stands_out(height(place), level(cells, saddle));
             kept[at / WORD] |= u64::from(keep) << (at % WORD);
-            stands[at].set(prominence);
+            stands[at].set(saddle);
             false
         });
     }
@@ -215,9 +230,9 @@ impl Walk {
     fn keeps_lower(&mut self, cells: &[i64], least: i64, hills: impl Iterator<Item = u16>) -> bool {
         let turns = &self.turns;
         let height = |hill: u16| cells[turns.top(hill)];
-        let hills = hills.map(|hill| (hill, cells[turns.valley(hill)]));
-        self.stack.walk(hills, height, |hill, prominence| {
-            height(hill) < least && stands_out(height(hill), prominence)
+        let hills = hills.map(|hill| (hill, turns.valley(hill) as u16));
+        self.stack.walk(cells, hills, height, |hill, saddle| {
+            height(hill) < least && stands_out(height(hill), level(cells, saddle))
         })
     }
 }
@@ -267,7 +282,7 @@ pub(super) fn clusters(
             peak,
             lo,
             hi,
-            prominence: walk.stands[place],
+            prominence: cells[peak] - level(cells, walk.stands[place]),
         };
         if let Some(mut before) = waiting {
             if next.lo <= before.hi {
