@@ -1,7 +1,7 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
 use crate::prove::judge::{Line, Proof, Rival};
-use crate::prove::{self, Options, Report, cells, ledger, report, score};
+use crate::prove::{self, Options, Report, cells, forecast, ledger, report, score};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -129,6 +129,9 @@ fn symbol(proof: &Proof) {
         report::said(evidence.slope)
     );
     for line in proof.cells.iter().flat_map(cells::report::text) {
+        say!("{line}");
+    }
+    for line in proof.forecast.iter().flat_map(forecast::report::text) {
         say!("{line}");
     }
     maps(&proof.scores.lines);

@@ -3,6 +3,7 @@
 //! The maps are measured on as many threads as there are cores, each by itself, so their numbers do not depend on that.
 
 use super::cells;
+use super::forecast;
 use super::gate::{self, Evidence, Verdict};
 use super::score::{self, Figure, Step};
 use super::symbol::{How, Map, Walked};
@@ -96,6 +97,8 @@ pub struct Proof {
     pub reliability: Vec<Step>,
     /// The test by cell, where prints are told: evidence and verdict are its then.
     pub cells: Option<cells::judge::Found>,
+    /// What the map says of the next period, unless it was not asked for.
+    pub forecast: Option<forecast::Found>,
 }
 
 /// What came of all symbols.
@@ -277,13 +280,14 @@ impl Bench<'_> {
             venues: walked.venues.clone(),
             span: cells.span,
             period: cells.window,
-            scores: self.scores(&[symbol], measured),
+            scores: self.scores(&[symbol], measured, &[]),
             evidence: cells.evidence,
             verdict: Verdict::default(),
             why: String::new(),
             weeks: Vec::new(),
             reliability: Vec::new(),
             cells: Some(cells),
+            forecast: walked.forecast.clone(),
         })
     }
 
@@ -331,6 +335,7 @@ impl Bench<'_> {
             weeks: weeks(&week, &usd, nowcast),
             reliability: thinned(&score::isotonic(nowcast, &usd)),
             cells,
+            forecast: walked.forecast.clone(),
         })
     }
 }

@@ -17,6 +17,7 @@
 
 pub mod boost;
 pub mod cells;
+pub mod forecast;
 pub mod gate;
 pub mod input;
 pub mod judge;

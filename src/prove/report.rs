@@ -84,6 +84,7 @@ fn proof(of: &Proof) -> Value {
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
         "slope": figure(of.evidence.slope),
         "cells": of.cells.as_ref().map(super::cells::report::object),
+        "forecasts": of.forecast.as_ref().map(super::forecast::report::object),
         "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -290,6 +291,7 @@ fn symbol(out: &mut String, proof: &Proof) {
         said(proof.evidence.slope)
     );
     super::cells::report::html(out, proof.cells.as_ref());
+    super::forecast::report::html(out, proof.forecast.as_ref());
     bars(out, &proof.scores.lines);
     curve(out, proof);
     lines(out, &proof.scores.lines);

@@ -4,6 +4,7 @@
 //! is `judge`'s.
 
 use super::cells;
+use super::forecast;
 use super::input::{Input, Period};
 use super::naive::{self, Naive};
 use super::path;
@@ -38,6 +39,8 @@ pub struct Walked {
     pub maps: Vec<Map>,
     /// The test by cell, where prints are told: it decides then.
     pub cells: Option<cells::judge::Found>,
+    /// What the map says of the next period, unless it was not asked for.
+    pub forecast: Option<forecast::Found>,
 }
 
 /// One map, one way to look at it.
@@ -257,6 +260,9 @@ pub fn walked(
         rows,
         maps: maps.all,
         cells,
+        forecast: (!options.quick)
+            .then(|| forecast::found(input, options.reps, told))
+            .transpose()?,
     })
 }
 

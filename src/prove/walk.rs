@@ -494,6 +494,32 @@ pub fn windows(
     }
 }
 
+/// Walks the venues that are kept and shows each map at each moment, in the order of time.
+///
+/// Nothing after a moment is in what is shown of it: interest is held from one sample to the next, for the end of a
+/// line between them would be known too early.
+pub fn moments(
+    input: &Input,
+    way: &Way,
+    keep: &dyn Fn(&Source) -> bool,
+    moments: &[Nanos],
+    seen: &mut dyn FnMut(usize, &Inventory),
+) {
+    let kept = input.sources.iter().filter(|source| keep(source));
+    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    for stage in &mut stages {
+        stage.interest.clone_from(&stage.source.interest);
+    }
+    for (moment, at) in moments.iter().enumerate() {
+        for stage in &mut stages {
+            stage.advance(*at);
+            if stage.map.is_seeded() && stage.map.mark_ln().is_some() {
+                seen(moment, &stage.map);
+            }
+        }
+    }
+}
+
 /// Walks a symbol's venues over the periods; one pair a period.
 #[must_use]
 pub fn walk(input: &Input, way: &Way, periods: &[Period]) -> Vec<Pair> {

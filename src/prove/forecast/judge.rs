@@ -1,0 +1,425 @@
+//! Judge: how good the forecasts of one horizon are, and how much better ours than each rival's.
+//!
+//! Scores are of ln(1 + dollars / unit) and of the distribution that a model gives it. CRPS is that of the members;
+//! *tail* is the same of everything above the *event*, a holder's 95 % quantile of the rows before the fold
+//! (threshold-weighted CRPS). Brier is of the chance of the event; the skill is over the model that always says the
+//! mean. AUC ranks rows by how far the number lies above the event. *Under* is the share of rows that lay under a
+//! quantile, a row on an atom of the distribution counting in proportion: 50, 80 and 95 % is right whatever the share
+//! of nothing is.
+//!
+//! Intervals draw whole days. The Diebold–Mariano statistic is of the daily means of the difference in CRPS, with
+//! Bartlett's weights over 4 (days / 100)^(2/9) lags.
+
+use super::models::{self, COUNT, NOTHING, PAIRS, Said};
+use super::{LEAST_DAYS, Row};
+use crate::market::Holder;
+use crate::prove::ProveError;
+use crate::prove::score::{self, Figure};
+use crate::time::Nanos;
+
+/// What is far enough to be an event: this quantile of the past.
+const EVENT: f64 = 0.95;
+/// Quantiles whose coverage is told.
+pub const UNDER: [f64; 3] = [0.5, 0.8, 0.95];
+
+/// Sums of one day and model: CRPS, tail, Brier, rows under each quantile, rows.
+type Sums = [f64; 7];
+const CRPS: usize = 0;
+const TAIL: usize = 1;
+const BRIER: usize = 2;
+const FIRST_UNDER: usize = 3;
+const ROWS: usize = 6;
+
+/// One model's scores.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Its name.
+    pub name: &'static str,
+    /// Mean CRPS.
+    pub crps: Option<Figure>,
+    /// Mean CRPS above the event.
+    pub tail: Option<Figure>,
+    /// Mean Brier score of the event.
+    pub brier: Option<Figure>,
+    /// One less its Brier score over that of always the mean.
+    pub skill: Option<Figure>,
+    /// Chance that it ranks a row with an event above one without.
+    pub auc: Option<Figure>,
+    /// Share of the rows under its quantiles [`UNDER`].
+    pub under: [Option<Figure>; 3],
+}
+
+/// One model less another.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// The one.
+    pub name: &'static str,
+    /// The other.
+    pub than: &'static str,
+    /// Difference in CRPS; below 0 the one is better.
+    pub crps: Option<Figure>,
+    /// Difference in the tail; below 0 the one is better.
+    pub tail: Option<Figure>,
+    /// Difference in the Brier score; below 0 the one is better.
+    pub brier: Option<Figure>,
+    /// Difference in AUC; above 0 the one is better.
+    pub auc: Option<Figure>,
+    /// Diebold–Mariano statistic of the CRPS; below 0 the one is better.
+    pub statistic: Option<f64>,
+}
+
+/// One horizon.
+#[derive(Debug, Clone)]
+pub struct Horizon {
+    /// Its length.
+    pub length: Nanos,
+    /// First and last moment scored.
+    pub span: (Nanos, Nanos),
+    /// Rows scored.
+    pub rows: usize,
+    /// Days scored.
+    pub days: usize,
+    /// Folds scored.
+    pub folds: usize,
+    /// Rows with an event.
+    pub events: usize,
+    /// Share of rows in which nothing was liquidated.
+    pub empty: f64,
+    /// By model.
+    pub lines: Vec<Line>,
+    /// Ours less its rivals, and what the map adds.
+    pub pairs: Vec<Pair>,
+}
+
+/// CRPS of a distribution given by its members, ascending.
+#[must_use]
+pub fn crps(members: &[f64], was: f64) -> f64 {
+    let n = members.len() as f64;
+    let (mut off, mut spread) = (0.0, 0.0);
+    for (i, member) in members.iter().enumerate() {
+        off += (member - was).abs();
+        spread += (2.0 * i as f64 + 1.0 - n) * member;
+    }
+    off / n - spread / (n * n)
+}
+
+/// The same above a threshold only.
+fn crps_above(members: &[f64], was: f64, threshold: f64) -> f64 {
+    let above: Vec<f64> = members.iter().map(|m| m.max(threshold)).collect();
+    crps(&above, was.max(threshold))
+}
+
+/// How far a row lay under a quantile, 0 to 1: between the ranks that the row could have among the members.
+fn under(members: &[f64], was: f64, quantile: f64) -> f64 {
+    let all = members.len() as f64 + 1.0;
+    let below = members.partition_point(|m| *m < was) as f64 / all;
+    let upto = (members.partition_point(|m| *m <= was) as f64 + 1.0) / all;
+    ((quantile - below) / (upto - below)).clamp(0.0, 1.0)
+}
+
+/// What is an event, by fold and holder, as a logarithm: of the rows before the fold.
+fn events(rows: &[Row], said: &Said) -> Vec<(usize, [f64; 2])> {
+    let of = |from: &usize| {
+        let begin = rows[*from].start;
+        let past = rows[..*from].iter().filter(|row| row.end <= begin);
+        let quantile = |holder: Holder| {
+            let own: Vec<f64> = past
+                .clone()
+                .filter(|row| row.holder == holder)
+                .map(Row::log)
+                .collect();
+            score::quantile(&own, EVENT).unwrap_or(f64::INFINITY)
+        };
+        (*from, Holder::BOTH.map(quantile))
+    };
+    said.ends
+        .iter()
+        .take(said.ends.len().saturating_sub(1))
+        .map(of)
+        .collect()
+}
+
+/// Scored rows by day.
+struct Bench<'a> {
+    rows: &'a [Row],
+    first: usize,
+    /// By scored row: its day from 0, its event as a logarithm.
+    of: Vec<(usize, f64)>,
+    days: usize,
+    reps: usize,
+}
+
+/// What a model did, day by day.
+struct Tally {
+    sums: Vec<Sums>,
+    /// Pairs of a row with an event of one day and a row without of another, that are ranked right.
+    right: Vec<Vec<f64>>,
+}
+
+impl Bench<'_> {
+    fn is_event(&self, at: usize) -> bool {
+        self.rows[self.first + at].log() > self.of[at].1
+    }
+
+    fn tally(&self, model: usize, said: &Said) -> Tally {
+        let mut sums = vec![[0.0; ROWS + 1]; self.days];
+        said.likely(model, self.rows, &mut |row, likely| {
+            let (day, event) = self.of[row - self.first];
+            let was = self.rows[row].log();
+            let chance = likely.iter().filter(|m| **m > event).count() as f64 / likely.len() as f64;
+            let came = f64::from(was > event);
+            let mut more = [0.0; ROWS + 1];
+            more[CRPS] = crps(likely, was);
+            more[TAIL] = crps_above(likely, was, event);
+            more[BRIER] = (chance - came).powi(2);
+            for (k, quantile) in UNDER.into_iter().enumerate() {
+                more[FIRST_UNDER + k] = under(likely, was, quantile);
+            }
+            more[ROWS] = 1.0;
+            sums[day]
+                .iter_mut()
+                .zip(more)
+                .for_each(|(sum, more)| *sum += more);
+        });
+        let mut keys = vec![[Vec::new(), Vec::new()]; self.days];
+        for (at, (day, event)) in self.of.iter().enumerate() {
+            let above = said.number(model, self.first + at) - event;
+            keys[*day][usize::from(self.is_event(at))].push(above);
+        }
+        for [without, _] in &mut keys {
+            without.sort_by(f64::total_cmp);
+        }
+        let ranked = |with: &[f64], without: &[f64]| -> f64 {
+            let of = |key: &f64| {
+                let less = without.partition_point(|other| other < key);
+                let upto = without.partition_point(|other| other <= key);
+                (less + upto) as f64 / 2.0
+            };
+            with.iter().map(of).sum()
+        };
+        let row = |a: &[Vec<f64>; 2]| keys.iter().map(|b| ranked(&a[1], &b[0])).collect();
+        Tally {
+            sums,
+            right: keys.iter().map(row).collect(),
+        }
+    }
+
+    /// A statistic of days and its interval.
+    fn figure(&self, of: &mut dyn FnMut(&[usize]) -> Option<f64>) -> Option<Figure> {
+        let names: Vec<i64> = (0..self.days as i64).collect();
+        score::bootstrap(&names, self.reps, of)
+    }
+
+    /// Mean of a score over the rows of the days drawn, of one model less another.
+    fn mean(&self, of: &Tally, less: Option<&Tally>, at: usize) -> Option<Figure> {
+        self.figure(&mut |drawn| {
+            let sum = |tally: &Tally, at: usize| -> f64 {
+                drawn.iter().map(|day| tally.sums[*day][at]).sum()
+            };
+            let rows = sum(of, ROWS);
+            (rows > 0.0).then(|| (sum(of, at) - less.map_or(0.0, |less| sum(less, at))) / rows)
+        })
+    }
+
+    fn skill(&self, of: &Tally, over: &Tally) -> Option<Figure> {
+        self.figure(&mut |drawn| {
+            let sum =
+                |tally: &Tally| -> f64 { drawn.iter().map(|day| tally.sums[*day][BRIER]).sum() };
+            let base = sum(over);
+            (base > 0.0).then(|| 1.0 - sum(of) / base)
+        })
+    }
+
+    /// AUC over the days drawn, of one model less another.
+    fn auc(&self, of: &Tally, less: Option<&Tally>) -> Option<Figure> {
+        let mut count = vec![[0.0; 2]; self.days];
+        for (at, (day, _)) in self.of.iter().enumerate() {
+            count[*day][usize::from(self.is_event(at))] += 1.0;
+        }
+        let mut times = vec![0.0; self.days];
+        self.figure(&mut |drawn| {
+            times.fill(0.0);
+            drawn.iter().for_each(|day| times[*day] += 1.0);
+            let all = |k: usize| -> f64 { times.iter().zip(&count).map(|(t, n)| t * n[k]).sum() };
+            let pairs = all(0) * all(1);
+            let ranked = |tally: &Tally| -> f64 {
+                let own =
+                    |row: &Vec<f64>| -> f64 { row.iter().zip(&times).map(|(r, t)| r * t).sum() };
+                let rows = tally.right.iter().zip(&times).filter(|(_, t)| **t > 0.0);
+                rows.map(|(row, t)| t * own(row)).sum()
+            };
+            (pairs > 0.0).then(|| (ranked(of) - less.map_or(0.0, ranked)) / pairs)
+        })
+    }
+
+    fn line(&self, model: usize, all: &[Tally]) -> Line {
+        let own = &all[model];
+        Line {
+            name: models::name(model),
+            crps: self.mean(own, None, CRPS),
+            tail: self.mean(own, None, TAIL),
+            brier: self.mean(own, None, BRIER),
+            skill: self.skill(own, &all[NOTHING]),
+            auc: self.auc(own, None),
+            under: core::array::from_fn(|k| self.mean(own, None, FIRST_UNDER + k)),
+        }
+    }
+
+    fn pair(&self, (one, other): (usize, usize), all: &[Tally]) -> Pair {
+        let (of, less) = (&all[one], Some(&all[other]));
+        let daily = |(a, b): (&Sums, &Sums)| (a[CRPS] - b[CRPS]) / a[ROWS].max(1.0);
+        let daily: Vec<f64> = of.sums.iter().zip(&all[other].sums).map(daily).collect();
+        Pair {
+            name: models::name(one),
+            than: models::name(other),
+            crps: self.mean(of, less, CRPS),
+            tail: self.mean(of, less, TAIL),
+            brier: self.mean(of, less, BRIER),
+            auc: self.auc(of, less),
+            statistic: statistic(&daily),
+        }
+    }
+}
+
+/// Mean over its standard error, which knows that neighbours resemble each other (Diebold–Mariano).
+#[must_use]
+pub fn statistic(daily: &[f64]) -> Option<f64> {
+    let (mean, n) = (score::mean(daily)?, daily.len() as f64);
+    let lags = (4.0 * (n / 100.0).powf(2.0 / 9.0)) as usize;
+    let along = |lag: usize| -> f64 {
+        let pairs = daily.iter().zip(daily.iter().skip(lag));
+        pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / n
+    };
+    let weight = |lag: usize| 2.0 * (1.0 - lag as f64 / (lags as f64 + 1.0));
+    let tail: f64 = (1..=lags).map(|lag| weight(lag) * along(lag)).sum();
+    let variance = along(0) + tail;
+    (variance > 0.0).then(|| mean / (variance / n).sqrt())
+}
+
+/// Scores one horizon; or why it cannot be.
+///
+/// # Errors
+/// Rows that the trees cannot use.
+pub fn judge(
+    length: Nanos,
+    rows: &[Row],
+    reps: usize,
+) -> Result<Result<Horizon, String>, ProveError> {
+    let days_of = |rows: &[Row]| {
+        let mut days: Vec<i64> = rows.iter().map(Row::day).collect();
+        days.dedup();
+        days
+    };
+    let Some((first, days)) = models::first(rows).map(|at| (at, days_of(&rows[at..]))) else {
+        return Ok(Err(format!(
+            "{} days are too few to teach and to score",
+            days_of(rows).len()
+        )));
+    };
+    if days.len() < LEAST_DAYS {
+        let why = format!(
+            "{} days would be scored; at least {LEAST_DAYS} are needed",
+            days.len()
+        );
+        return Ok(Err(why));
+    }
+    let said = Said::new(rows)?;
+    let events = events(rows, &said);
+    let of = |(at, row): (usize, &Row)| {
+        let day = days.partition_point(|day| *day < row.day());
+        let fold = events.partition_point(|(from, _)| *from <= first + at);
+        (day, events[fold.saturating_sub(1)].1[row.holder as usize])
+    };
+    let scored = &rows[first..];
+    let bench = Bench {
+        rows,
+        first,
+        of: scored.iter().enumerate().map(of).collect(),
+        days: days.len(),
+        reps,
+    };
+    let all: Vec<Tally> = (0..COUNT).map(|model| bench.tally(model, &said)).collect();
+    let (Some(begin), Some(end)) = (scored.first(), scored.last()) else {
+        return Ok(Err("there is nothing to score".to_owned()));
+    };
+    Ok(Ok(Horizon {
+        length,
+        span: (begin.start, end.end),
+        rows: scored.len(),
+        days: days.len(),
+        folds: said.ends.iter().filter(|end| **end >= first).count() - 1,
+        events: (0..scored.len()).filter(|at| bench.is_event(*at)).count(),
+        empty: scored.iter().filter(|row| row.usd <= 0.0).count() as f64 / scored.len() as f64,
+        lines: (0..COUNT).map(|model| bench.line(model, &all)).collect(),
+        pairs: PAIRS.iter().map(|pair| bench.pair(*pair, &all)).collect(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// By the definition: E|X − y| − E|X − X'| / 2.
+    fn by_pairs(members: &[f64], was: f64) -> f64 {
+        let n = members.len() as f64;
+        let off: f64 = members.iter().map(|m| (m - was).abs()).sum();
+        let apart = |m: &f64| members.iter().map(|o| (m - o).abs()).sum::<f64>();
+        off / n - members.iter().map(apart).sum::<f64>() / (2.0 * n * n)
+    }
+
+    proptest! {
+        #[test]
+        fn a_distribution_is_scored_by_the_definition(
+            mut members in proptest::collection::vec(0.0f64..9.0, 1..40),
+            was in 0.0f64..12.0,
+            threshold in 0.0f64..9.0,
+        ) {
+            members.sort_by(f64::total_cmp);
+            let found = crps(&members, was);
+            prop_assert!((found - by_pairs(&members, was)).abs() < 1e-9);
+            let above = crps_above(&members, was, threshold);
+            prop_assert!(above >= -1e-9 && above <= found + 1e-9);
+            prop_assert!((crps_above(&members, was, 0.0) - found).abs() < 1e-9);
+            prop_assert_eq!(crps_above(&members, was, 20.0), 0.0);
+        }
+
+        /// Each of some numbers, ties among them, against the others: exactly the quantile's share lies under it.
+        #[test]
+        fn ranks_among_equals_cover_what_they_should(
+            numbers in proptest::collection::vec(0u8..6, 2..30),
+            quantile in 0.01f64..0.99,
+        ) {
+            let all: Vec<f64> = numbers.iter().map(|n| f64::from(*n)).collect();
+            let one = |i: usize| {
+                let mut others = all.clone();
+                let was = others.remove(i);
+                others.sort_by(f64::total_cmp);
+                under(&others, was, quantile)
+            };
+            let share = (0..all.len()).map(one).sum::<f64>() / all.len() as f64;
+            prop_assert!((share - quantile).abs() < 1e-9, "{} {}", share, quantile);
+        }
+    }
+
+    #[test]
+    fn known_scores() {
+        assert_eq!(crps(&[2.0], 5.0), 3.0);
+        assert_eq!(crps(&[0.0, 1.0], 0.0), 0.25);
+        assert_eq!(under(&[1.0, 2.0, 3.0], 9.0, 0.5), 0.0);
+        assert_eq!(under(&[1.0, 2.0, 3.0], 0.0, 0.5), 1.0);
+    }
+
+    #[test]
+    fn neighbours_that_resemble_each_other_weigh_less() {
+        assert_eq!(statistic(&[]), None);
+        assert_eq!(statistic(&[1.0; 30]), None, "nothing varies");
+        let mixed: Vec<f64> = (0..120)
+            .map(|i| 0.2 + f64::from(i * 37 % 11) - 5.0)
+            .collect();
+        let mut sorted = mixed.clone();
+        sorted.sort_by(f64::total_cmp);
+        let [mixed, sorted] = [mixed, sorted].map(|v| statistic(&v).unwrap().abs());
+        assert!(sorted < 0.6 * mixed, "{sorted} {mixed}");
+    }
+}

@@ -1,0 +1,374 @@
+//! Forecast: what will be liquidated in the next period, said at its begin (heatmap.md 4.3).
+//!
+//! ```text
+//!   totals, or prints by the minute -> periods of a horizon \
+//!   candles -> past: what was liquidated, volatility         > rows -> models: a number, then a distribution -> judge
+//!   walk: the map at every begin, reached by chance         /
+//! ```
+//! A *row* is one period and one holder. What the map says of it is, class by class, the mass of every bucket ahead of
+//! the mark times the chance that the mark gets there: the engine's own formula of a driftless walk ([`hit`]) with the
+//! volatility known at the begin. The chance that resting orders stop the price is left out, for a tape of totals has
+//! no book. Positions that open within the period are not in the map: the fitted level and the background make up for
+//! the mean of them, no more.
+//!
+//! All rows of a fold are said by what was fitted on rows before it, and everything in a row was known at its begin.
+//! Nothing of this enters the gate: there are figures with intervals, and no verdict. Dollars are `f64`, deviations are
+//! of the log price, times Unix nanoseconds.
+
+pub mod judge;
+pub mod linear;
+pub mod models;
+pub mod past;
+pub mod report;
+
+use super::ProveError;
+use super::gate::LEAST_BLOCKS;
+use super::input::{Candle, Input, Period};
+use super::naive::{Naive, Standing};
+use super::path;
+use super::totals::UNIT;
+use super::walk::{self, Mass, Way, dollars_at};
+use crate::inventory::params::Choice;
+use crate::inventory::{CLASSES, Inventory};
+use crate::market::Holder;
+use crate::num::fixed::{ONE, hit};
+use crate::num::log::{BUCKET, px_of_ln};
+use crate::time::Nanos;
+use past::Past;
+
+/// Horizons that are tried, where the data tell them.
+const HORIZONS: [Nanos; 4] = [
+    Nanos::MINUTE,
+    Nanos::new(5 * Nanos::MINUTE.get()),
+    Nanos::HOUR,
+    Nanos::new(4 * Nanos::HOUR.get()),
+];
+/// The longest: of what is drawn by the day a day must hold several.
+const LONGEST: Nanos = Nanos::new(Nanos::DAY.get() / 4);
+/// Prints are summed over this.
+const SUMMED: Nanos = Nanos::MINUTE;
+/// The map is walked this long before it is listened to, or this part of a shorter history.
+const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
+const WARM_PART: i64 = 6;
+/// Further away than this many deviations nothing is reached.
+const FAR: f64 = 6.0;
+/// Days that must be scored.
+const LEAST_DAYS: usize = LEAST_BLOCKS;
+
+/// One period and holder, as known at its begin, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its begin.
+    pub start: Nanos,
+    /// Its end.
+    pub end: Nanos,
+    /// Whose positions.
+    pub holder: Holder,
+    /// What came of it, dollars.
+    pub usd: f64,
+    /// Dollars of our map, each bucket times the chance that it is reached.
+    pub ours: Mass,
+    /// The same of the time-at-price ladder.
+    pub time: Mass,
+    /// Features of the past.
+    pub seen: Vec<f64>,
+}
+
+impl Row {
+    /// ln(1 + dollars / [`UNIT`]).
+    #[must_use]
+    pub fn log(&self) -> f64 {
+        (1.0 + self.usd / UNIT).ln()
+    }
+    /// Days since the epoch.
+    #[must_use]
+    pub const fn day(&self) -> i64 {
+        self.start.get().div_euclid(Nanos::DAY.get())
+    }
+}
+
+/// What came of one symbol.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// By horizon, shortest first.
+    pub horizons: Vec<judge::Horizon>,
+    /// Horizons that are not measured, and why.
+    pub refused: Vec<(Nanos, String)>,
+}
+
+/// What was liquidated, by period: totals as they were told, else prints by the minute.
+fn realised(input: &Input, candles: &[Candle]) -> Vec<Period> {
+    if !input.periods.is_empty() {
+        return input.periods.clone();
+    }
+    let prints = input.sources.iter().flat_map(|source| &source.prints);
+    let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
+        return Vec::new();
+    };
+    let step = SUMMED.get();
+    let start = first.start.get().div_euclid(step) * step + step;
+    let count = (last.end.get() - start).div_euclid(step).max(0);
+    let period = |i: i64| Period {
+        start: Nanos::new(start + i * step),
+        end: Nanos::new(start + (i + 1) * step),
+        usd: [0.0; 2],
+    };
+    let mut periods: Vec<Period> = (0..count).map(period).collect();
+    for print in prints {
+        let at = (print.at.get() - start).div_euclid(step);
+        if let Some(period) = usize::try_from(at).ok().and_then(|at| periods.get_mut(at)) {
+            period.usd[print.holder as usize] += print.usd();
+        }
+    }
+    periods
+}
+
+/// Periods of a horizon, of neighbours that fill it; they begin where the first would if days were counted from it.
+fn grouped(periods: &[Period], horizon: Nanos) -> Vec<Period> {
+    let Some(first) = periods.first() else {
+        return Vec::new();
+    };
+    let phase = first
+        .start
+        .get()
+        .rem_euclid(first.end.since(first.start).get().max(1));
+    let (mut out, mut from) = (Vec::new(), 0);
+    while let Some(begin) = periods.get(from) {
+        let start = begin.start;
+        if (start.get() - phase).rem_euclid(horizon.get()) != 0 {
+            from += 1;
+            continue;
+        }
+        let mut whole = *begin;
+        let mut to = from + 1;
+        while let Some(next) = periods.get(to).filter(|p| p.start == whole.end) {
+            if next.end.since(start) > horizon {
+                break;
+            }
+            whole.end = next.end;
+            whole
+                .usd
+                .iter_mut()
+                .zip(next.usd)
+                .for_each(|(sum, more)| *sum += more);
+            to += 1;
+        }
+        if whole.end.since(start) == horizon {
+            out.push(whole);
+        }
+        from = to;
+    }
+    out
+}
+
+/// Horizons of periods this long, and the reasons against the others.
+fn horizons(base: Nanos, candles: &[Candle]) -> (Vec<Nanos>, Vec<(Nanos, String)>) {
+    let mut all: Vec<Nanos> = HORIZONS.to_vec();
+    if !all.contains(&base) {
+        all.push(base);
+        all.sort_unstable();
+    }
+    let bar = candles
+        .iter()
+        .map(|c| c.end.since(c.start))
+        .min()
+        .unwrap_or(Nanos::ZERO);
+    let (mut kept, mut refused) = (Vec::new(), Vec::new());
+    for horizon in all {
+        let minutes = |time: Nanos| time.get() / Nanos::MINUTE.get();
+        let why = if horizon.get() % base.get() != 0 {
+            format!(
+                "what was liquidated is told in periods of {} min",
+                minutes(base)
+            )
+        } else if horizon < bar {
+            format!("the price is told in bars of {} min", minutes(bar))
+        } else if horizon > LONGEST {
+            "a day, which is what is drawn, would hold too few".to_owned()
+        } else {
+            kept.push(horizon);
+            continue;
+        };
+        refused.push((horizon, why));
+    }
+    (kept, refused)
+}
+
+/// Adds what a map holds ahead of its mark, times the chance that it is reached.
+fn reached(map: &Inventory, holder: Holder, sigma: f64, sum: &mut Mass) {
+    let Some(begin) = map.mark_ln() else {
+        return;
+    };
+    let (out, (low, high)) = (holder.hurts(), map.reach(holder));
+    ahead(begin, out, sigma, &mut |bucket, chance| {
+        if bucket >= low && bucket <= high {
+            let dollars = dollars_at(bucket * BUCKET + BUCKET / 2) * chance;
+            for (sum, mass) in sum.iter_mut().zip(map.masses(holder, bucket)) {
+                *sum += mass as f64 * dollars;
+            }
+        }
+    });
+}
+
+/// Buckets from that of the mark on, each with the chance that a driftless walk reaches its middle.
+fn ahead(begin: i64, out: i64, sigma: f64, told: &mut dyn FnMut(i64, f64)) {
+    let whole = sigma * (1i64 << 48) as f64;
+    let steps = (FAR * whole / BUCKET as f64) as i64 + 1;
+    for step in 0..=steps {
+        let bucket = begin.div_euclid(BUCKET) + out * step;
+        let away = ((bucket * BUCKET + BUCKET / 2 - begin) * out).max(0) as f64;
+        let chance = hit((away / whole * ONE as f64) as i64) as f64 / ONE as f64;
+        if chance > 0.0 {
+            told(bucket, chance);
+        }
+    }
+}
+
+/// The rows of every horizon.
+///
+/// One walk serves all of them: whatever begins at a moment reads the map as it stands then.
+#[must_use]
+pub fn rows(
+    input: &Input,
+    candles: &[Candle],
+    periods: &[Period],
+    horizons: &[Nanos],
+) -> Vec<Vec<Row>> {
+    let past = Past::new(candles, periods);
+    let grids: Vec<Vec<Period>> = horizons.iter().map(|h| grouped(periods, *h)).collect();
+    let sigmas: Vec<Vec<Option<f64>>> = grids.iter().map(|grid| past.sigmas(grid)).collect();
+    let mut moments: Vec<Nanos> = grids.iter().flatten().map(|p| p.start).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    let mut sums: Vec<Vec<Option<[Mass; 2]>>> =
+        grids.iter().map(|grid| vec![None; grid.len()]).collect();
+    let find = |grid: &[Period], at: Nanos| grid.binary_search_by_key(&at, |p| p.start).ok();
+    let is_fit = |source: &super::input::Source| !source.interest.is_empty();
+    walk::moments(
+        input,
+        &Way::default(),
+        &is_fit,
+        &moments,
+        &mut |moment, map| {
+            for ((grid, sigmas), sums) in grids.iter().zip(&sigmas).zip(&mut sums) {
+                let at = find(grid, moments[moment]);
+                let Some((at, sigma)) = at.and_then(|at| sigmas[at].map(|sigma| (at, sigma)))
+                else {
+                    continue;
+                };
+                let sum = sums[at].get_or_insert([[0.0; CLASSES]; 2]);
+                for holder in Holder::BOTH {
+                    reached(map, holder, sigma, &mut sum[holder as usize]);
+                }
+            }
+        },
+    );
+    let known = |(grid, sums): (&Vec<Period>, &Vec<Option<[Mass; 2]>>)| {
+        let at = sums.iter().position(Option::is_some)?;
+        Some(grid[at].start)
+    };
+    let first = grids
+        .iter()
+        .zip(&sums)
+        .filter_map(known)
+        .min()
+        .unwrap_or(Nanos::ZERO);
+    let last = periods.last().map_or(Nanos::ZERO, |p| p.end);
+    let warm = first.plus(WARM.min(Nanos::new(last.since(first).get() / WARM_PART)));
+    let mut rival = Rival::new(input, candles);
+    let mut out: Vec<Vec<Row>> = vec![Vec::new(); grids.len()];
+    for at in &moments {
+        rival.advance(*at);
+        for (number, grid) in grids.iter().enumerate().filter(|_| *at >= warm) {
+            let Some(i) = find(grid, *at) else {
+                continue;
+            };
+            let (Some(sigma), Some(ours)) = (sigmas[number][i], sums[number][i]) else {
+                continue;
+            };
+            for holder in Holder::BOTH {
+                let Some(seen) = past.features(&grid[i], holder, sigma) else {
+                    continue;
+                };
+                out[number].push(Row {
+                    start: grid[i].start,
+                    end: grid[i].end,
+                    holder,
+                    usd: grid[i].usd[holder as usize],
+                    ours: ours[holder as usize],
+                    time: rival.reached(holder, sigma),
+                    seen,
+                });
+            }
+        }
+    }
+    out
+}
+
+/// The time-at-price ladder, and the price where it stands.
+struct Rival<'a> {
+    candles: &'a [Candle],
+    map: Standing<'a>,
+    /// Candles that were walked.
+    candle: usize,
+}
+
+impl<'a> Rival<'a> {
+    fn new(input: &Input, candles: &'a [Candle]) -> Self {
+        Self {
+            candles,
+            map: Standing::new(input, candles, Naive::TimeAtPrice, &Choice::default()),
+            candle: 0,
+        }
+    }
+    fn advance(&mut self, at: Nanos) {
+        self.map.advance(at);
+        while self.candles.get(self.candle).is_some_and(|c| c.end <= at) {
+            self.candle += 1;
+        }
+    }
+    fn reached(&self, holder: Holder, sigma: f64) -> Mass {
+        let mut sum = [0.0; CLASSES];
+        let Some(last) = self.candle.checked_sub(1).map(|at| self.candles[at]) else {
+            return sum;
+        };
+        let begin = crate::num::log::ln_px(last.close);
+        ahead(begin, holder.hurts(), sigma, &mut |bucket, chance| {
+            let mass = self.map.at(holder, px_of_ln(bucket * BUCKET + BUCKET / 2));
+            sum.iter_mut()
+                .zip(mass)
+                .for_each(|(sum, mass)| *sum += mass * chance);
+        });
+        sum
+    }
+}
+
+/// Measures the forecasts of a symbol.
+///
+/// # Errors
+/// Rows that the trees cannot use.
+pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<Found, ProveError> {
+    let candles = path::candles(input);
+    let periods = realised(input, &candles);
+    let Some(base) = periods.iter().map(|p| p.end.since(p.start)).min() else {
+        return Ok(Found::default());
+    };
+    let (kept, refused) = horizons(base.max(Nanos::new(1)), &candles);
+    told("walking the forecasts");
+    let all = rows(input, &candles, &periods, &kept);
+    told("scoring the forecasts");
+    let mut found = Found {
+        horizons: Vec::new(),
+        refused,
+    };
+    for (horizon, rows) in kept.iter().zip(&all) {
+        match judge::judge(*horizon, rows, reps)? {
+            Ok(scored) => found.horizons.push(scored),
+            Err(why) => found.refused.push((*horizon, why)),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

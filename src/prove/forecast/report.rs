@@ -1,0 +1,221 @@
+//! Report: the forecasts for machines, for people at a terminal, and as a part of the page of HTML.
+
+use super::Found;
+use super::judge::{Horizon, Line, Pair, UNDER};
+use crate::prove::report::{date, figure, number, said};
+use crate::prove::score::Figure;
+use crate::time::Nanos;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What is said of all of it.
+const NOTE: &str = "dollars of the next period and side, said at its begin from what was known then; CRPS of \
+                    ln(1 + dollars / 1,000), tail: of what lies above the past's 95 % quantile; no verdict hangs on it";
+
+fn line(of: &Line) -> Value {
+    let under = UNDER.iter().zip(of.under);
+    let under =
+        under.map(|(quantile, share)| json!({ "quantile": quantile, "share": figure(share) }));
+    json!({
+        "name": of.name,
+        "crps": figure(of.crps),
+        "tail_crps": figure(of.tail),
+        "brier": figure(of.brier),
+        "brier_skill": figure(of.skill),
+        "auc": figure(of.auc),
+        "under": under.collect::<Vec<_>>(),
+    })
+}
+
+fn pair(of: &Pair) -> Value {
+    json!({
+        "name": of.name,
+        "than": of.than,
+        "crps": figure(of.crps),
+        "tail_crps": figure(of.tail),
+        "brier": figure(of.brier),
+        "auc": figure(of.auc),
+        "diebold_mariano": of.statistic,
+    })
+}
+
+fn horizon(of: &Horizon) -> Value {
+    json!({
+        "horizon_s": seconds(of.length),
+        "first_ms": of.span.0.get() / 1_000_000,
+        "last_ms": of.span.1.get() / 1_000_000,
+        "rows": of.rows,
+        "days": of.days,
+        "folds": of.folds,
+        "events": of.events,
+        "empty_share": of.empty,
+        "models": of.lines.iter().map(line).collect::<Vec<_>>(),
+        "differences": of.pairs.iter().map(pair).collect::<Vec<_>>(),
+    })
+}
+
+const fn seconds(length: Nanos) -> i64 {
+    length.get() / Nanos::SECOND.get()
+}
+
+/// As a JSON object.
+#[must_use]
+pub fn object(of: &Found) -> Value {
+    let refused = of.refused.iter();
+    let refused = refused.map(|(length, why)| json!({ "horizon_s": seconds(*length), "why": why }));
+    json!({
+        "note": NOTE,
+        "horizons": of.horizons.iter().map(horizon).collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
+    })
+}
+
+/// A length of time in its own words.
+fn length(time: Nanos) -> String {
+    let minutes = time.get() / Nanos::MINUTE.get();
+    if minutes % 60 == 0 {
+        format!("{} h", minutes / 60)
+    } else {
+        format!("{minutes} min")
+    }
+}
+
+fn told(of: &Horizon) -> String {
+    format!(
+        "the next {}: {} to {}, {} rows, {} days, {} folds; {} events, {:.0} % of the rows empty",
+        length(of.length),
+        date(of.span.0),
+        date(of.span.1),
+        of.rows,
+        of.days,
+        of.folds,
+        of.events,
+        100.0 * of.empty
+    )
+}
+
+/// The same without a sign, for what cannot be below 0.
+fn plain(of: Option<Figure>) -> String {
+    of.map_or("not measured".to_owned(), |f| {
+        format!("{:.3} [{:.3}, {:.3}]", f.value, f.low, f.high)
+    })
+}
+
+/// A Brier score is small.
+fn fine(of: Option<Figure>) -> String {
+    of.map_or("not measured".to_owned(), |f| {
+        format!("{:+.4} [{:+.4}, {:+.4}]", f.value, f.low, f.high)
+    })
+}
+
+fn under(of: &Line) -> String {
+    let shares = of
+        .under
+        .map(|share| share.map_or("-".to_owned(), |f| format!("{:.0}", 100.0 * f.value)));
+    shares.join(" / ")
+}
+
+fn name(of: &Pair) -> String {
+    format!("{} less {}", of.name, of.than)
+}
+
+/// Lines for a terminal.
+#[must_use]
+pub fn text(of: &Found) -> Vec<String> {
+    let mut lines = vec![format!("  forecasts: {NOTE}")];
+    for horizon in &of.horizons {
+        lines.push(format!("    {}", told(horizon)));
+        lines.push(format!(
+            "      {:<38} {:<22} {:<22} {:<22} {:<24} under 50 / 80 / 95 %",
+            "model", "CRPS", "tail", "AUC of the event", "Brier skill"
+        ));
+        lines.extend(horizon.lines.iter().map(|line| {
+            format!(
+                "      {:<38} {:<22} {:<22} {:<22} {:<24} {}",
+                line.name,
+                plain(line.crps),
+                plain(line.tail),
+                plain(line.auc),
+                said(line.skill),
+                under(line)
+            )
+        }));
+        lines.push(format!(
+            "      {:<38} {:<24} {:<24} {:<24} {:<27} DM",
+            "one less the other", "CRPS", "tail", "AUC of the event", "Brier"
+        ));
+        lines.extend(horizon.pairs.iter().map(|pair| {
+            format!(
+                "      {:<38} {:<24} {:<24} {:<24} {:<27} {}",
+                name(pair),
+                said(pair.crps),
+                said(pair.tail),
+                said(pair.auc),
+                fine(pair.brier),
+                number(pair.statistic)
+            )
+        }));
+    }
+    let refused = of.refused.iter();
+    lines.extend(
+        refused.map(|(time, why)| format!("    the next {}: not measured: {why}", length(*time))),
+    );
+    lines
+}
+
+/// A part of the page; nothing where forecasts were not asked for.
+pub fn html(out: &mut String, of: Option<&Found>) {
+    let Some(of) = of else {
+        return;
+    };
+    let _ = write!(
+        out,
+        "<h3>What the next period will bring</h3><p class=note>Forecasts: {NOTE}.</p>"
+    );
+    for horizon in &of.horizons {
+        let _ = write!(
+            out,
+            "<p>{}.</p><div class=wide><table><tr><th>model<th>CRPS<th>tail<th>AUC of the event<th>Brier skill<th>under \
+             50 / 80 / 95 %</tr>",
+            told(horizon)
+        );
+        for (at, line) in horizon.lines.iter().enumerate() {
+            let class = if at == 0 { " class=map" } else { "" };
+            let _ = write!(
+                out,
+                "<tr{class}><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+                line.name,
+                plain(line.crps),
+                plain(line.tail),
+                plain(line.auc),
+                said(line.skill),
+                under(line)
+            );
+        }
+        out.push_str(
+            "</table></div><p class=note>One less the other: below 0 the one is better, of AUC above 0. DM is the \
+             Diebold–Mariano statistic of the CRPS by day.</p><div class=wide><table><tr><th>difference<th>CRPS<th>tail\
+             <th>AUC of the event<th>Brier<th>DM</tr>",
+        );
+        for pair in &horizon.pairs {
+            let _ = write!(
+                out,
+                "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+                name(pair),
+                said(pair.crps),
+                said(pair.tail),
+                said(pair.auc),
+                fine(pair.brier),
+                number(pair.statistic)
+            );
+        }
+        out.push_str("</table></div>");
+    }
+    for (time, why) in &of.refused {
+        let _ = write!(
+            out,
+            "<p class=note>The next {}: not measured: {why}.</p>",
+            length(*time)
+        );
+    }
+}
