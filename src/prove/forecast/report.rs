@@ -175,8 +175,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
     for horizon in &of.horizons {
         let _ = write!(
             out,
-            "<p>{}.</p><div class=wide><table><tr><th>model<th>CRPS<th>tail<th>AUC of the event<th>Brier skill<th>under \
-             50 / 80 / 95 %</tr>",
+            "<p>{}.</p><div class=wide><table><tr><th>model<th>CRPS<th>tail<th>AUC of the event<th>Brier skill\
+             <th>under 50 / 80 / 95 %</tr>",
             told(horizon)
         );
         for (at, line) in horizon.lines.iter().enumerate() {
