@@ -10,7 +10,7 @@
 use isotherm::import::{self, Family};
 use isotherm::prove::judge::{Line, Proof};
 use isotherm::prove::score::Figure;
-use isotherm::prove::{self, Options, ProveError, Report, ledger, report};
+use isotherm::prove::{self, Options, ProveError, Report, forecast, input, ledger, report};
 use isotherm::time::Nanos;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -217,5 +217,37 @@ fn bitcoin_by_the_hour() {
     assert!(
         alone >= path - 0.02,
         "the ladder alone {alone}, the path {path}"
+    );
+}
+
+/// What the map says of the next hour, and what it adds to a rival that knows liquidations, volatility and the clock.
+#[test]
+fn bitcoin_the_next_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(tape) = history(folder.path(), "btc-2025-12") else {
+        return;
+    };
+    let inputs = input::read(&[tape], None).unwrap();
+    let found = forecast::found(&inputs[0], 200, &mut |_| {}).unwrap();
+    let hour = &found.horizons[0];
+    assert_eq!(hour.length, Nanos::HOUR);
+    assert!(
+        hour.days >= 40 && hour.events >= 100,
+        "{} {}",
+        hour.days,
+        hour.events
+    );
+    let mut pairs = hour.pairs.iter();
+    let adds = pairs
+        .find(|p| (p.name, p.than) == ("HAR and the map", "HAR"))
+        .unwrap();
+    assert!(
+        adds.crps.unwrap().high < 0.0 && adds.brier.unwrap().high < 0.0,
+        "{adds:?}"
+    );
+    let map = &hour.lines[0];
+    assert!(
+        map.auc.unwrap().low > 0.75 && map.skill.unwrap().low > 0.0,
+        "{map:?}"
     );
 }
