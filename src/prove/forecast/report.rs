@@ -126,12 +126,12 @@ pub fn text(of: &Found) -> Vec<String> {
     for horizon in &of.horizons {
         lines.push(format!("    {}", told(horizon)));
         lines.push(format!(
-            "      {:<38} {:<22} {:<22} {:<22} {:<24} under 50 / 80 / 95 %",
+            "      {:<42} {:<22} {:<22} {:<22} {:<24} under 50 / 80 / 95 %",
             "model", "CRPS", "tail", "AUC of the event", "Brier skill"
         ));
         lines.extend(horizon.lines.iter().map(|line| {
             format!(
-                "      {:<38} {:<22} {:<22} {:<22} {:<24} {}",
+                "      {:<42} {:<22} {:<22} {:<22} {:<24} {}",
                 line.name,
                 plain(line.crps),
                 plain(line.tail),
@@ -141,12 +141,12 @@ pub fn text(of: &Found) -> Vec<String> {
             )
         }));
         lines.push(format!(
-            "      {:<38} {:<24} {:<24} {:<24} {:<27} DM",
+            "      {:<42} {:<24} {:<24} {:<24} {:<27} DM",
             "one less the other", "CRPS", "tail", "AUC of the event", "Brier"
         ));
         lines.extend(horizon.pairs.iter().map(|pair| {
             format!(
-                "      {:<38} {:<24} {:<24} {:<24} {:<27} {}",
+                "      {:<42} {:<24} {:<24} {:<24} {:<27} {}",
                 name(pair),
                 said(pair.crps),
                 said(pair.tail),
