@@ -212,23 +212,28 @@ impl Twin {
         }
         (a, b)
     }
-    /// Variance over mean of clusters.
-    fn lump(&self, now: i64, params: &Params) -> f64 {
-        let (mut squares, mut sum) = (0.0, 0.0);
+    /// Variance over mean of clusters: around what was expected or around nothing, whichever is less; a unit beside it.
+    fn lump(&self, now: i64, unit: f64, params: &Params) -> f64 {
+        let (mut squares, mut sum) = ([0.0; 2], 0.0);
         for d in 0..2 {
-            let (mut first, mut last, mut off) = (i64::MIN / 2, i64::MIN / 2, 0.0f64);
+            let (mut first, mut last, mut off) = (i64::MIN / 2, i64::MIN / 2, [0.0f64; 2]);
             for &(_, at, qty, expected) in self.prints.iter().filter(|print| print.0 == d) {
                 let kept = (-8.0 * (now - at) as f64 / params.theta_half_life_ns as f64).exp2();
                 if at - last >= 30_000_000_000 || at - first >= 300_000_000_000 {
-                    (first, off) = (at, 0.0);
+                    (first, off) = (at, [0.0; 2]);
                 }
-                let before = off;
-                (last, off) = (at, off + qty - expected);
-                squares += (off.powi(2) - before.powi(2)) * kept;
+                last = at;
+                for (square, (off, by)) in
+                    squares.iter_mut().zip(off.iter_mut().zip([expected, 0.0]))
+                {
+                    let before = off.powi(2);
+                    *off += qty - by;
+                    *square += (off.powi(2) - before) * kept;
+                }
                 sum += qty * kept;
             }
         }
-        if sum > 0.0 { squares / sum } else { 0.0 }
+        (squares[0].min(squares[1]) + unit * unit) / (sum + unit)
     }
     /// θ by a dense solve of the penalised least squares.
     fn fit(&self, now: i64, interest: f64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
@@ -241,20 +246,19 @@ impl Twin {
             let part = |j: usize| row[j] * 0.5f64.powi(j.abs_diff(k) as i32);
             (0..CLASSES).map(part).sum()
         };
-        let level = |k| (shape + near(&a, k) / unit) / (shape / prior + near(&b, k) / unit);
-        let lump = self.lump(now, params).max(unit);
+        let lump = self.lump(now, unit, params);
+        let worth = shape * lump.min(unit);
+        let level = |k| (worth + near(&a, k)) / (worth / prior + near(&b, k));
+        let precision =
+            |shape: f64| 1.0 / (1.0 / shape + 0.5 / shape.powi(2) + 1.0 / 6.0 / shape.powi(3));
         let mut m = [[0.0; CLASSES + 1]; CLASSES];
-        let w: [f64; CLASSES] = core::array::from_fn(|k| {
-            let shape = shape + a[k] / lump;
-            1.0 / (1.0 / shape + 0.5 / shape.powi(2) + 1.0 / 6.0 / shape.powi(3))
-        });
+        let w: [f64; CLASSES] = core::array::from_fn(|k| precision(shape + a[k] / lump));
         for k in 0..CLASSES {
             m[k][k] += w[k];
-            m[k][CLASSES] = w[k] * ((shape + a[k] / unit) / (shape / level(k) + b[k] / unit)).ln();
+            m[k][CLASSES] = w[k] * ((worth + a[k]) / (worth / level(k) + b[k])).ln();
         }
-        let lambda = params.theta_smooth_q16 as f64 / ONE as f64;
+        let p = params.theta_smooth_q16 as f64 / ONE as f64 * precision(shape);
         for k in 1..CLASSES - 1 {
-            let p = lambda * w[k - 1].min(w[k]).min(w[k + 1]);
             let d = [(k - 1, 1.0), (k, -2.0), (k + 1, 1.0)];
             for (i, x) in d {
                 for (j, y) in d {
@@ -706,10 +710,21 @@ fn a_bankruptcy_price_tells_the_liquidation_price() {
 fn silence_is_evidence_once_prints_are_heard_and_until_it_is_too_long() {
     let params = bare();
     let (mut engine, mut calibration, mut market) = (inventory(), calibration(), Market::new(73));
-    for _ in 0..600 {
-        let exposure = market.second(&mut engine, &params);
-        for print in prints_of(&engine, &exposure, &[0.4; CLASSES], market.at()) {
-            calibration.print(market.at(), BYBIT, &print, &engine, &params);
+    let mut exposure = [[0; CLASSES]; 2];
+    for second in 1..=1_200 {
+        for (sum, met) in exposure
+            .iter_mut()
+            .flatten()
+            .zip(market.second(&mut engine, &params).iter().flatten())
+        {
+            *sum += met;
+        }
+        // A minute's together: where prints come by the second, a minute without one is no silence.
+        if second % 60 == 0 {
+            for print in prints_of(&engine, &exposure, &[0.4; CLASSES], market.at()) {
+                calibration.print(market.at(), BYBIT, &print, &engine, &params);
+            }
+            exposure = [[0; CLASSES]; 2];
         }
         calibration.tick(market.at(), &mut engine, &params);
     }
@@ -816,7 +831,7 @@ proptest! {
                 prop_assert!((ONE / 1_024..=4 * ONE).contains(theta), "{}", theta);
             }
             for holder in Holder::BOTH {
-                let [low, high] = engine.interval_q16(holder, qty);
+                let [low, high] = engine.interval_q16(engine.exposure(holder));
                 prop_assert!(0 <= low && low <= high, "{} {}", low, high);
             }
         }

@@ -623,7 +623,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0xb481_7075_1907_c4a5,
+        0x1df6_39e9_d20b_97a5,
         "found {:#018x}",
         layout_hash()
     );

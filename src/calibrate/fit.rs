@@ -1,28 +1,32 @@
 //! The smooth fit of θ to the evidence, and its width. Logarithms Q32, weights and θ Q16.
 //!
-//! Minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})² by a banded solve; θ stays within bounds.
+//! Minimises Σ w_k (l_k − y_k)² + p Σ (l_{k−1} − 2 l_k + l_{k+1})² by a banded solve; θ stays within bounds.
 
 use super::{Calibration, add, unit};
 use crate::inventory::Width;
 use crate::inventory::params::{self, CLASSES, Params};
-use crate::num::fixed::{ONE, clip, mul_div};
+use crate::num::fixed::{ONE, clip, mul_div, mulq};
 use crate::num::log::{exp_q48, ln_q48};
 use crate::num::{Qty, narrow};
 use crate::time::Nanos;
 
 /// θ is held to these, Q16.
 const THETA: [i64; 2] = [ONE / 1_024, 4 * ONE];
+/// Evidence is counted in no finer lumps, so that logarithms of it are fine.
+const LEAST: i64 = 16;
 
 impl Calibration {
     /// Fits θ to the evidence there is; the prior where there is none.
     pub fn fit(&mut self, now: Nanos, interest: Qty, params: &Params) {
         (self.fresh, self.fitted_at) = (0, now);
         let unit = unit(interest, params);
-        // Evidence in lumps of more than a unit counts by the lump.
-        let lump = mul_div(unit, self.lumps[0], self.lumps[1]);
-        let by = lump.max(unit);
+        // What scatters less around nothing than around what was expected was expected wrongly: a lump is not that.
+        let [squares, hours] = [self.lumps, self.hours].map(|sums| sums[0].min(sums[3]));
+        // Nothing is known of lumps until prints of a unit have come: till then they are one, and one cluster.
+        let by = mul_div(unit, add(squares, unit), add(self.lumps[1], unit)).max(LEAST);
         let shape = params.theta_shape_q16.max(1);
-        let prior = mul_wide(unit, shape);
+        // The prior is worth so many deaths as they come, and never more than of a unit.
+        let prior = mul_wide(by.min(unit), shape);
         let of = |evidence: i64, prior: i128| narrow(i128::from(evidence) + prior).max(1);
         let rate = prior * i128::from(ONE) / i128::from(params.theta_q16.max(1));
         // The level about a class: what it and its neighbours say together, each row away half as much.
@@ -37,26 +41,22 @@ impl Calibration {
         let shapes: [i64; CLASSES] =
             core::array::from_fn(|k| add(shape, mul_div(self.a[k], ONE, by)).min(ONE << 20));
         let weight = shapes.map(params::precision);
-        let fitted = smooth(&target, &weight, params.theta_smooth_q16);
+        let stiff = mulq(params::precision(shape), params.theta_smooth_q16);
+        let fitted = smooth(&target, &weight, stiff);
         self.theta = fitted.map(|ln| {
             let ln = ln.clamp(-40 << 32, 40 << 32) << 16;
             exp_q48(ln + ln_q48(ONE)).clamp(THETA[0], THETA[1])
         });
         // What hours scatter beyond their lumps; a unit beside them, so that one hour alone says little.
-        let beyond = self.hours[0].saturating_sub(mul_div(self.hours[1], lump, unit));
-        // Nothing is known of lumps until prints of a unit have come: till then they are one, and one cluster.
-        let lump = mul_div(unit, add(self.lumps[0], unit), add(self.lumps[1], unit));
+        let lump = mul_div(unit, squares, self.lumps[1]);
+        let beyond = hours.saturating_sub(mul_div(self.hours[1], lump, unit));
         let mean = mul_div(add(self.lumps[1], unit), ONE, add(self.lumps[2], ONE));
         self.width = Width {
             doubt_q16: shapes.map(params::doubt),
             scatter_q16: clip(mul_div(beyond, ONE, add(self.hours[2], unit)), 0, 16 * ONE),
-            lump,
+            lump: by,
             // Totals do not say of how many deaths they are.
-            single: if self.lumps[2] == 0 {
-                lump
-            } else {
-                mean.min(lump)
-            },
+            single: if self.lumps[2] == 0 { by } else { mean.min(by) },
         };
     }
 }
@@ -66,11 +66,10 @@ const fn mul_wide(qty: i64, factor_q16: i64) -> i128 {
     (qty as i128 * factor_q16 as i128) >> 16
 }
 
-/// Minimises Σ w (l − y)² + λ Σ p (second difference of l)²; y and the answer Q32, w and λ Q16. p is the least of the
-/// three weights it joins.
+/// Minimises Σ w (l − y)² + p Σ (second difference of l)²; y and the answer Q32, w and p Q16.
 #[must_use]
-fn smooth(y: &[i64; CLASSES], w: &[i64; CLASSES], lambda_q16: i64) -> [i64; CLASSES] {
-    // Bands of W + λP: diagonal, first, second.
+fn smooth(y: &[i64; CLASSES], w: &[i64; CLASSES], stiff_q16: i64) -> [i64; CLASSES] {
+    // Bands of W + pP: diagonal, first, second.
     let mut band = [[0i128; 3]; CLASSES];
     let mut right = [0i128; CLASSES];
     for k in 0..CLASSES {
@@ -78,8 +77,7 @@ fn smooth(y: &[i64; CLASSES], w: &[i64; CLASSES], lambda_q16: i64) -> [i64; CLAS
         right[k] = i128::from(w[k].max(1)) * i128::from(y[k]);
     }
     for k in 1..CLASSES - 1 {
-        let least = w[k - 1].min(w[k]).min(w[k + 1]).max(1);
-        let p = i128::from(least) * i128::from(lambda_q16);
+        let p = i128::from(stiff_q16) << 16;
         for (i, a) in [(0, 1), (1, -2), (2, 1)] {
             for (j, b) in [(0, 1), (1, -2), (2, 1)] {
                 if j >= i {
@@ -134,9 +132,9 @@ mod tests {
         fn the_banded_solve_is_the_dense_one(
             y in proptest::array::uniform15(-(6i64 << 32)..6 << 32),
             w in proptest::array::uniform15(ONE..ONE << 14),
-            lambda in ONE / 10..ONE * 10,
+            stiff in ONE / 100..ONE * 100,
         ) {
-            let got = smooth(&y, &w, lambda);
+            let got = smooth(&y, &w, stiff);
             let real = |q: i64| q as f64 / ONE as f64;
             let mut m = [[0.0f64; CLASSES + 1]; CLASSES];
             for k in 0..CLASSES {
@@ -144,7 +142,7 @@ mod tests {
                 m[k][CLASSES] = real(w[k]) * y[k] as f64 / ONE32 as f64;
             }
             for k in 1..CLASSES - 1 {
-                let p = real(lambda) * real(w[k - 1].min(w[k]).min(w[k + 1]));
+                let p = real(stiff);
                 let d = [(k - 1, 1.0), (k, -2.0), (k + 1, 1.0)];
                 for (i, a) in d {
                     for (j, b) in d {

@@ -8,20 +8,22 @@
 //!            last W and of what still stands there, against a background ε: a print where the map is empty is a miss
 //!   A_k += w q r_k      B_k += mass met, before removal      θ_k = exp(smooth fit to ln((a0 u + A_k) / (b0 u + B_k)))
 //! ```
-//! u is the unit of evidence (a share of open interest), a0 the prior's shape, a0 / b0 the *level* about a class: what
-//! it and its neighbours say together, (a0 u + Σ_j 2^−|j−k| A_j) / (a0 u / prior + Σ_j 2^−|j−k| B_j). A crowd of
-//! another magnitude is learned by neighbours together, and what the nearest rows say is not said of the far ones.
-//! The fit minimises Σ w_k (l_k − y_k)² + λ Σ p_k (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k and p_k the
-//! least of the three it joins: a class without evidence leans on its neighbours and never drags them.
+//! u is the *lump*, variance over mean of clusters of prints (< 30 s apart, one holder), in the prior at most the unit
+//! of evidence (a share of open interest): the prior is worth a0 deaths as they come. a0 / b0 is the *level* about a
+//! class: what it and its neighbours say together, (a0 u + Σ_j 2^−|j−k| A_j) / (a0 u / prior + Σ_j 2^−|j−k| B_j). A
+//! crowd of another magnitude is learned by neighbours together, and what the nearest rows say is not said of the far.
+//! The fit minimises Σ w_k (l_k − y_k)² + p Σ (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k, p that of the
+//! prior: that the ladder is smooth is known beforehand and does not become surer with evidence, so a class without
+//! evidence leans on its neighbours, and one with evidence is bent by nobody.
 //!
 //! Exposure is evidence while prints are *heard*: one has come since the last loss, and no more than five lumps have
 //! failed to come since. Otherwise it waits for the next print, a day at most: a venue that prints nothing, or whose
 //! stream is dead, keeps what is known instead of learning that nobody ever dies.
 //!
-//! Width ([`Width`]): θ_k has that of a Gamma of shape a0 + A_k / u', u' the larger of u and the *lump*, variance over
-//! mean of clusters of prints (< 30 s apart, one holder): what comes in lumps says less. Beside it stand that lump, and
-//! the scatter of whole hours beyond both. Where only totals per period are known, [`Calibration::period`] does the
-//! same fit on exposure and total.
+//! Width ([`Width`]): θ_k has that of a Gamma of shape a0 + A_k / u: what comes in lumps says less. Beside it stand
+//! that lump, and the scatter of whole hours beyond both. A lump and an hour are measured around what was expected, or
+//! around nothing where they scatter less around that: while θ was still far too high, what was expected says nothing
+//! of lumps. Where only totals per period are known, [`Calibration::period`] does the same fit on exposure and total.
 //!
 //! A venue that hides prints (the largest per second) is weighted by how many were expected in that second; what that
 //! adds beyond the printed quantity is held until the next open interest and never exceeds its fall.
@@ -49,10 +51,10 @@ use bytemuck::{Pod, Zeroable};
 use width::{Cluster, Hour};
 
 /// Numbers of [`Calibration::words`].
-pub const WORDS: usize = 6 + 2 * CLASSES + 3 + 2 + 3;
+pub const WORDS: usize = 6 + 2 * CLASSES + 4 + 2 + 4;
 /// Their form: a version, and the ladder they are of.
 const FORM: i64 = {
-    let (mut form, mut k) = (2, 0);
+    let (mut form, mut k) = (3, 0);
     while k < CLASSES {
         form = (form * 31 + params::LADDER_E6[k]) % 1_000_000_007;
         k += 1;
@@ -94,9 +96,10 @@ pub struct Calibration {
     a: [i64; CLASSES],
     /// Met per class.
     b: [i64; CLASSES],
-    /// Clusters: Σ (size − expected)² / u and Σ size, together their variance over their mean; and the seconds in which
-    /// there were prints of a holder (Q16; none of totals).
-    lumps: [i64; 3],
+    /// Clusters: Σ (size − expected)² / u and Σ size, together their variance over their mean; the seconds in which
+    /// there were prints of a holder (Q16; none of totals); and Σ size² / u, which says the same of clusters that come
+    /// as by chance, whatever was expected.
+    lumps: [i64; 4],
     clusters: [Cluster; 2],
     /// Evidence faded up to here; zero = none yet.
     faded: Nanos,
@@ -119,9 +122,9 @@ pub struct Calibration {
     theta: [i64; CLASSES],
     width: Width,
     hour: Hour,
-    /// Of whole hours: Σ (realised − expected)² / u, Σ expected, Σ expected² / u. It and the lumps fade eight times
-    /// faster, so that what θ had still to learn is forgotten.
-    hours: [i64; 3],
+    /// Of whole hours: Σ (realised − expected)² / u, Σ expected, Σ expected² / u, Σ realised² / u. It and the lumps
+    /// fade eight times faster, so that what θ had still to learn is forgotten.
+    hours: [i64; 4],
     weeks: [Week; WEEKS],
     /// Exposure and time at the last totals.
     totalled: [[i64; CLASSES]; 2],

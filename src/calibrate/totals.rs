@@ -47,7 +47,9 @@ impl Calibration {
         // Periods do not cluster: their scatter around what was expected takes the place of lumps.
         let off = (realised - predicted).abs();
         let unit = unit(interest, params);
-        self.lumps[0] = add(self.lumps[0], mul_div(off, off, unit));
+        let square = mul_div(off, off, unit);
+        self.lumps[0] = add(self.lumps[0], square);
+        self.lumps[3] = add(self.lumps[3], square);
         self.lumps[1] = add(self.lumps[1], predicted);
         let week = self.week(now);
         let d = holder as usize;

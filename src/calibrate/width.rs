@@ -51,6 +51,7 @@ impl Calibration {
                 mul_div(off, off, unit),
                 expected,
                 mul_div(expected, expected, unit),
+                mul_div(realised, realised, unit),
             ];
             for (sum, part) in self.hours.iter_mut().zip(sums) {
                 *sum = add(*sum, part);
@@ -72,16 +73,19 @@ impl Calibration {
             self.lumps[2] = add(self.lumps[2], ONE);
         }
         // A cluster that grows adds what its square grows by.
-        let square = |cluster: &Cluster| {
+        let squares = |cluster: &Cluster| {
             let off = cluster.qty - cluster.expected;
-            mul_div(off, off, unit)
+            [off, cluster.qty].map(|size| mul_div(size, size, unit))
         };
-        let before = square(cluster);
+        let before = squares(cluster);
         cluster.last = now;
         cluster.qty = add(cluster.qty, qty);
         cluster.expected = add(cluster.expected, cluster.since);
         cluster.since = 0;
-        self.lumps[0] = add(self.lumps[0], square(cluster).saturating_sub(before));
+        let after = squares(cluster);
+        for (sum, at) in [(0, 0), (3, 1)] {
+            self.lumps[sum] = add(self.lumps[sum], after[at].saturating_sub(before[at]));
+        }
         self.lumps[1] = add(self.lumps[1], qty);
     }
 }

@@ -162,7 +162,7 @@ pub struct Params {
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, ns. Default 7 d; range 1 h–90 d.
     pub theta_half_life_ns: i64,
-    /// Weight of the second-difference penalty, in units of the precision of ln θ, Q16. Default 1; range .1–10.
+    /// Weight of the second-difference penalty, in units of the precision of ln θ's prior, Q16. Default 1; range .1–10.
     pub theta_smooth_q16: i64,
     /// How long a swept bucket waits for its prints, ns. Default 5 s; range .5–60 s.
     pub match_ns: i64,

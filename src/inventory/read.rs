@@ -176,34 +176,33 @@ impl Inventory {
     /// 80 % interval of what a holder's hot plane sums to, as multiples of that sum, Q16: low, high.
     #[must_use]
     pub fn band_q16(&self, holder: Holder) -> [i64; 2] {
-        self.interval_q16(holder, Qty::new(self.expected(holder).0))
+        let half = &self.halves[holder as usize];
+        let standing = |k| half.class_mass(k).saturating_sub(half.far_mass(k)).max(0);
+        self.interval_q16(&core::array::from_fn(standing))
     }
-    /// 80 % interval of what will be liquidated of a holder where `expected` is expected, as multiples of it, Q16: low,
-    /// high.
+    /// 80 % interval of what will be liquidated when the mark meets so much of each class, as multiples of what is
+    /// expected, Q16: low, high.
     ///
     /// Of so many clusters as are expected none may come (Poisson); what comes otherwise is log-normal. Together they
-    /// have the variance of θ, plus the scatter of hours, plus what lumps make of so small a number. Before seeding
-    /// (0, 4).
+    /// have the variance of θ of the classes met, which is common to all of them, plus the scatter of hours, plus what
+    /// lumps make of so small a number. Before seeding (0, 4).
     #[must_use]
-    pub fn interval_q16(&self, holder: Holder, expected: Qty) -> [i64; 2] {
+    pub fn interval_q16(&self, met: &[i64; CLASSES]) -> [i64; 2] {
         if self.begun == 0 {
             return [0, 4 * ONE];
         }
-        let doubt = self.expected(holder).1;
-        let expected = expected.get().max(1);
+        let (expected, doubt) = self.expected(met);
+        let expected = expected.max(1);
         let lumps = mul_div(self.width.lump, ONE, expected);
         let variance = mulq(doubt, doubt).saturating_add(self.width.scatter_q16);
         let deaths = mul_div(expected, LOG2E, self.width.single.max(1));
         band_80(variance.saturating_add(lumps), exp2neg(deaths) >> 16)
     }
-    /// What a holder's priced mass within the window is expected to lose if it is met, and the relative deviation of
-    /// its θ, Q16: what is wrong with a class is half as wrong with the row beside it, as in the fit.
-    fn expected(&self, holder: Holder) -> (i64, i64) {
-        let half = &self.halves[holder as usize];
-        let mine: [i128; CLASSES] = core::array::from_fn(|k| {
-            let mass = half.class_mass(k).saturating_sub(half.far_mass(k)).max(0);
-            i128::from(mass) * i128::from(self.theta[k])
-        });
+    /// What is expected of masses by class if they are met, and the relative deviation of their θ, Q16: what is wrong
+    /// with a class is half as wrong with the row beside it, as in the fit.
+    fn expected(&self, met: &[i64; CLASSES]) -> (i64, i64) {
+        let mine: [i128; CLASSES] =
+            core::array::from_fn(|k| i128::from(met[k].max(0)) * i128::from(self.theta[k]));
         let hot: i128 = mine.iter().sum();
         if hot == 0 {
             return (0, self.width.doubt_q16[CLASSES / 2]);

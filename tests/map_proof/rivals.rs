@@ -51,6 +51,10 @@ impl Axis {
         let cell = bucket - self.first as i64;
         usize::try_from(cell).ok().filter(|c| *c < CELLS)
     }
+    /// Absolute bucket of a cell.
+    pub(crate) fn bucket(&self, cell: usize) -> i64 {
+        cell as i64 + self.first as i64
+    }
     /// Price in the middle of a cell.
     pub(crate) fn price(&self, cell: usize) -> f64 {
         ((self.first + cell as f64 + 0.5) * WIDTH).exp() / 1e10

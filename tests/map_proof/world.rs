@@ -5,7 +5,6 @@ use crate::bare::Bare;
 use crate::rivals::{Axis, Distance, Plane, Public, way};
 use isotherm::inventory::{CLASSES, Inventory};
 use isotherm::market::Holder;
-use isotherm::num::Qty;
 use isotherm::sim::{Forced, Params, TopicKind, Truth, World};
 use isotherm::time::Nanos;
 use std::collections::VecDeque;
@@ -290,12 +289,19 @@ fn look(start: usize, truth: &Truth, inventory: &Inventory, maps: [&Plane; 6]) -
     look
 }
 
-/// Whether what was forced lies in the 80 % interval around what was said; a quiet stretch asks nothing. Where the
-/// interval is nothing (none is likelier than 80 %) no interval could hold 80 %: that is counted apart.
-fn count(held: &mut [u64; 5], map: &Inventory, h: usize, price: f64, said: f64, forced: f64) {
+/// Whether what was forced lies in the 80 % interval around what was said, the mark having met so much of each class; a
+/// quiet stretch asks nothing. Where the interval is nothing (none is likelier than 80 %) no interval could hold 80 %:
+/// that is counted apart.
+fn count(
+    held: &mut [u64; 5],
+    map: &Inventory,
+    met: &[f64; CLASSES],
+    price: f64,
+    said: f64,
+    forced: f64,
+) {
     if said > 0.0 {
-        let expected = Qty::new((said / price * 1e6) as i64);
-        let ends = map.interval_q16(Holder::BOTH[h], expected);
+        let ends = map.interval_q16(&met.map(|usd| (usd / price * 1e6) as i64));
         let [low, high] = ends.map(|q16| said * q16 as f64 / 65_536.0);
         let at = match (ends[1], forced) {
             (0, forced) => 3 + usize::from(forced > 0.0),
@@ -336,7 +342,7 @@ pub(crate) fn live(seed: u64, params: &Params, plan: &Plan) -> Run {
     let mut scales = [Scale::default(); MODELS.len()];
     let mut past: VecDeque<Plane> = VecDeque::new();
     let order = shuffled(seed);
-    let mut hour = (bare.inventory.clone(), [0.0; 2], [0.0; 2], 0.0);
+    let mut hour = (bare.inventory.clone(), Sums::default(), 0.0);
     for window in 0..plan.windows {
         let until = begin.plus(Nanos::seconds(60 * plan.window * (window as i64 + 1)));
         let inventory = &*bare.inventory;
@@ -443,24 +449,32 @@ pub(crate) fn live(seed: u64, params: &Params, plan: &Plan) -> Run {
             }
         }
         if window >= plan.burn_in {
-            for h in 0..2 {
-                count(
-                    &mut run.held[0],
-                    &kept,
-                    h,
-                    start,
-                    sums.said[h],
-                    sums.ahead[h],
-                );
+            // By class, what the frozen map held of the cells that were swept.
+            let mut ahead = [[0.0; CLASSES]; 2];
+            for one in &swept {
+                let held = kept.masses(one.holder, axis.bucket(one.cell));
+                let part = one.part * axis.price(one.cell) / 1e6;
+                for (sum, held) in ahead[one.holder as usize].iter_mut().zip(held) {
+                    *sum += held as f64 * part;
+                }
+            }
+            for (h, met) in ahead.iter().enumerate() {
+                let (said, forced) = (sums.said[h], sums.ahead[h]);
+                count(&mut run.held[0], &kept, met, start, said, forced);
             }
             if window.is_multiple_of(plan.look) {
-                hour = (kept, [0.0; 2], [0.0; 2], start);
+                hour = (kept, Sums::default(), start);
             }
+            let (before, whole, price) = (&hour.0, &mut hour.1, hour.2);
             for h in 0..2 {
-                hour.1[h] += sums.expected[h];
-                hour.2[h] += sums.forced[h];
+                whole.expected[h] += sums.expected[h];
+                whole.forced[h] += sums.forced[h];
+                for (sum, met) in whole.met[h].iter_mut().zip(sums.met[h]) {
+                    *sum += met;
+                }
                 if (window + 1).is_multiple_of(plan.look) {
-                    count(&mut run.held[1], &hour.0, h, hour.3, hour.1[h], hour.2[h]);
+                    let (said, forced) = (whole.expected[h], whole.forced[h]);
+                    count(&mut run.held[1], before, &whole.met[h], price, said, forced);
                 }
             }
         }
