@@ -102,6 +102,8 @@ pub struct Truth {
     pub interest: f64,
     /// By `Holder`: (liquidation price, base) of every position that can be forced.
     pub positions: [Vec<(f64, f64)>; 2],
+    /// Their entry prices, in the same order.
+    pub entries: [Vec<f64>; 2],
     /// By `Holder`: base that is never forced (hedges, makers, the fund).
     pub inert: [f64; 2],
     /// Mark price.
@@ -380,10 +382,11 @@ impl World {
     pub fn truth(&self, symbol: &str) -> Option<Truth> {
         let (pit, _) = self.find(symbol)?;
         let (lot, unit) = pit.scales();
-        let (positions, inert) = pit.holdings();
+        let (positions, entries, inert) = pit.holdings();
         Some(Truth {
             interest: pit.interest()[0] as f64 * lot,
             positions,
+            entries,
             inert,
             mark: pit.mark_units as f64 * unit,
         })

@@ -27,7 +27,7 @@ pub(crate) struct Bare {
     fresh_tiers: bool,
     mark: Px,
     now: Nanos,
-    params: Params,
+    pub(crate) params: Params,
     pub(crate) inventory: Box<Inventory>,
     pub(crate) calibration: Box<Calibration>,
 }

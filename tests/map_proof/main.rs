@@ -31,6 +31,7 @@
 )]
 
 mod bare;
+mod missed;
 mod rivals;
 mod world;
 
@@ -40,6 +41,7 @@ use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
 use isotherm::sim::{Params, World};
 use isotherm::time::Nanos;
+use missed::{Counts, GROUPS};
 use std::sync::Mutex;
 use world::{
     DISTANCE, FIXED, INTEREST, MIRRORED, MODELS, OLD, OURS, PRIOR, Plan, Run, SHUFFLED, TRUTH,
@@ -80,6 +82,7 @@ struct Verdict {
     held: [[u64; 5]; 2],
     standing: [f64; 2],
     unplaced: [f64; 2],
+    clusters: Counts,
     theta: Vec<f64>,
 }
 
@@ -121,6 +124,9 @@ fn judge(crowd: usize, seed: u64, run: &Run) -> Verdict {
         held: run.held,
         standing: std::array::from_fn(|i| looks(&|l| both([l.standing[0][i], l.standing[1][i]]))),
         unplaced: std::array::from_fn(|i| looks(&|l| both([l.unplaced[0][i], l.unplaced[1][i]]))),
+        clusters: std::array::from_fn(|group| {
+            std::array::from_fn(|near| run.looks.iter().map(|l| l.clusters[group][near]).sum())
+        }),
         theta: run.theta.clone(),
     }
 }
@@ -236,6 +242,27 @@ fn table(all: &[Verdict]) {
     row("standing, ours / true", &|v| v.standing[1] / v.standing[0]);
     row("without a place, true", &|v| v.unplaced[0]);
     row("without a place, ours", &|v| v.unplaced[1]);
+    println!(
+        "| true top ten clusters, most of it ...: share, of those met within 10 bp, within 30 bp | | | | |"
+    );
+    for (group, name) in GROUPS.iter().enumerate() {
+        print!("| {name} |");
+        for number in [Some(0), Some(1), Some(2), None] {
+            let of = |which: &dyn Fn(usize) -> bool, near: &[usize]| {
+                let mine = all.iter().filter(|v| number.is_none_or(|n| v.crowd == n));
+                let rows = mine.flat_map(|v| v.clusters.iter().enumerate());
+                let rows = rows.filter(|(at, _)| which(*at));
+                rows.map(|(_, row)| near.iter().map(|n| row[*n]).sum::<u64>())
+                    .sum::<u64>() as f64
+            };
+            let mine = |at: usize| at == group;
+            let here = of(&mine, &[0, 1, 2]);
+            let share = here / of(&|_| true, &[0, 1, 2]).max(1.0);
+            let [met, near] = [&[0][..], &[0, 1]].map(|near| of(&mine, near) / here.max(1.0));
+            print!(" {share:.2}: {met:.2}, {near:.2} |");
+        }
+        println!();
+    }
     for (number, crowd) in CROWDS.iter().enumerate() {
         let masses = of(number, &|v| v.mass);
         println!(

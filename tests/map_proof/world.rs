@@ -2,6 +2,7 @@
 //! windows. At the start of each every map is frozen; at its end the world itself tells who was forced, and where.
 
 use crate::bare::Bare;
+use crate::missed::{Counts, Old};
 use crate::rivals::{Axis, Distance, Plane, Public, way};
 use isotherm::inventory::{CLASSES, Inventory};
 use isotherm::market::Holder;
@@ -83,6 +84,8 @@ pub(crate) struct Look {
     pub(crate) standing: [[f64; 2]; 2],
     /// Shares without a place.
     pub(crate) unplaced: [[f64; 2]; 2],
+    /// The true top ten clusters of both holders, by what they are made of and how near ours come.
+    pub(crate) clusters: Counts,
 }
 
 /// What one world gave.
@@ -222,7 +225,7 @@ fn sweep(axis: &Axis, start: f64, low: f64, high: f64, forced: &[Forced]) -> Vec
 }
 
 /// Half the width of a cluster in buckets: 10 bp.
-const NEAR: usize = 5;
+pub(crate) const NEAR: usize = 5;
 
 /// Centres of the ten heaviest clusters of a holder's live half within `reach` buckets of the mark: sums over ±10 bp,
 /// the heaviest first, none within 20 bp of a heavier one.
@@ -264,8 +267,15 @@ fn recall(want: &[usize], have: &[usize]) -> f64 {
 /// Buckets within which clusters and totals are compared: the ladder's reach.
 const REACH: usize = 1_500;
 
-fn look(start: usize, truth: &Truth, inventory: &Inventory, maps: [&Plane; 6]) -> Look {
-    let [real, mine, ..] = maps;
+fn look(
+    axis: &Axis,
+    start: usize,
+    truth: &Truth,
+    old: &Old,
+    bare: &Bare,
+    maps: [&Plane; 6],
+) -> Look {
+    let ([real, mine, ..], inventory) = (maps, &*bare.inventory);
     let mut look = Look::default();
     for holder in Holder::BOTH {
         let h = holder as usize;
@@ -273,6 +283,17 @@ fn look(start: usize, truth: &Truth, inventory: &Inventory, maps: [&Plane; 6]) -
         let want = top(real);
         for (to, map) in look.recall[h].iter_mut().zip(&maps[1..]) {
             *to = recall(&want, &top(map));
+        }
+        let have = top(mine);
+        for at in &want {
+            let off = have.iter().map(|one| one.abs_diff(*at)).min();
+            let near = match off.unwrap_or(usize::MAX) {
+                0..=NEAR => 0,
+                off if off <= 3 * NEAR => 1,
+                _ => 2,
+            };
+            let inside = |price: f64| (axis.at(price) as usize).abs_diff(*at) <= NEAR;
+            look.clusters[old.group(truth, h, &bare.params, inside)][near] += 1;
         }
         let sum = |plane: &Plane| match holder {
             Holder::Long => plane[h][start - REACH..=start].iter().sum::<f64>(),
@@ -343,12 +364,14 @@ pub(crate) fn live(seed: u64, params: &Params, plan: &Plan) -> Run {
     let mut past: VecDeque<Plane> = VecDeque::new();
     let order = shuffled(seed);
     let mut hour = (bare.inventory.clone(), Sums::default(), 0.0);
+    let mut old = None;
     for window in 0..plan.windows {
         let until = begin.plus(Nanos::seconds(60 * plan.window * (window as i64 + 1)));
         let inventory = &*bare.inventory;
         let frozen = (public.mark > 0.0 && inventory.is_seeded()).then(|| {
             let start = axis.at(public.mark) as usize;
             let truth = world.truth(name).unwrap();
+            old.get_or_insert_with(|| Old::of(&truth));
             let hot = ours(&axis, inventory, |h, b| {
                 inventory.hot(h, b).get() as f64 / 1e6
             });
@@ -387,7 +410,8 @@ pub(crate) fn live(seed: u64, params: &Params, plan: &Plan) -> Run {
             }
             if window >= plan.burn_in && window.is_multiple_of(plan.look) {
                 let of = [TRUTH, OURS, DISTANCE, FIXED, VOLUME, PRIOR].map(|m| &maps[m]);
-                run.looks.push(look(start, &truth, inventory, of));
+                let old = old.get_or_insert_default();
+                run.looks.push(look(&axis, start, &truth, old, &bare, of));
             }
             (
                 maps,
