@@ -706,21 +706,27 @@ impl Pit {
 
     /// Positions alive that are not hedges: liquidation price and size in base; and the rest by
     /// holder.
-    pub(crate) fn holdings(&self) -> ([Vec<(f64, f64)>; 2], [Vec<f64>; 2], [f64; 2]) {
-        let (mut at, mut entries) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
+    pub(crate) fn holdings(&self) -> ([Vec<(f64, f64)>; 2], [f64; 2]) {
+        let mut at = [Vec::new(), Vec::new()];
         let mut inert = self.account_lots.map(|lots| lots as f64 * self.lot);
         for position in self.crowd.iter() {
             let size = position.lots as f64 * self.lot;
             let h = position.holder as usize;
             match self.crowd.forced_price(position) {
-                Some(price) => {
-                    at[h].push((price, size));
-                    entries[h].push(position.entry);
-                }
+                Some(price) => at[h].push((price, size)),
                 None => inert[h] += size,
             }
         }
-        (at, entries, inert)
+        (at, inert)
+    }
+
+    /// Entry prices of the positions that [`Pit::holdings`] lists, in its order.
+    pub(crate) fn entries(&self) -> [Vec<f64>; 2] {
+        let mut entries = [Vec::new(), Vec::new()];
+        for position in self.crowd.iter().filter(|p| p.forced_at.is_some()) {
+            entries[position.holder as usize].push(position.entry);
+        }
+        entries
     }
 
     /// The levels the public may see, best first, into `out` (cleared).

@@ -382,11 +382,11 @@ impl World {
     pub fn truth(&self, symbol: &str) -> Option<Truth> {
         let (pit, _) = self.find(symbol)?;
         let (lot, unit) = pit.scales();
-        let (positions, entries, inert) = pit.holdings();
+        let (positions, inert) = pit.holdings();
         Some(Truth {
             interest: pit.interest()[0] as f64 * lot,
             positions,
-            entries,
+            entries: pit.entries(),
             inert,
             mark: pit.mark_units as f64 * unit,
         })
