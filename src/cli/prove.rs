@@ -1,7 +1,7 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
 use crate::prove::judge::{Line, Proof, Rival};
-use crate::prove::{self, Options, Report, cells, forecast, ledger, report, score};
+use crate::prove::{self, Options, Report, cells, forecast, ledger, magnet, report, score};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -84,6 +84,11 @@ fn print(found: &Report) {
         maps(&together.lines);
         rivals(&together.rivals);
     }
+    if let Some(found) = found.magnet.clone() {
+        magnet::report::text(&Ok(found))
+            .iter()
+            .for_each(|line| say!("{line}"));
+    }
     say!(
         "{}; intervals are 95 %, whole days drawn",
         report::tally(&found.proofs)
@@ -136,6 +141,9 @@ fn symbol(proof: &Proof) {
     }
     maps(&proof.scores.lines);
     rivals(&proof.scores.rivals);
+    for line in magnet::report::text(&proof.magnet) {
+        say!("{line}");
+    }
 }
 
 fn rivals(rivals: &[Rival]) {

@@ -5,6 +5,7 @@
 use super::cells;
 use super::forecast;
 use super::gate::{self, Evidence, Verdict};
+use super::magnet;
 use super::score::{self, Figure, Step};
 use super::symbol::{How, Map, Walked};
 use super::totals::{self, Figures, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
@@ -99,6 +100,8 @@ pub struct Proof {
     pub cells: Option<cells::judge::Found>,
     /// What the map says of the next period, unless it was not asked for.
     pub forecast: Option<forecast::Found>,
+    /// Magnet and reaction, or why it was not measured.
+    pub magnet: Result<magnet::Found, String>,
 }
 
 /// What came of all symbols.
@@ -288,6 +291,7 @@ impl Bench<'_> {
             reliability: Vec::new(),
             cells: Some(cells),
             forecast: walked.forecast.clone(),
+            magnet: walked.magnet.clone(),
         })
     }
 
@@ -336,6 +340,7 @@ impl Bench<'_> {
             reliability: thinned(&score::isotonic(nowcast, &usd)),
             cells,
             forecast: walked.forecast.clone(),
+            magnet: walked.magnet.clone(),
         })
     }
 }

@@ -23,6 +23,7 @@ pub mod input;
 pub mod judge;
 pub mod ladder;
 pub mod ledger;
+pub mod magnet;
 pub mod naive;
 pub mod path;
 pub mod report;
@@ -77,6 +78,8 @@ pub struct Report {
     pub refused: Vec<(String, String)>,
     /// All symbols together, where there is more than one.
     pub together: Option<Scores>,
+    /// Magnet and reaction of all symbols together, where there is more than one.
+    pub magnet: Option<magnet::Found>,
 }
 
 /// Why a proof cannot be made.
@@ -171,6 +174,8 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         };
         return Err(last.unwrap_or(ProveError::Nothing(options.files.len(), named)));
     }
+    let magnets = proofs.iter().filter_map(|proof| proof.magnet.as_ref().ok());
+    let magnet = magnet::together(magnets, options.reps);
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         model: model_hash(&Choice::default()),
@@ -178,6 +183,7 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         proofs,
         refused,
         together: judged.together,
+        magnet,
     })
 }
 

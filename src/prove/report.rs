@@ -15,8 +15,7 @@ pub const LIMITS: [&str; 5] = [
      crashes. Rank, timing and shape are judged, dollars through one constant.",
     "Bars hide the path within them; it is walked open, the extreme behind the bar's direction, the other, close.",
     "Open interest gives units, not ranking: read the ablations with constant and shifted interest beside the map.",
-    "The updated map has seen what opened within the period: a nowcast, no forecast. Whether a zone draws the price is \
-     not tested here.",
+    "The updated map has seen what opened within the period: a nowcast, no forecast.",
 ];
 
 /// Said of a symbol whose cells are judged alone.
@@ -85,6 +84,7 @@ fn proof(of: &Proof) -> Value {
         "slope": figure(of.evidence.slope),
         "cells": of.cells.as_ref().map(super::cells::report::object),
         "forecasts": of.forecast.as_ref().map(super::forecast::report::object),
+        "magnet": super::magnet::report::object(&of.magnet),
         "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -117,6 +117,7 @@ pub fn object(report: &Report) -> Value {
             .map(|(symbol, why)| json!({ "symbol": symbol, "why": why }))
             .collect::<Vec<_>>(),
         "together": report.together.as_ref().map(scores),
+        "magnet": report.magnet.clone().map(|found| super::magnet::report::object(&Ok(found))),
         "limits": LIMITS,
     })
 }
@@ -224,6 +225,10 @@ pub fn html(report: &Report) -> String {
         lines(&mut out, &together.lines);
         rivals(&mut out, &together.rivals);
     }
+    if let Some(found) = report.magnet.clone() {
+        out.push_str("<h2>Zones of all symbols together</h2>");
+        super::magnet::report::html(&mut out, &Ok(found));
+    }
     out.push_str("<h2>What these data cannot show</h2><ul>");
     for limit in LIMITS {
         let _ = write!(out, "<li>{}</li>", escape(limit));
@@ -296,6 +301,7 @@ fn symbol(out: &mut String, proof: &Proof) {
     curve(out, proof);
     lines(out, &proof.scores.lines);
     rivals(out, &proof.scores.rivals);
+    super::magnet::report::html(out, &proof.magnet);
 }
 
 /// What the map adds to paths that are told less.

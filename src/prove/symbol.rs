@@ -6,6 +6,7 @@
 use super::cells;
 use super::forecast;
 use super::input::{Input, Period};
+use super::magnet;
 use super::naive::{self, Naive};
 use super::path;
 use super::totals::{Row, TRAIN_ROWS};
@@ -41,6 +42,8 @@ pub struct Walked {
     pub cells: Option<cells::judge::Found>,
     /// What the map says of the next period, unless it was not asked for.
     pub forecast: Option<forecast::Found>,
+    /// Magnet and reaction, or why it was not measured.
+    pub magnet: Result<magnet::Found, String>,
 }
 
 /// One map, one way to look at it.
@@ -248,6 +251,12 @@ pub fn walked(
             maps.both(("sensitivity", &name), &pairs, How::Fitted);
         }
     }
+    let magnet = if options.quick {
+        Err("left out of a quick proof".to_owned())
+    } else {
+        told("walking its zones");
+        magnet::of(input, options.reps)
+    };
     Ok(Walked {
         symbol: input.symbol.clone(),
         test,
@@ -263,6 +272,7 @@ pub fn walked(
         forecast: (!options.quick)
             .then(|| forecast::found(input, options.reps, told))
             .transpose()?,
+        magnet,
     })
 }
 

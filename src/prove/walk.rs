@@ -38,6 +38,8 @@ const KERNEL_STEPS: i64 = 4;
 const YESTERDAY: Nanos = Nanos::DAY;
 /// Yesterday's maps are kept this far apart.
 const KEPT_EVERY: Nanos = Nanos::HOUR;
+/// Ticks that bring a hot plane up to date, whatever was asked of it: two passes, of 64 slices each.
+const PASSES: usize = 130;
 /// How far the placebo's interest is shifted.
 const SHIFT: Nanos = Nanos::new(30 * Nanos::DAY.get());
 
@@ -53,6 +55,8 @@ pub enum Told {
     Constant,
     /// That of thirty days before, the history taken as a ring.
     Shifted,
+    /// As it was and when it was: no line between samples, so a map in between has seen nothing of the next.
+    Stepwise,
 }
 
 /// Where θ of the walked map comes from.
@@ -160,7 +164,7 @@ fn filled(source: &Source, told: Told) -> Vec<(Nanos, Qty)> {
         }
         _ => {}
     }
-    if !source.trades.is_empty() {
+    if !source.trades.is_empty() || told == Told::Stepwise {
         return samples;
     }
     let mut line: Vec<(Nanos, Qty)> = Vec::with_capacity(source.bars.len());
@@ -453,6 +457,32 @@ pub struct Glimpse<'a> {
     pub begin: i64,
     /// Lowest and highest log price within.
     pub ends: [i64; 2],
+}
+
+/// Walks the venues with interest side by side and shows their maps at each of some moments, in the order of time: the
+/// hot planes as a shard has them that was given the time to bring them up to date.
+pub fn maps(
+    input: &Input,
+    way: &Way,
+    moments: &[Nanos],
+    seen: &mut dyn FnMut(usize, &[(VenueId, &Inventory)]),
+) {
+    let kept = input.sources.iter().filter(|s| !s.interest.is_empty());
+    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    for (number, moment) in moments.iter().enumerate() {
+        for stage in &mut stages {
+            stage.advance(*moment);
+            for _ in 0..PASSES {
+                stage.map.tick(*moment, &stage.params);
+            }
+        }
+        let maps: Vec<(VenueId, &Inventory)> = stages
+            .iter()
+            .filter(|stage| stage.map.is_seeded())
+            .map(|stage| (stage.source.venue, &*stage.map))
+            .collect();
+        seen(number, &maps);
+    }
 }
 
 /// Walks the venues that are kept over windows, window by window, and shows each frozen map.

@@ -120,6 +120,15 @@ impl Bands {
         band.judge();
     }
 
+    /// Takes every sample that falls due after one moment up to another, of a map that stands still.
+    pub(super) fn stand(&mut self, from: Nanos, until: Nanos, sides: [&[i64]; 2], sigma_1h: i64) {
+        let part = TURN.get() / BANDS as i64;
+        let turns = from.get().div_euclid(part) + 1..=until.get().div_euclid(part);
+        for turn in turns {
+            self.sample(Nanos::new(turn.saturating_mul(part)), sides, sigma_1h);
+        }
+    }
+
     /// True when every band exists.
     pub(super) fn exist(&self) -> bool {
         self.bands.iter().all(|band| band.samples >= EXISTS)
@@ -168,6 +177,24 @@ mod tests {
         assert_eq!(range(&edges(SIGMA), 0, 4_096), (0, 12));
         assert_eq!(range(&edges(SIGMA), 7, 4_096), (400, 4_096));
         assert_eq!(range(&edges(SIGMA), 7, 300), (300, 300));
+    }
+
+    /// What stands still is sampled as if it had been looked at all the time.
+    #[test]
+    fn to_stand_is_to_look_every_eighth_of_a_minute() {
+        let cells: Vec<i64> = (0..900).map(|i| 1 + i * i % 77).collect();
+        let (mut looked, mut stood) = (fresh(), fresh());
+        for part in 0..=400 {
+            looked.sample(at(0, part), [&cells, &cells[..70]], SIGMA);
+        }
+        stood.sample(at(0, 0), [&cells, &cells[..70]], SIGMA);
+        stood.stand(at(0, 0), at(0, 250), [&cells, &cells[..70]], SIGMA);
+        stood.stand(at(0, 250), at(0, 400), [&cells, &cells[..70]], SIGMA);
+        assert!(bytemuck::bytes_of(&*looked) == bytemuck::bytes_of(&*stood));
+        // Backwards and without a sigma nothing is seen.
+        stood.stand(at(0, 500), at(0, 420), [&cells, &cells], SIGMA);
+        stood.stand(at(0, 400), at(0, 420), [&cells, &cells], 0);
+        assert!(bytemuck::bytes_of(&*looked) == bytemuck::bytes_of(&*stood));
     }
 
     /// A week of one picture, then bands exist and answer its quantiles by distance.

@@ -343,6 +343,19 @@ impl Zones {
         self.mark(now, heat.mark);
     }
 
+    /// Samples the bands alone, up to a moment, of a map that stands still from the last refresh on: for histories told
+    /// in bars, where nothing is heard for minutes. Zones stay as they are.
+    pub fn stand(&mut self, until: Nanos, heat: &Heat, sigma_1h: i64) {
+        let mut smooth = [[0; SPAN]; 2];
+        let raw = [heat.below_long, heat.above_short]
+            .map(|raw| density::used(&raw[..raw.len().min(SPAN)]));
+        for (raw, smooth) in raw.iter().zip(&mut smooth) {
+            let _ = density::smooth(raw, &mut smooth[..raw.len()]);
+        }
+        let both = [0, 1].map(|at: usize| &smooth[at][..raw[at].len()]);
+        self.bands.stand(self.refreshed, until, both, sigma_1h);
+    }
+
     /// True while hot and cold are relative to the present map.
     #[must_use]
     pub const fn is_relative(&self) -> bool {
