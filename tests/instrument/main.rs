@@ -4,6 +4,7 @@
 //!   gets whatever it gets.
 //! - `venues`: cells of several venues, one for each row of observations; prints without hours enough.
 //! - `same`: the map that a proof walks is the shard's.
+//! - `walks`: the engine's zones on random walks draw nothing.
 //! - `page`: what the ledger says reaches a reader of the page, also while the engine runs.
 #![allow(
     clippy::float_arithmetic,
@@ -18,3 +19,4 @@ mod page;
 mod same;
 mod sim;
 mod venues;
+mod walks;

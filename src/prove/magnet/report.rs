@@ -155,7 +155,7 @@ fn rows(of: &Found) -> Vec<(String, [String; NAMES.len()])> {
 
 fn alone(of: &Found) -> String {
     format!(
-        "among zones as far away, ln hazard of a doubling of dollars {}; price towards a zone while it lived untouched \
+        "Among zones as far away, ln hazard of a doubling of dollars {}; price towards a zone while it lived untouched \
          {} sigmas; in the hour before its birth {} sigmas",
         said(of.weighed.mass),
         said(of.weighed.drift),

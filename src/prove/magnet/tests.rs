@@ -235,11 +235,11 @@ fn history(days: usize) -> Input {
         ..Source::default()
     };
     let mut interest = 60_000.0;
-    for step in &path.steps {
-        interest *= 1.0 + 0.002 * noise.normal();
-        source
-            .interest
-            .push((step.end, Qty::whole(interest as i64)));
+    // Told every hour: between two of them nothing may be known of the second.
+    for step in path.steps.iter().step_by(12) {
+        interest *= 1.0 + 0.005 * noise.normal();
+        let told = Qty::whole(interest as i64);
+        source.interest.push((step.end, told));
     }
     Input {
         symbol: "BTC".to_owned(),
