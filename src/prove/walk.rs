@@ -459,13 +459,16 @@ pub struct Glimpse<'a> {
     pub ends: [i64; 2],
 }
 
+/// A venue's map.
+pub type Mapped<'a> = (VenueId, &'a Inventory);
+
 /// Walks the venues with interest side by side and shows their maps at each of some moments, in the order of time: the
 /// hot planes as a shard has them that was given the time to bring them up to date.
 pub fn maps(
     input: &Input,
     way: &Way,
     moments: &[Nanos],
-    seen: &mut dyn FnMut(usize, &[(VenueId, &Inventory)]),
+    seen: &mut dyn FnMut(usize, &[Mapped<'_>]),
 ) {
     let kept = input.sources.iter().filter(|s| !s.interest.is_empty());
     let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
@@ -476,7 +479,7 @@ pub fn maps(
                 stage.map.tick(*moment, &stage.params);
             }
         }
-        let maps: Vec<(VenueId, &Inventory)> = stages
+        let maps: Vec<Mapped<'_>> = stages
             .iter()
             .filter(|stage| stage.map.is_seeded())
             .map(|stage| (stage.source.venue, &*stage.map))

@@ -8,13 +8,11 @@
 
 use super::price::{Path, Step, ln};
 use crate::heatmap::Heatmap;
-use crate::inventory::Inventory;
-use crate::market::VenueId;
 use crate::num::Px;
 use crate::num::fixed::ONE32;
 use crate::num::log::px_of_ln;
 use crate::prove::input::Input;
-use crate::prove::walk::{self, Learnt, Told, Way};
+use crate::prove::walk::{self, Learnt, Mapped, Told, Way};
 use crate::time::Nanos;
 use crate::zone::{Heat, Zone, Zones, state};
 use std::collections::HashMap;
@@ -81,7 +79,7 @@ struct Eye {
 
 impl Eye {
     /// Lays the maps over each other, by distance.
-    fn lay(&mut self, now: Nanos, maps: &[(VenueId, &Inventory)]) {
+    fn lay(&mut self, now: Nanos, maps: &[Mapped<'_>]) {
         for half in &mut self.halves {
             half.fill(0);
         }

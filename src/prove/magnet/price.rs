@@ -142,8 +142,10 @@ impl Path {
         }
     }
 
-    /// The first step from `from` on that reaches a level, and before `until`; or the last that could be followed.
-    #[must_use]
+    /// The first step from `from` on that reaches a level, and ends by `until`.
+    ///
+    /// # Errors
+    /// The last step that could be followed, where none reached it.
     pub fn first_at(
         &self,
         from: usize,
@@ -163,7 +165,7 @@ impl Path {
                 return Err(last);
             }
             // A block without it is passed at once, unless a hole or the end is in it.
-            if at % BLOCK == 0
+            if at.is_multiple_of(BLOCK)
                 && let Some((high, low)) = self.blocks.get(at / BLOCK)
                 && !met(*high, *low)
                 && let Some(end) = self.steps.get(at + BLOCK - 1)
