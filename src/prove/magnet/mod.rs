@@ -37,8 +37,11 @@ pub const FAR: f64 = 8.0;
 const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
 /// ... or this part of a shorter history.
 const WARM_PART: i64 = 6;
-/// Births that are needed.
+/// Births that are needed ...
 const LEAST: usize = 100;
+/// ... and days with births, twice as many as elsewhere: zones are born in swarms, and over a dozen days of them the
+/// interval was too narrow (the engine's own zones on a random walk showed a magnet).
+const DAYS: usize = 2 * gate::LEAST_BLOCKS;
 /// Names of the hypotheses, and what each says.
 pub const HYPOTHESES: [(&str, &str); 3] = [
     ("H_magnet", "zones are touched sooner: ln ratio of hazards"),
@@ -247,12 +250,11 @@ fn judged(
 /// Why nothing can be measured.
 pub fn found(trial: &Trial, step: Nanos, reps: usize) -> Result<Found, String> {
     let days = weigh::days(&trial.rows);
-    if trial.rows.len() < LEAST || days.len() < gate::LEAST_BLOCKS {
+    if trial.rows.len() < LEAST || days.len() < DAYS {
         return Err(format!(
-            "{} zones born within reach on {} days; {LEAST} on {} days are needed",
+            "{} zones born within reach on {} days; {LEAST} on {DAYS} days are needed",
             trial.rows.len(),
             days.len(),
-            gate::LEAST_BLOCKS
         ));
     }
     Ok(judged(days, trial.counted, trial.span, step, reps))

@@ -207,7 +207,7 @@ fn too_little_is_not_measured() {
 
 #[test]
 fn two_symbols_are_one_set_of_days() {
-    let [a, b] = [1, 2].map(|seed| measured(World::Drawn, seed, 20, 50));
+    let [a, b] = [1, 2].map(|seed| measured(World::Drawn, seed, 25, 50));
     assert_eq!(together([&a].into_iter(), 50), None);
     let both = together([&a, &b].into_iter(), 50).unwrap();
     assert_eq!(both.days.len(), a.days.len());
