@@ -1,8 +1,8 @@
 //! Random walks, and the zones that the engine finds on them: nothing draws, nothing goes on, nothing comes back.
 //!
 //! Volatility comes and goes, volume with it, so zones are born in swarms as in a market; days are drawn whole,
-//! and whether that is enough is what is asked here. `ISOTHERM_PROOF=full cargo test --release` takes forty walks of
-//! thirty days and prints how often each hypothesis was found where there is none.
+//! and whether that is enough is what is asked here. `ISOTHERM_PROOF=full cargo test --release` takes forty walks
+//! and prints how often each hypothesis was found where there is none.
 
 use isotherm::market::VenueId;
 use isotherm::num::{Px, Qty};
@@ -59,23 +59,31 @@ fn history(seed: u64, days: i64) -> Input {
 #[test]
 fn zones_of_random_walks_draw_nothing() {
     let full = std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full");
-    let (seeds, days, reps) = if full { (40, 30, 400) } else { (1, 21, 200) };
-    // Found, and its contrary found, one-sided; and what Holm let through.
-    let (mut up, mut down, mut holds) = ([0; 3], [0; 3], 0);
+    let (seeds, reps) = if full { (40, 1_000) } else { (2, 200) };
+    // Found, and its contrary found, one-sided; what Holm let through; walks with too few days of births.
+    let (mut up, mut down, mut holds, mut short) = ([0; 3], [0; 3], 0, 0);
     for seed in 1..=seeds {
-        let found = magnet::of(&history(seed, days), reps).unwrap();
+        let found = match magnet::of(&history(seed, 42), reps) {
+            Ok(found) => found,
+            Err(why) => {
+                println!("walk {seed}: {why}");
+                short += 1;
+                continue;
+            }
+        };
         for (at, outcome) in found.outcomes.iter().enumerate() {
             let none = outcome.figure.unwrap().none;
             up[at] += usize::from(none <= LEVEL);
             down[at] += usize::from(none >= 1.0 - LEVEL);
         }
         holds += usize::from(found.outcomes.iter().any(|out| out.holds));
-        if seed == 1 {
-            magnet::report::text(&Ok(found))
-                .iter()
-                .for_each(|line| println!("{line}"));
-        }
+        magnet::report::text(&Ok(found))
+            .iter()
+            .take(4)
+            .for_each(|line| println!("{line}"));
     }
+    let seeds = seeds - short;
+    assert!(seeds > 0, "nothing was measured");
     for (at, (name, _)) in HYPOTHESES.iter().enumerate() {
         println!(
             "{name}: found in {} of {seeds} walks, its contrary in {}",
@@ -84,6 +92,6 @@ fn zones_of_random_walks_draw_nothing() {
     }
     println!("something holds in {holds} of {seeds}");
     // At 2.5 % five of forty would be one case in two hundred and fifty.
-    let most = if full { 4 } else { 0 };
+    let most = if full { 4 } else { 1 };
     assert!(up.iter().all(|n| *n <= most), "{up:?}");
 }
