@@ -101,15 +101,25 @@ fn print(found: &Report) {
 
 fn symbol(proof: &Proof) {
     say!("{}: {}: {}", proof.symbol, proof.verdict.word(), proof.why);
-    if proof.scores.rows == 0 {
+    let has_sums = proof.scores.rows > 0;
+    if has_sums {
+        sums(proof);
+    } else {
         say!("  {}", report::NO_SUMS);
-        proof
-            .cells
-            .iter()
-            .flat_map(cells::report::text)
-            .for_each(|line| say!("{line}"));
-        return;
     }
+    let of_cells = proof.cells.iter().flat_map(cells::report::text);
+    let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
+    of_cells.chain(forecasts).for_each(|line| say!("{line}"));
+    if has_sums {
+        maps(&proof.scores.lines);
+        rivals(&proof.scores.rivals);
+    }
+    for line in magnet::report::text(&proof.magnet) {
+        say!("{line}");
+    }
+}
+
+fn sums(proof: &Proof) {
     say!(
         "  {} to {}, {}, {} rows, {} days; the path alone: log R² {}, rank {}",
         report::date(proof.span.0),
@@ -121,28 +131,12 @@ fn symbol(proof: &Proof) {
         report::number(proof.scores.path_rank)
     );
     let evidence = &proof.evidence;
-    say!(
-        "  gain over the path, nats per dollar  {}",
-        report::said(evidence.over_path)
-    );
-    say!(
-        "  gain over time at price              {}",
-        report::said(evidence.over_time)
-    );
-    say!(
-        "  slope of realised on said            {}",
-        report::said(evidence.slope)
-    );
-    for line in proof.cells.iter().flat_map(cells::report::text) {
-        say!("{line}");
-    }
-    for line in proof.forecast.iter().flat_map(forecast::report::text) {
-        say!("{line}");
-    }
-    maps(&proof.scores.lines);
-    rivals(&proof.scores.rivals);
-    for line in magnet::report::text(&proof.magnet) {
-        say!("{line}");
+    for (what, figure) in [
+        ("gain over the path, nats per dollar ", evidence.over_path),
+        ("gain over time at price             ", evidence.over_time),
+        ("slope of realised on said           ", evidence.slope),
+    ] {
+        say!("  {what} {}", report::said(figure));
     }
 }
 

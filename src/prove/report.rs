@@ -262,22 +262,34 @@ pub fn html(report: &Report) -> String {
 
 fn symbol(out: &mut String, proof: &Proof) {
     let word = proof.verdict.word();
-    if proof.scores.rows == 0 {
-        let _ = write!(
-            out,
-            "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{NO_SUMS}.</p>",
-            escape(&proof.symbol),
-            escape(&proof.why)
-        );
-        super::cells::report::html(out, proof.cells.as_ref());
-        return;
-    }
     let _ = write!(
         out,
-        "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p><p class=note>{} to {}, periods of {} min, \
-         {} rows, {} days, {}; interest of {}. The path alone: log R² {}, rank {}.</p>",
+        "<h2>{} <span class='badge {word}'>{word}</span></h2><p>{}.</p>",
         escape(&proof.symbol),
-        escape(&proof.why),
+        escape(&proof.why)
+    );
+    let has_sums = proof.scores.rows > 0;
+    if has_sums {
+        sums(out, proof);
+    } else {
+        let _ = write!(out, "<p class=note>{NO_SUMS}.</p>");
+    }
+    super::cells::report::html(out, proof.cells.as_ref());
+    super::forecast::report::html(out, proof.forecast.as_ref());
+    if has_sums {
+        bars(out, &proof.scores.lines);
+        curve(out, proof);
+        lines(out, &proof.scores.lines);
+        rivals(out, &proof.scores.rivals);
+    }
+    super::magnet::report::html(out, &proof.magnet);
+}
+
+fn sums(out: &mut String, proof: &Proof) {
+    let _ = write!(
+        out,
+        "<p class=note>{} to {}, periods of {} min, {} rows, {} days, {}; interest of {}. The path alone: log R² {}, \
+         rank {}.</p><p>Gain over the path {} nats per dollar, over time at price {}, slope {}.</p>",
         date(proof.span.0),
         date(proof.span.1),
         proof.period.get() / Nanos::MINUTE.get(),
@@ -286,22 +298,11 @@ fn symbol(out: &mut String, proof: &Proof) {
         proof.test,
         proof.venues.join(", "),
         number(proof.scores.path_r_squared),
-        number(proof.scores.path_rank)
-    );
-    let _ = write!(
-        out,
-        "<p>Gain over the path {} nats per dollar, over time at price {}, slope {}.</p>",
+        number(proof.scores.path_rank),
         said(proof.evidence.over_path),
         said(proof.evidence.over_time),
         said(proof.evidence.slope)
     );
-    super::cells::report::html(out, proof.cells.as_ref());
-    super::forecast::report::html(out, proof.forecast.as_ref());
-    bars(out, &proof.scores.lines);
-    curve(out, proof);
-    lines(out, &proof.scores.lines);
-    rivals(out, &proof.scores.rivals);
-    super::magnet::report::html(out, &proof.magnet);
 }
 
 /// What the map adds to paths that are told less.

@@ -328,6 +328,7 @@ fn prints_are_judged_by_cell_where_their_hours_are_too_few() {
         proofs: vec![proof],
         refused: Vec::new(),
         together: None,
+        magnet: None,
     };
     let json = prove::report::object(&found);
     assert!(
