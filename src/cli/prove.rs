@@ -107,16 +107,16 @@ fn symbol(proof: &Proof) {
     } else {
         say!("  {}", report::NO_SUMS);
     }
-    let of_cells = proof.cells.iter().flat_map(cells::report::text);
-    let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
-    of_cells.chain(forecasts).for_each(|line| say!("{line}"));
+    for line in proof.cells.iter().flat_map(cells::report::text) {
+        say!("{line}");
+    }
     if has_sums {
         maps(&proof.scores.lines);
         rivals(&proof.scores.rivals);
     }
-    for line in magnet::report::text(&proof.magnet) {
-        say!("{line}");
-    }
+    let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
+    let zones = magnet::report::text(&proof.magnet);
+    forecasts.chain(zones).for_each(|line| say!("{line}"));
 }
 
 fn sums(proof: &Proof) {

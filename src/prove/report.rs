@@ -275,13 +275,13 @@ fn symbol(out: &mut String, proof: &Proof) {
         let _ = write!(out, "<p class=note>{NO_SUMS}.</p>");
     }
     super::cells::report::html(out, proof.cells.as_ref());
-    super::forecast::report::html(out, proof.forecast.as_ref());
     if has_sums {
         bars(out, &proof.scores.lines);
         curve(out, proof);
         lines(out, &proof.scores.lines);
         rivals(out, &proof.scores.rivals);
     }
+    super::forecast::report::html(out, proof.forecast.as_ref());
     super::magnet::report::html(out, &proof.magnet);
 }
 
