@@ -382,8 +382,8 @@ fn on_all_cores<T: Send>(
     found.into_iter().flatten().collect()
 }
 
-/// Scores every map of every symbol, and judges each symbol; with `is_sensitive` against weaker rivals too. `told` hears
-/// what is being done.
+/// Scores every map of every symbol, and judges each symbol; with `is_sensitive` against weaker rivals too. `told`
+/// hears what is being done.
 ///
 /// # Errors
 /// Rows that the trees cannot use. A symbol that is refused is among the proofs.

@@ -14,7 +14,7 @@
 //!
 //! Where prints are told, the venue's own calibration can be walked beside the map ([`Learnt`]), with ticks on a grid
 //! as the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, if nothing of the tape was
-//! merged. [`windows`] shows such maps frozen, bucket by bucket.
+//! merged and nothing lost: losses are not told to a walk. [`windows`] shows such maps frozen, bucket by bucket.
 
 use super::input::{Candle, Input, Period, Source};
 use crate::calibrate::{self, Calibration};

@@ -26,7 +26,8 @@ pub struct Events {
 
 /// The voice of every print in a cell, one a cluster.
 pub(super) fn voices(table: &Cells) -> Vec<f64> {
-    let mut all = vec![0.0; table.counted.clusters];
+    let count = table.died.iter().map(|died| died.cluster + 1).max();
+    let mut all = vec![0.0; count.unwrap_or(0)];
     for died in &table.died {
         all[died.cluster] += died.usd;
     }

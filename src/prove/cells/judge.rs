@@ -239,11 +239,14 @@ impl<'a> Judge<'a> {
         let [slope, intercept] = calibrated::line(days, cells, raw, &judged, reps);
         let [miscalibration, discrimination, uncertainty] =
             calibrated::parts(days, cells, said, reps);
+        let mut clusters: Vec<usize> = self.died.iter().map(|(died, _)| died.cluster).collect();
+        clusters.sort_unstable();
+        clusters.dedup();
         let evidence = Evidence {
             over_path: over(self.rivals.path),
             over_time: over(Rivals::TIME),
             slope,
-            blocks: days.count.min(self.cells.counted.clusters),
+            blocks: days.count.min(clusters.len()),
         };
         let (verdict, why) = gate::verdict(&evidence, true);
         let named =

@@ -33,6 +33,7 @@ use crate::inventory::{CLASSES, Inventory};
 use crate::market::{Holder, VenueId};
 use crate::num::log::{BUCKET, ln_px, px_of_ln};
 use crate::time::Nanos;
+use std::collections::BTreeSet;
 
 /// Length of a window.
 pub const WINDOW: Nanos = Nanos::new(10 * Nanos::MINUTE.get());
@@ -342,15 +343,13 @@ pub fn cells(input: &Input) -> Option<Cells> {
     let mut all = Cells {
         cells: Vec::new(),
         died: Vec::new(),
-        counted: Counted {
-            clusters: used,
-            ..Counted::default()
-        },
+        counted: Counted::default(),
         venues: fit.iter().map(|source| source.venue).collect(),
         said: Default::default(),
         time: Vec::new(),
         seen: Vec::new(),
     };
+    let mut met = BTreeSet::new();
     let way = Way {
         controls: true,
         learnt: Learnt::Prints(TICK),
@@ -373,6 +372,7 @@ pub fn cells(input: &Input) -> Option<Cells> {
             let places: Vec<Placed> = own
                 .map(|(print, cluster)| (place(print, seen), print.usd(), *cluster))
                 .collect();
+            met.extend(places.iter().map(|(_, _, cluster)| *cluster));
             let out = reach(seen, holder, &places);
             let mut found = swept(seen, start, holder, out);
             let died = fill(&mut found, &places, seen.begin, holder, &mut all.counted);
@@ -392,6 +392,7 @@ pub fn cells(input: &Input) -> Option<Cells> {
             }
         }
     });
+    all.counted.clusters = met.len();
     (!all.cells.is_empty()).then_some(all)
 }
 

@@ -82,7 +82,9 @@ impl Outcome {
 pub struct Counted {
     /// Born after the map was warm.
     pub born: usize,
-    /// Of these, nearer than [`NEAR`], the mark in them included, or without a sigma.
+    /// Of these, without a sigma or without dollars: how far they lie is not known.
+    pub unplaced: usize,
+    /// Of these, nearer than [`NEAR`], the mark in them included.
     pub near: usize,
     /// Of these, farther than [`FAR`].
     pub far: usize,
@@ -156,12 +158,14 @@ pub fn trial(path: &Path, births: &[Birth], from: Nanos) -> Trial {
             sigma: path.sigma[birth.step],
         };
         let far = level.distance(path) / level.sigma;
-        if level.sigma > 0.0 && (NEAR..=FAR).contains(&far) && birth.usd > 0.0 {
-            kept.push((*birth, level, far));
-        } else if level.sigma > 0.0 && far > FAR {
+        if !(level.sigma > 0.0 && birth.usd > 0.0) {
+            out.counted.unplaced += 1;
+        } else if far > FAR {
             out.counted.far += 1;
-        } else {
+        } else if far < NEAR {
             out.counted.near += 1;
+        } else {
+            kept.push((*birth, level, far));
         }
     }
     let fars: Vec<f64> = kept.iter().map(|(_, _, far)| *far).collect();
@@ -300,6 +304,7 @@ pub fn together<'a>(all: impl Iterator<Item = &'a Found>, reps: usize) -> Option
     for own in &all {
         let more = own.counted;
         counted.born += more.born;
+        counted.unplaced += more.unplaced;
         counted.near += more.near;
         counted.far += more.far;
         counted.watched += more.watched;

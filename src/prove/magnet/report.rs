@@ -75,6 +75,7 @@ pub fn object(of: &Result<Found, String>) -> Value {
         "step_s": of.step.get() / Nanos::SECOND.get(),
         "days": of.days.len(),
         "zones_born": counted.born,
+        "zones_of_unknown_distance": counted.unplaced,
         "zones_too_near": counted.near,
         "zones_too_far": counted.far,
         "zones_watched": counted.watched,
@@ -108,6 +109,13 @@ fn told(of: &Found) -> String {
         part(counted.unclear, counted.watched),
         part(counted.relative, counted.watched)
     );
+    if counted.unplaced > 0 {
+        let _ = write!(
+            text,
+            "; of {} it is not known how far they lay",
+            counted.unplaced
+        );
+    }
     if counted.missed > 0 {
         let _ = write!(text, "; {} changes of zones went unread", counted.missed);
     }
