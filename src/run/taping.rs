@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 /// How long the thread sleeps when nothing has come.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long the thread may move nothing at the stop before it is taken to hang.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One thread's pieces, as the tape thread sees them.
 #[derive(Debug)]
