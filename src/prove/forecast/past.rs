@@ -225,7 +225,7 @@ impl<'a> Past<'a> {
                 .map_or(f64::NAN, |[hours, _, usd]| usd / hours)
         };
         row.push(((1.0 + traded(length)) / (1.0 + traded(Nanos::DAY.get()))).ln());
-        row.push(traded(Nanos::DAY.get()).ln());
+        row.push((1.0 + traded(Nanos::DAY.get())).ln());
         row.push(((at / Nanos::DAY.get() + 4).rem_euclid(7)) as f64);
         row.push(now);
         Some(row)
