@@ -539,10 +539,11 @@ pub fn moments(
     seen: &mut dyn FnMut(usize, &Inventory),
 ) {
     let kept = input.sources.iter().filter(|source| keep(source));
-    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
-    for stage in &mut stages {
-        stage.interest.clone_from(&stage.source.interest);
-    }
+    let way = Way {
+        interest: Told::Stepwise,
+        ..*way
+    };
+    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, &way)).collect();
     for (moment, at) in moments.iter().enumerate() {
         for stage in &mut stages {
             stage.advance(*at);
