@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod magnet;
 pub mod naive;
 pub mod path;
+pub mod realised;
 pub mod report;
 pub mod score;
 pub mod symbol;

@@ -9,6 +9,7 @@ use super::input::{Input, Period};
 use super::magnet;
 use super::naive::{self, Naive};
 use super::path;
+use super::realised;
 use super::totals::{Row, TRAIN_ROWS};
 use super::walk::{self, Mass, Met, Pair, Told, Way};
 use super::{Options, ProveError};
@@ -77,33 +78,14 @@ fn periods_of(input: &Input) -> Result<(Vec<Period>, &'static str), ProveError> 
     if !input.periods.is_empty() {
         return Ok((input.periods.clone(), "totals"));
     }
-    let mut prints: Vec<_> = input.sources.iter().flat_map(|s| &s.prints).collect();
-    prints.sort_by_key(|print| print.at);
-    let candles = path::candles(input);
-    let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
+    if path::candles(input).is_empty() {
         return Err(ProveError::NoPath(input.symbol.clone()));
-    };
-    if prints.is_empty() {
+    }
+    let sources = realised::printing(input);
+    if sources.is_empty() {
         return Err(ProveError::NoRealised(input.symbol.clone()));
     }
-    let step = SUMMED.get();
-    let start = first.start.get().div_euclid(step) * step + step;
-    let count = (last.end.get() - start).div_euclid(step).max(0);
-    let mut periods: Vec<Period> = (0..count)
-        .map(|i| Period {
-            start: Nanos::new(start + i * step),
-            end: Nanos::new(start + (i + 1) * step),
-            usd: [0.0; 2],
-        })
-        .collect();
-    for print in prints {
-        let at = (print.at.get() - start).div_euclid(step);
-        if let Some(period) = usize::try_from(at).ok().and_then(|at| periods.get_mut(at)) {
-            let usd = print.price.notional(print.qty, crate::num::Round::Down);
-            period.usd[print.holder as usize] += usd.get() as f64 / 100.0;
-        }
-    }
-    Ok((periods, "prints, summed"))
+    Ok((realised::summed(&sources, SUMMED), "prints, summed"))
 }
 
 /// Rows of the periods that can be scored, and the period and holder of each.

@@ -26,6 +26,7 @@ use super::gate::LEAST_BLOCKS;
 use super::input::{Candle, Input, Period};
 use super::naive::{Naive, Standing};
 use super::path;
+use super::realised;
 use super::totals::UNIT;
 use super::walk::{self, Mass, Way, dollars_at};
 use crate::inventory::params::Choice;
@@ -97,30 +98,11 @@ pub struct Found {
 }
 
 /// What was liquidated, by period: totals as they were told, else prints by the minute.
-fn realised(input: &Input, candles: &[Candle]) -> Vec<Period> {
+fn realised(input: &Input) -> Vec<Period> {
     if !input.periods.is_empty() {
         return input.periods.clone();
     }
-    let prints = input.sources.iter().flat_map(|source| &source.prints);
-    let (Some(first), Some(last)) = (candles.first(), candles.last()) else {
-        return Vec::new();
-    };
-    let step = SUMMED.get();
-    let start = first.start.get().div_euclid(step) * step + step;
-    let count = (last.end.get() - start).div_euclid(step).max(0);
-    let period = |i: i64| Period {
-        start: Nanos::new(start + i * step),
-        end: Nanos::new(start + (i + 1) * step),
-        usd: [0.0; 2],
-    };
-    let mut periods: Vec<Period> = (0..count).map(period).collect();
-    for print in prints {
-        let at = (print.at.get() - start).div_euclid(step);
-        if let Some(period) = usize::try_from(at).ok().and_then(|at| periods.get_mut(at)) {
-            period.usd[print.holder as usize] += print.usd();
-        }
-    }
-    periods
+    realised::summed(&realised::printing(input), SUMMED)
 }
 
 /// Periods of a horizon, of neighbours that fill it; they begin where the first would if days were counted from it.
@@ -349,7 +331,7 @@ impl<'a> Rival<'a> {
 /// Rows that the trees cannot use.
 pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<Found, ProveError> {
     let candles = path::candles(input);
-    let periods = realised(input, &candles);
+    let periods = realised(input);
     let Some(base) = periods.iter().map(|p| p.end.since(p.start)).min() else {
         return Ok(Found::default());
     };

@@ -345,7 +345,7 @@ fn prints_are_summed_and_those_of_a_period_are_not_in_what_is_known_of_it() {
         })
         .collect();
     let candles = path::candles(&input);
-    let periods = realised(&input, &candles);
+    let periods = realised(&input);
     let all: f64 = input.sources[0].prints[1..].iter().map(Told::usd).sum();
     let sum: f64 = periods.iter().flat_map(|p| p.usd).sum();
     assert!(
@@ -448,4 +448,79 @@ fn the_volatility_of_a_walk_is_found_again() {
         .collect();
     let rms = (ranges.iter().map(|r| r * r).sum::<f64>() / ranges.len() as f64 / 2.7726).sqrt();
     assert!((late / rms - 1.0).abs() < 0.1, "{late} {rms}");
+}
+
+/// Bars of three days, then trades and prints by the minute of the hours given, counted from the first bar.
+fn heard(hours: &[core::ops::Range<i64>]) -> Input {
+    let mut input = history(3);
+    let begin = input.periods[0].start;
+    input.periods.clear();
+    let source = &mut input.sources[0];
+    let price = source.bars[0].open;
+    for minute in hours.iter().flat_map(|h| h.start * 60..h.end * 60) {
+        let at = begin.plus(Nanos::new(Nanos::MINUTE.get() * minute + 1));
+        let qty = crate::num::Qty::new(5_000_000);
+        source
+            .trades
+            .push(crate::prove::input::Traded { at, price, qty });
+        source.prints.push(Told {
+            at,
+            holder: Holder::Long,
+            price,
+            qty,
+        });
+    }
+    input
+}
+
+#[test]
+fn where_nobody_listened_nothing_is_said_to_have_been_liquidated() {
+    let mut input = heard(&[72..80, 90..100]);
+    let begin = input.sources[0].bars[0].start;
+    let minutes = |input: &Input| -> Vec<i64> {
+        let periods = realised(input);
+        assert!(periods.iter().all(|p| p.usd[0] > 0.0), "a zero was laid");
+        let of = |p: &Period| p.start.since(begin).get() / Nanos::MINUTE.get();
+        periods.iter().map(of).collect()
+    };
+    // The first minute of a stretch is not whole.
+    let want: Vec<i64> = (72 * 60 + 1..80 * 60)
+        .chain(90 * 60 + 1..100 * 60)
+        .collect();
+    assert_eq!(minutes(&input), want);
+    // Nine minutes of silence are no hole, ten are.
+    let quiet = |long: i64| {
+        let mut input = heard(&[72..80]);
+        let from = 75 * 60;
+        let is_kept = |at: Nanos| {
+            let minute = at.since(begin).get() / Nanos::MINUTE.get();
+            minute < from || minute >= from + long
+        };
+        input.sources[0].trades.retain(|t| is_kept(t.at));
+        input.sources[0].prints.retain(|p| is_kept(p.at));
+        realised(&input).len() as i64
+    };
+    assert_eq!(quiet(9), 8 * 60 - 1);
+    assert_eq!(quiet(10), 8 * 60 - 1 - 10 - 1);
+    // One stamp of another age is neither a begin nor millions of minutes.
+    let mut odd = input.sources[0].trades[0];
+    odd.at = Nanos::SECOND;
+    input.sources[0].trades.insert(0, odd);
+    assert_eq!(minutes(&input), want);
+    input.sources[0].marks.push((Nanos::SECOND, odd.price));
+    assert_eq!(minutes(&input), want);
+}
+
+#[test]
+fn a_day_without_volume_is_seen_as_one() {
+    let mut input = history(14);
+    for bar in &mut input.sources[0].bars[200..240] {
+        bar.volume = crate::num::Qty::ZERO;
+    }
+    let candles = path::candles(&input);
+    let past = Past::new(&candles, &input.periods);
+    let seen = past
+        .features(&input.periods[232], Holder::Long, 0.01)
+        .unwrap();
+    assert!(seen.iter().all(|v| v.is_finite()), "{seen:?}");
 }
