@@ -15,8 +15,8 @@ use crate::prove::walk::Mass;
 
 /// Quantiles that a distribution is made of.
 const MEMBERS: usize = 200;
-/// Rows that the trees are taught with at most, the last.
-const TREE_ROWS: usize = 10_000;
+/// Periods that the trees are taught with at most, of the whole past.
+const TREE_PERIODS: usize = 5_000;
 /// Days before the first fold, or this part of a shorter history.
 const TEACH: i64 = 14;
 const TEACH_PART: i64 = 4;
@@ -77,6 +77,9 @@ pub const PAIRS: [(usize, usize); 10] = [
     (2, 8),
 ];
 
+/// Those of them that ask what the map adds to a model that is otherwise the same.
+pub const ADDED: [(usize, usize); 2] = [(1, 7), (2, 8)];
+
 /// Name of a model.
 #[must_use]
 pub const fn name(model: usize) -> &'static str {
@@ -135,6 +138,16 @@ fn theta(rows: &[Row], map: Map) -> Ladder {
     ladder::fit(&masses, &logs)
 }
 
+/// Rows of so many periods at most, both holders of each, spread evenly over all.
+fn thinned(rows: &[Row], most: usize) -> Vec<&Row> {
+    let all = rows.chunk_by(|a, b| a.start == b.start).count();
+    let most = most.min(all);
+    let is_kept = |at: usize| (at + 1) * most / all > at * most / all;
+    let periods = rows.chunk_by(|a, b| a.start == b.start).enumerate();
+    let kept = periods.filter(|(at, _)| is_kept(*at));
+    kept.flat_map(|(_, rows)| rows).collect()
+}
+
 /// Fits a model on rows and says the rows behind them.
 fn says(
     how: How,
@@ -163,12 +176,11 @@ fn says(
         }
         How::Trees(map) => {
             let all: Vec<usize> = (0..train.first().map_or(0, |row| row.seen.len())).collect();
-            let train = &train[train.len().saturating_sub(TREE_ROWS)..];
-            let features = |rows: &[Row]| -> Vec<Vec<f64>> {
-                rows.iter().map(|row| wide(row, &all, map)).collect()
-            };
-            let logs: Vec<f64> = train.iter().map(Row::log).collect();
-            Ok(Boosted::fit(&features(train), &logs)?.predict(&features(ahead)))
+            let train = thinned(train, TREE_PERIODS);
+            let logs: Vec<f64> = train.iter().map(|row| row.log()).collect();
+            let train: Vec<Vec<f64>> = train.iter().map(|row| wide(row, &all, map)).collect();
+            let ahead: Vec<Vec<f64>> = ahead.iter().map(|row| wide(row, &all, map)).collect();
+            Ok(Boosted::fit(&train, &logs)?.predict(&ahead))
         }
     }
 }
@@ -182,14 +194,8 @@ impl Said {
         let ends = folds(rows);
         let mut numbers = vec![Vec::new(); COUNT];
         for fold in ends.windows(2) {
-            let begin = rows[fold[0]].start;
-            let past = rows.partition_point(|row| row.start < begin);
-            // Periods do not overlap, but one may lie across midnight.
-            let past = rows[..past]
-                .iter()
-                .rposition(|row| row.end <= begin)
-                .map_or(0, |at| at + 1);
-            let (train, ahead) = (&rows[..past], &rows[fold[0]..fold[1]]);
+            // Periods do not overlap: what lies before a fold is over when it begins.
+            let (train, ahead) = (&rows[..fold[0]], &rows[fold[0]..fold[1]]);
             let thetas = [Map::Ours, Map::Time].map(|map| theta(train, map));
             for ((_, how), numbers) in MODELS.iter().zip(&mut numbers) {
                 numbers.extend(says(*how, &thetas, train, ahead)?);
@@ -221,5 +227,43 @@ impl Said {
                 told(row, &likely);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::Holder;
+    use crate::time::Nanos;
+
+    #[test]
+    fn trees_are_taught_with_all_of_the_past() {
+        let row = |period: i64, holder: Holder| Row {
+            start: Nanos::new(period),
+            end: Nanos::new(period + 1),
+            holder,
+            usd: 0.0,
+            ours: Mass::default(),
+            time: Mass::default(),
+            seen: Vec::new(),
+        };
+        let rows: Vec<Row> = (0..103)
+            .flat_map(|period| Holder::BOTH.map(|holder| row(period, holder)))
+            .collect();
+        let starts = |most: usize| -> Vec<i64> {
+            let kept = thinned(&rows, most);
+            assert!(kept.chunks(2).all(|pair| pair[0].start == pair[1].start));
+            kept.chunks(2).map(|pair| pair[0].start.get()).collect()
+        };
+        assert_eq!(starts(103), (0..103).collect::<Vec<_>>());
+        assert_eq!(starts(500).len(), 103);
+        for most in [1, 7, 50, 102] {
+            let kept = starts(most);
+            assert_eq!((kept.len(), kept[most - 1]), (most, 102));
+            let apart = kept.windows(2).map(|w| w[1] - w[0]);
+            let wide = 103 / most as i64;
+            assert!(apart.into_iter().all(|d| d == wide || d == wide + 1));
+        }
+        assert!(thinned(&[], 5).is_empty());
     }
 }
