@@ -152,7 +152,7 @@ fn is_fit(source: &Source) -> bool {
 }
 
 /// Whether a venue prints every liquidation, so that its dollars are all there were.
-fn is_whole(venue: VenueId) -> bool {
+pub(super) fn is_whole(venue: VenueId) -> bool {
     calibrate::observation(venue).is_some_and(|row| row.shown == Shown::All)
 }
 

@@ -10,10 +10,11 @@
 //! Intervals draw whole days. The Diebold–Mariano statistic is of the daily means of the difference in CRPS, with
 //! Bartlett's weights over 4 (days / 100)^(2/9) lags.
 
-use super::models::{self, COUNT, NOTHING, PAIRS, Said};
+use super::models::{self, ADDED, COUNT, NOTHING, PAIRS, Said};
 use super::{LEAST_DAYS, Row};
 use crate::market::Holder;
 use crate::prove::ProveError;
+use crate::prove::gate;
 use crate::prove::score::{self, Figure};
 use crate::time::Nanos;
 
@@ -66,6 +67,21 @@ pub struct Pair {
     pub auc: Option<Figure>,
     /// Diebold–Mariano statistic of the CRPS; below 0 the one is better.
     pub statistic: Option<f64>,
+    /// Where it is asked what the map adds: share of the draws in which the CRPS is not better.
+    pub chance: Option<f64>,
+    /// Whether what the map adds holds beside all else that it is said to add ([`together`]).
+    pub holds: Option<bool>,
+}
+
+/// Judges what the map adds, of all horizons and models at once (Holm); the other differences stand alone.
+pub fn together(horizons: &mut [Horizon]) {
+    let pairs = horizons.iter_mut().flat_map(|of| &mut of.pairs);
+    let mut asked: Vec<&mut Pair> = pairs.filter(|pair| pair.chance.is_some()).collect();
+    let chances: Vec<f64> = asked.iter().filter_map(|pair| pair.chance).collect();
+    let holds = score::holm(&chances, gate::LEVEL);
+    for (pair, holds) in asked.iter_mut().zip(holds) {
+        pair.holds = Some(holds);
+    }
 }
 
 /// One horizon.
@@ -120,14 +136,9 @@ fn under(members: &[f64], was: f64, quantile: f64) -> f64 {
 /// What is an event, by fold and holder, as a logarithm: of the rows before the fold.
 fn events(rows: &[Row], said: &Said) -> Vec<(usize, [f64; 2])> {
     let of = |from: &usize| {
-        let begin = rows[*from].start;
-        let past = rows[..*from].iter().filter(|row| row.end <= begin);
         let quantile = |holder: Holder| {
-            let own: Vec<f64> = past
-                .clone()
-                .filter(|row| row.holder == holder)
-                .map(Row::log)
-                .collect();
+            let past = rows[..*from].iter().filter(|row| row.holder == holder);
+            let own: Vec<f64> = past.map(Row::log).collect();
             score::quantile(&own, EVENT).unwrap_or(f64::INFINITY)
         };
         (*from, Holder::BOTH.map(quantile))
@@ -277,6 +288,12 @@ impl Bench<'_> {
             brier: self.mean(of, less, BRIER),
             auc: self.auc(of, less),
             statistic: statistic(&daily),
+            // The other less the one: a draw without any difference speaks against the one.
+            chance: ADDED
+                .contains(&(one, other))
+                .then(|| self.mean(&all[other], Some(of), CRPS))
+                .map(|worse| worse.map_or(1.0, |figure| figure.none)),
+            holds: None,
         }
     }
 }

@@ -22,8 +22,9 @@ pub mod past;
 pub mod report;
 
 use super::ProveError;
+use super::cells::is_whole;
 use super::gate::LEAST_BLOCKS;
-use super::input::{Candle, Input, Period};
+use super::input::{Candle, Input, Period, Source};
 use super::naive::{Naive, Standing};
 use super::path;
 use super::realised;
@@ -35,7 +36,9 @@ use crate::market::Holder;
 use crate::num::fixed::{ONE, hit};
 use crate::num::log::{BUCKET, px_of_ln};
 use crate::time::Nanos;
+use crate::venue::venue;
 use past::Past;
+use report::length;
 
 /// Horizons that are tried, where the data tell them.
 const HORIZONS: [Nanos; 4] = [
@@ -91,10 +94,29 @@ impl Row {
 /// What came of one symbol.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
+    /// Venues whose prints are what was liquidated; none where totals were told.
+    pub printed: Vec<&'static str>,
+    /// Whether they print a part of it only.
+    pub is_part: bool,
     /// By horizon, shortest first.
     pub horizons: Vec<judge::Horizon>,
     /// Horizons that are not measured, and why.
     pub refused: Vec<(Nanos, String)>,
+}
+
+/// Sources whose prints are what was liquidated: those that print all of it, else those that print; none where totals
+/// are told.
+fn judged(input: &Input) -> (Vec<&Source>, bool) {
+    if !input.periods.is_empty() {
+        return (Vec::new(), false);
+    }
+    let all = realised::printing(input);
+    let whole = all.iter().filter(|source| is_whole(source.venue));
+    let whole: Vec<&Source> = whole.copied().collect();
+    match whole.is_empty() {
+        true => (all, true),
+        false => (whole, false),
+    }
 }
 
 /// What was liquidated, by period: totals as they were told, else prints by the minute.
@@ -102,12 +124,23 @@ fn realised(input: &Input) -> Vec<Period> {
     if !input.periods.is_empty() {
         return input.periods.clone();
     }
-    realised::summed(&realised::printing(input), SUMMED)
+    realised::summed(&judged(input).0, SUMMED)
 }
 
-/// Periods of a horizon, of neighbours that fill it; they begin where the first would if days were counted from it.
+/// The first of the periods whose length is the most frequent one; of two such lengths the shorter.
+fn usual(periods: &[Period]) -> Option<&Period> {
+    let length = |p: &Period| p.end.since(p.start);
+    let mut lengths: Vec<Nanos> = periods.iter().map(length).collect();
+    lengths.sort_unstable();
+    let runs = lengths.chunk_by(|a, b| a == b);
+    let most = runs.rev().max_by_key(|run| run.len())?.first()?;
+    periods.iter().find(|p| length(p) == *most)
+}
+
+/// Periods of a horizon, of neighbours that fill it; they begin where the first of [`usual`] length would if days were
+/// counted from it. They never overlap.
 fn grouped(periods: &[Period], horizon: Nanos) -> Vec<Period> {
-    let Some(first) = periods.first() else {
+    let Some(first) = usual(periods) else {
         return Vec::new();
     };
     let phase = first
@@ -157,14 +190,10 @@ fn horizons(base: Nanos, candles: &[Candle]) -> (Vec<Nanos>, Vec<(Nanos, String)
         .unwrap_or(Nanos::ZERO);
     let (mut kept, mut refused) = (Vec::new(), Vec::new());
     for horizon in all {
-        let minutes = |time: Nanos| time.get() / Nanos::MINUTE.get();
         let why = if horizon.get() % base.get() != 0 {
-            format!(
-                "what was liquidated is told in periods of {} min",
-                minutes(base)
-            )
+            format!("what was liquidated is told in periods of {}", length(base))
         } else if horizon < bar {
-            format!("the price is told in bars of {} min", minutes(bar))
+            format!("the price is told in bars of {}", length(bar))
         } else if horizon > LONGEST {
             "a day, which is what is drawn, would hold too few".to_owned()
         } else {
@@ -225,7 +254,7 @@ pub fn rows(
     let mut sums: Vec<Vec<Option<[Mass; 2]>>> =
         grids.iter().map(|grid| vec![None; grid.len()]).collect();
     let find = |grid: &[Period], at: Nanos| grid.binary_search_by_key(&at, |p| p.start).ok();
-    let is_fit = |source: &super::input::Source| !source.interest.is_empty();
+    let is_fit = |source: &Source| !source.interest.is_empty();
     walk::moments(
         input,
         &Way::default(),
@@ -332,14 +361,18 @@ impl<'a> Rival<'a> {
 pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<Found, ProveError> {
     let candles = path::candles(input);
     let periods = realised(input);
-    let Some(base) = periods.iter().map(|p| p.end.since(p.start)).min() else {
+    let Some(base) = usual(&periods).map(|p| p.end.since(p.start)) else {
         return Ok(Found::default());
     };
+    let (printed, is_part) = judged(input);
+    let named = printed.iter().filter_map(|source| venue(source.venue));
     let (kept, refused) = horizons(base.max(Nanos::new(1)), &candles);
     told("walking the forecasts");
     let all = rows(input, &candles, &periods, &kept);
     told("scoring the forecasts");
     let mut found = Found {
+        printed: named.map(|row| row.name).collect(),
+        is_part,
         horizons: Vec::new(),
         refused,
     };
@@ -349,6 +382,7 @@ pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<F
             Err(why) => found.refused.push((*horizon, why)),
         }
     }
+    judge::together(&mut found.horizons);
     Ok(found)
 }
 

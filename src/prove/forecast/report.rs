@@ -2,14 +2,15 @@
 
 use super::Found;
 use super::judge::{Horizon, Line, Pair, UNDER};
+use crate::prove::gate;
 use crate::prove::report::{date, figure, number, said};
 use crate::prove::score::Figure;
 use crate::time::Nanos;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// What is said of all of it.
-const NOTE: &str = "dollars of the next period and side, said at its begin from what was known then; CRPS of \
+/// What is said of all of it, after whose dollars they are.
+const NOTE: &str = "of the next period and side, said at its begin from what was known then; CRPS of \
                     ln(1 + dollars / 1,000), tail: of what lies above the past's 95 % quantile; no verdict hangs on it";
 
 fn line(of: &Line) -> Value {
@@ -36,6 +37,7 @@ fn pair(of: &Pair) -> Value {
         "brier": figure(of.brier),
         "auc": figure(of.auc),
         "diebold_mariano": of.statistic,
+        "holds_together": of.holds,
     })
 }
 
@@ -64,19 +66,56 @@ pub fn object(of: &Found) -> Value {
     let refused = of.refused.iter();
     let refused = refused.map(|(length, why)| json!({ "horizon_s": seconds(*length), "why": why }));
     json!({
-        "note": NOTE,
+        "note": note(of),
+        "printed_by": of.printed,
+        "is_part": of.is_part,
+        "together": formed(of),
         "horizons": of.horizons.iter().map(horizon).collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
     })
 }
 
+/// Whose dollars they are.
+fn note(of: &Found) -> String {
+    let by = of.printed.join(", ");
+    match (of.printed.is_empty(), of.is_part) {
+        (true, _) => format!("dollars {NOTE}"),
+        (false, true) => format!("printed dollars, a part of what was liquidated ({by}), {NOTE}"),
+        (false, false) => format!("printed dollars, all that was liquidated ({by}), {NOTE}"),
+    }
+}
+
+/// How many differences were formed, and what of them was corrected for their number.
+fn formed(of: &Found) -> String {
+    let pairs = || of.horizons.iter().flat_map(|horizon| &horizon.pairs);
+    let figures = |pair: &Pair| [pair.crps, pair.tail, pair.brier, pair.auc];
+    let all = pairs().flat_map(figures).flatten().count();
+    let asked = pairs().filter(|pair| pair.holds.is_some()).count();
+    let holds = pairs().filter(|pair| pair.holds == Some(true)).count();
+    format!(
+        "of {asked} differences in CRPS that say what the map adds to the same model {holds} hold together (Holm, \
+         one-sided {} %); the other {} intervals of differences stand alone, not corrected for their number",
+        100.0 * gate::LEVEL,
+        all.saturating_sub(asked)
+    )
+}
+
+/// Whether a difference holds beside the others.
+const fn holds(of: &Pair) -> &'static str {
+    match of.holds {
+        Some(true) => "holds",
+        Some(false) => "does not hold",
+        None => "",
+    }
+}
+
 /// A length of time in its own words.
-fn length(time: Nanos) -> String {
-    let minutes = time.get() / Nanos::MINUTE.get();
-    if minutes % 60 == 0 {
-        format!("{} h", minutes / 60)
-    } else {
-        format!("{minutes} min")
+pub(super) fn length(time: Nanos) -> String {
+    let (minute, hour) = (Nanos::MINUTE.get(), Nanos::HOUR.get());
+    match time.get() {
+        whole if whole % hour == 0 => format!("{} h", whole / hour),
+        whole if whole % minute == 0 => format!("{} min", whole / minute),
+        odd => format!("{} min", odd as f64 / minute as f64),
     }
 }
 
@@ -122,7 +161,7 @@ fn name(of: &Pair) -> String {
 /// Lines for a terminal.
 #[must_use]
 pub fn text(of: &Found) -> Vec<String> {
-    let mut lines = vec![format!("  forecasts: {NOTE}")];
+    let mut lines = vec![format!("  forecasts: {}", note(of))];
     for horizon in &of.horizons {
         lines.push(format!("    {}", told(horizon)));
         lines.push(format!(
@@ -146,15 +185,19 @@ pub fn text(of: &Found) -> Vec<String> {
         ));
         lines.extend(horizon.pairs.iter().map(|pair| {
             format!(
-                "      {:<42} {:<24} {:<24} {:<24} {:<27} {}",
+                "      {:<42} {:<24} {:<24} {:<24} {:<27} {:<7} {}",
                 name(pair),
                 said(pair.crps),
                 said(pair.tail),
                 said(pair.auc),
                 fine(pair.brier),
-                number(pair.statistic)
+                number(pair.statistic),
+                holds(pair)
             )
         }));
+    }
+    if !of.horizons.is_empty() {
+        lines.push(format!("    {}", formed(of)));
     }
     let refused = of.refused.iter();
     lines.extend(
@@ -170,7 +213,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
     };
     let _ = write!(
         out,
-        "<h3>What the next period will bring</h3><p class=note>Forecasts: {NOTE}.</p>"
+        "<h3>What the next period will bring</h3><p class=note>Forecasts: {}.</p>",
+        note(of)
     );
     for horizon in &of.horizons {
         let _ = write!(
@@ -195,21 +239,25 @@ pub fn html(out: &mut String, of: Option<&Found>) {
         out.push_str(
             "</table></div><p class=note>One less the other: below 0 the one is better, of AUC above 0. DM is the \
              Diebold–Mariano statistic of the CRPS by day.</p><div class=wide><table><tr><th>difference<th>CRPS<th>tail\
-             <th>AUC of the event<th>Brier<th>DM</tr>",
+             <th>AUC of the event<th>Brier<th>DM<th>together</tr>",
         );
         for pair in &horizon.pairs {
             let _ = write!(
                 out,
-                "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+                "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
                 name(pair),
                 said(pair.crps),
                 said(pair.tail),
                 said(pair.auc),
                 fine(pair.brier),
-                number(pair.statistic)
+                number(pair.statistic),
+                holds(pair)
             );
         }
         out.push_str("</table></div>");
+    }
+    if !of.horizons.is_empty() {
+        let _ = write!(out, "<p class=note>Together: {}.</p>", formed(of));
     }
     for (time, why) in &of.refused {
         let _ = write!(

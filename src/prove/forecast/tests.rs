@@ -8,6 +8,7 @@ use crate::market::VenueId;
 use crate::num::Px;
 use crate::prove::input::{Source, Told};
 use crate::prove::score::Draws;
+use proptest::prelude::*;
 
 const HOUR: Nanos = Nanos::HOUR;
 
@@ -278,7 +279,7 @@ fn noise_is_measured_as_such_and_what_the_data_cannot_tell_is_refused() {
         "{hour:?}"
     );
     let why: Vec<&str> = found.refused.iter().map(|(_, why)| why.as_str()).collect();
-    assert_eq!(why, ["what was liquidated is told in periods of 60 min"; 2]);
+    assert_eq!(why, ["what was liquidated is told in periods of 1 h"; 2]);
     let text = report::text(&found).join("\n");
     assert!(
         text.contains("the next 1 h") && text.contains("the next 5 min: not measured"),
@@ -451,13 +452,13 @@ fn the_volatility_of_a_walk_is_found_again() {
 }
 
 /// Bars of three days, then trades and prints by the minute of the hours given, counted from the first bar.
-fn heard(hours: &[core::ops::Range<i64>]) -> Input {
+fn heard(hours: impl Iterator<Item = i64>) -> Input {
     let mut input = history(3);
     let begin = input.periods[0].start;
     input.periods.clear();
     let source = &mut input.sources[0];
     let price = source.bars[0].open;
-    for minute in hours.iter().flat_map(|h| h.start * 60..h.end * 60) {
+    for minute in hours.flat_map(|hour| hour * 60..(hour + 1) * 60) {
         let at = begin.plus(Nanos::new(Nanos::MINUTE.get() * minute + 1));
         let qty = crate::num::Qty::new(5_000_000);
         source
@@ -475,7 +476,7 @@ fn heard(hours: &[core::ops::Range<i64>]) -> Input {
 
 #[test]
 fn where_nobody_listened_nothing_is_said_to_have_been_liquidated() {
-    let mut input = heard(&[72..80, 90..100]);
+    let mut input = heard((72..80).chain(90..100));
     let begin = input.sources[0].bars[0].start;
     let minutes = |input: &Input| -> Vec<i64> {
         let periods = realised(input);
@@ -490,7 +491,7 @@ fn where_nobody_listened_nothing_is_said_to_have_been_liquidated() {
     assert_eq!(minutes(&input), want);
     // Nine minutes of silence are no hole, ten are.
     let quiet = |long: i64| {
-        let mut input = heard(&[72..80]);
+        let mut input = heard(72..80);
         let from = 75 * 60;
         let is_kept = |at: Nanos| {
             let minute = at.since(begin).get() / Nanos::MINUTE.get();
@@ -523,4 +524,125 @@ fn a_day_without_volume_is_seen_as_one() {
         .features(&input.periods[232], Holder::Long, 0.01)
         .unwrap();
     assert!(seen.iter().all(|v| v.is_finite()), "{seen:?}");
+}
+
+#[test]
+fn what_the_map_adds_is_judged_together() {
+    let rows = world(30);
+    let mut found = judged(&rows);
+    let asked = |of: &Horizon| -> Vec<(&'static str, Option<bool>)> {
+        let pairs = of.pairs.iter().filter(|pair| pair.chance.is_some());
+        pairs.map(|pair| (pair.than, pair.holds)).collect()
+    };
+    assert_eq!(asked(&found), [("HAR", None), ("trees of the past", None)]);
+    judge::together(core::slice::from_mut(&mut found));
+    assert_eq!(
+        asked(&found),
+        [("HAR", Some(true)), ("trees of the past", Some(true))]
+    );
+    assert!(found.pairs.iter().filter(|p| p.holds.is_some()).count() == 2);
+    // A chance that holds alone does not beside many.
+    let mut many = vec![found.clone(), found.clone(), found];
+    for pair in many.iter_mut().flat_map(|of| &mut of.pairs) {
+        pair.chance = pair.chance.map(|_| 0.02);
+    }
+    judge::together(&mut many);
+    let mut held = many.iter().flat_map(asked);
+    assert!(held.all(|(_, holds)| holds == Some(false)));
+    let found = Found {
+        horizons: many,
+        ..Found::default()
+    };
+    let text = report::text(&found).join("\n");
+    assert!(
+        text.contains(
+            "of 6 differences in CRPS that say what the map adds to the same model 0 hold together"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("the other 114 intervals of differences stand alone"));
+}
+
+/// A map that says nothing changes nothing, in every draw: that is no sign that it helps.
+#[test]
+fn no_difference_does_not_hold() {
+    let mut rows = world(30);
+    rows.iter_mut().for_each(|row| row.ours = [0.0; CLASSES]);
+    let mut found = judged(&rows);
+    judge::together(core::slice::from_mut(&mut found));
+    let pair = pair(&found, "HAR and the map", "HAR");
+    assert!(pair.crps.unwrap().value.abs() < 1e-9, "{pair:?}");
+    assert_eq!(pair.holds, Some(false), "{pair:?}");
+}
+
+#[test]
+fn a_part_of_what_was_liquidated_is_named_so() {
+    let mut input = heard(72..80);
+    let of = |input: &Input| {
+        let found = found(input, 50, &mut |_| {}).unwrap();
+        let text = report::text(&found).remove(0);
+        let json = report::object(&found);
+        (text, json["is_part"].clone(), json["printed_by"].clone())
+    };
+    let (text, is_part, by) = of(&input);
+    assert!(
+        text.contains("printed dollars, a part of what was liquidated (binance)"),
+        "{text}"
+    );
+    assert_eq!((is_part, by), (true.into(), serde_json::json!(["binance"])));
+    // Beside one that prints everything it is not summed.
+    let mut whole = input.sources[0].clone();
+    (whole.venue, whole.bars) = (VenueId::BYBIT, Vec::new());
+    whole.prints.truncate(1);
+    input.sources.push(whole);
+    assert_eq!(realised(&input).iter().map(|p| p.usd[0]).sum::<f64>(), 0.0);
+    let (text, is_part, by) = of(&input);
+    assert!(
+        text.contains("printed dollars, all that was liquidated (bybit)"),
+        "{text}"
+    );
+    assert_eq!((is_part, by), (false.into(), serde_json::json!(["bybit"])));
+    let (text, is_part, by) = of(&history(3));
+    assert!(text.contains("forecasts: dollars of the next"), "{text}");
+    assert_eq!((is_part, by), (false.into(), serde_json::json!([])));
+}
+
+#[test]
+fn one_odd_period_changes_no_horizon() {
+    let mut input = history(3);
+    let wanted = grouped(&input.periods[1..], HORIZONS[3]);
+    // The first hour began late.
+    input.periods[0].start = input.periods[0]
+        .start
+        .plus(Nanos::new(17 * Nanos::MINUTE.get()));
+    let base = usual(&input.periods).map(|p| p.end.since(p.start));
+    assert_eq!(base, Some(HOUR));
+    assert_eq!(grouped(&input.periods, HORIZONS[3]), wanted);
+    assert_eq!(wanted.len(), 17);
+    // Of lengths that are as frequent the shorter.
+    let two = [input.periods[1], input.periods[0]];
+    assert_eq!(usual(&two), Some(&input.periods[0]));
+    let lengths = [17, 43, 60, 240].map(|m| length(Nanos::new(m * Nanos::MINUTE.get())));
+    assert_eq!(lengths, ["17 min", "43 min", "1 h", "4 h"]);
+    assert_eq!(length(Nanos::seconds(30)), "0.5 min");
+}
+
+proptest! {
+    /// What is fitted on rows before a row may use all of them, for none of them reaches into it.
+    #[test]
+    fn periods_of_a_horizon_never_overlap(
+        told in proptest::collection::vec((1i64..6, 1i64..5), 1..60),
+        horizon in 1i64..9,
+    ) {
+        let mut start = 0;
+        let minutes = |n: i64| Nanos::new(n * Nanos::MINUTE.get());
+        // They overlap, leave holes and differ in length; the input keeps one of each begin.
+        let periods: Vec<Period> = told.iter().map(|(step, length)| {
+            start += step;
+            Period { start: minutes(start), end: minutes(start + length), usd: [1.0; 2] }
+        }).collect();
+        let joined = grouped(&periods, minutes(horizon));
+        prop_assert!(joined.windows(2).all(|w| w[0].end <= w[1].start));
+        prop_assert!(joined.iter().all(|p| p.end.since(p.start) == minutes(horizon)));
+    }
 }
