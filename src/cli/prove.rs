@@ -1,7 +1,9 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
 use crate::prove::judge::{Line, Proof, Rival};
-use crate::prove::{self, Options, Report, cells, forecast, ledger, magnet, report, score};
+use crate::prove::{
+    self, Options, Report, cascade, cells, forecast, ledger, magnet, report, score,
+};
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
@@ -116,7 +118,11 @@ fn symbol(proof: &Proof) {
     }
     let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
     let zones = magnet::report::text(&proof.magnet);
-    forecasts.chain(zones).for_each(|line| say!("{line}"));
+    let cascades = cascade::report::text(&proof.cascade);
+    forecasts
+        .chain(zones)
+        .chain(cascades)
+        .for_each(|line| say!("{line}"));
 }
 
 fn sums(proof: &Proof) {

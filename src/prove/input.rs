@@ -92,6 +92,8 @@ pub struct Source {
     pub prints: Vec<Told>,
     /// The margin table last told.
     pub tiers: Vec<Tier>,
+    /// It told levels of a book.
+    pub has_book: bool,
 }
 
 /// Liquidated dollars of a period.
@@ -132,6 +134,14 @@ impl Input {
     }
 
     fn take(&mut self, event: &Event) {
+        if event.kind() == Kind::Level {
+            // That there are some is all that is kept, of a venue that says something else too.
+            let mut sources = self.sources.iter_mut();
+            if let Some(source) = sources.find(|own| own.venue == event.venue) {
+                source.has_book = true;
+            }
+            return;
+        }
         let at = event.recv;
         let past = event.bits & HISTORY != 0;
         let source = self.source(event.venue);
@@ -228,6 +238,7 @@ pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>,
             }
             let at = match inputs.iter().position(|own| own.symbol == *name) {
                 Some(at) => at,
+                None if event.kind() == Kind::Level => return,
                 None => {
                     inputs.push(Input {
                         symbol: name.clone(),
@@ -255,5 +266,6 @@ const fn is_of_symbol(event: &Event) -> bool {
             | Kind::Bar
             | Kind::Tier
             | Kind::Total
+            | Kind::Level
     )
 }

@@ -2,6 +2,7 @@
 //!
 //! The maps are measured on as many threads as there are cores, each by itself, so their numbers do not depend on that.
 
+use super::cascade;
 use super::cells;
 use super::forecast;
 use super::gate::{self, Evidence, Verdict};
@@ -102,6 +103,8 @@ pub struct Proof {
     pub forecast: Option<forecast::Found>,
     /// Magnet and reaction, or why it was not measured.
     pub magnet: Result<magnet::Found, String>,
+    /// Cascades, or why they were not measured; set by the run, which replays the tapes of all symbols once.
+    pub cascade: Result<cascade::Found, String>,
 }
 
 /// What came of all symbols.
@@ -292,6 +295,7 @@ impl Bench<'_> {
             cells: Some(cells),
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
+            cascade: Err(cascade::NOT_ASKED.to_owned()),
         })
     }
 
@@ -341,6 +345,7 @@ impl Bench<'_> {
             cells,
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
+            cascade: Err(cascade::NOT_ASKED.to_owned()),
         })
     }
 }

@@ -16,6 +16,7 @@
 )]
 
 pub mod boost;
+pub mod cascade;
 pub mod cells;
 pub mod forecast;
 pub mod gate;
@@ -160,10 +161,22 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         }
     }
     let judged = judge::judge(&walked, options.reps, options.sensitivity, told)?;
+    let eye = if options.quick {
+        Err(cascade::NOT_ASKED.to_owned())
+    } else {
+        told("replaying for cascades");
+        cascade::eye::seen(&options.files, options.symbols.as_deref(), &read)
+    };
     let mut proofs = Vec::new();
     for (walked, found) in walked.iter().zip(judged.proofs) {
         match found {
-            Ok(proof) => proofs.push(proof),
+            Ok(mut proof) => {
+                let input = read.iter().find(|input| input.symbol == proof.symbol);
+                if let Some(input) = input.filter(|_| !options.quick) {
+                    proof.cascade = cascade::of(input, &eye, &cascade::LEAST, options.reps);
+                }
+                proofs.push(proof);
+            }
             Err(error) => refuse(&walked.symbol, error),
         }
     }

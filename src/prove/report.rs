@@ -86,6 +86,7 @@ fn proof(of: &Proof) -> Value {
         "cells": of.cells.as_ref().map(super::cells::report::object),
         "forecasts": of.forecast.as_ref().map(super::forecast::report::object),
         "magnet": super::magnet::report::object(&of.magnet),
+        "cascade": super::cascade::report::object(&of.cascade),
         "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -172,7 +173,7 @@ pub fn date(at: Nanos) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -285,6 +286,7 @@ fn symbol(out: &mut String, proof: &Proof) {
     }
     super::forecast::report::html(out, proof.forecast.as_ref());
     super::magnet::report::html(out, &proof.magnet);
+    super::cascade::report::html(out, &proof.cascade);
 }
 
 fn sums(out: &mut String, proof: &Proof) {

@@ -190,7 +190,7 @@ impl Cast {
     }
 
     /// Plays what is left of a run.
-    fn play(
+    pub(super) fn play(
         &mut self,
         ordered: &mut Ordered,
         pace: &mut Pace,

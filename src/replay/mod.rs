@@ -274,6 +274,30 @@ pub fn run_bare(
     Ok(cast.finish(crate::time::mono_now().since(started)))
 }
 
+/// Replays one recording for what this build says of it: how the run that wrote it ended is not compared, which may
+/// have been another build's. `begin` hears the symbols of every run before it is played.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch<P: Publish>(
+    path: &Path,
+    symbols: Option<&[String]>,
+    out: &mut P,
+    begin: &mut dyn FnMut(&mut P, &[String]),
+) -> Result<(), ReplayError> {
+    let mut cast = Cast::of(path, symbols)?;
+    let mut ordered = Ordered::open(path)?;
+    loop {
+        begin(out, &cast.symbols);
+        cast.play(&mut ordered, &mut Pace::none(), out)?;
+        let up = ordered.up();
+        if !ordered.next_run()? {
+            return Ok(());
+        }
+        cast.border(&ordered, &up, out)?;
+    }
+}
+
 /// Decodes a recording and tells its events, in the order they were stepped and without ticks, each with the symbols of
 /// its run; nothing is stepped.
 ///

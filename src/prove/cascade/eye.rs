@@ -1,0 +1,164 @@
+//! Eye: what the engine's page said of cascades, minute by minute, while tapes are replayed through it.
+//!
+//! Records of the page come a tenth of a second apart. Of a minute is kept the last that stood before its begin, if it
+//! is not older than a minute, and the marks within it. The replay learns on its way what the engine learned on its
+//! way, from the state its tape began with; how that run ended is not compared: what is asked is what this build says.
+//! Log prices `f64`; arrays by holder.
+
+use crate::market::Holder;
+use crate::num::Px;
+use crate::num::log::ln_px;
+use crate::prove::input::Input;
+use crate::replay::{self, ReplayError};
+use crate::shm::record::{CascadeRecord, Headline, NO_SHARE, NO_USD, Publish, Wide};
+use crate::time::Nanos;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Minutes by symbol.
+pub type Seen = BTreeMap<String, Vec<Minute>>;
+
+/// What a record of the page said.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Said {
+    /// Log price of the mark.
+    pub mark: f64,
+    /// Sigma of an hour; `None` = not warm.
+    pub sigma: Option<f64>,
+    /// The gain; 0 without a hot zone on that side, `None` = not known, or no book behind it.
+    pub gain: [Option<f64>; 2],
+    /// Log price of the end.
+    pub end: [Option<f64>; 2],
+}
+
+/// One minute that was seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Minute {
+    /// Its number since the epoch.
+    pub at: i64,
+    /// What was said last before it.
+    pub said: Option<Said>,
+    /// Highest log price of the mark within it.
+    pub high: f64,
+    /// Lowest.
+    pub low: f64,
+}
+
+fn ln(price: i64) -> Option<f64> {
+    (price > 0).then(|| ln_px(Px::new(price)) as f64 / (1i64 << 48) as f64)
+}
+
+/// Reads a record; `None` before there is a mark.
+#[must_use]
+pub fn said(wide: &Wide) -> Option<Said> {
+    let mark = ln(wide.mark_e10)?;
+    let has_book = wide.bid_e10 > 0 && wide.ask_e10 > 0;
+    let has_map = wide.map.long_interval_usd[0] != NO_USD;
+    let by = [wide.map.cascade_down, wide.map.cascade_up];
+    let gain = |of: CascadeRecord| match of {
+        _ if !has_book || !has_map => None,
+        of if of.zone == 0 => Some(0.0),
+        of => (of.gain_e4 != NO_SHARE).then(|| f64::from(of.gain_e4) / 1e4),
+    };
+    Some(Said {
+        mark,
+        sigma: (wide.sigma_1h_q32 > 0).then(|| wide.sigma_1h_q32 as f64 / (1i64 << 32) as f64),
+        gain: by.map(gain),
+        end: by.map(|of| gain(of).and(ln(of.end_e10))),
+    })
+}
+
+/// Listens to the page.
+#[derive(Debug, Default)]
+pub struct Eye {
+    symbols: Vec<String>,
+    /// By symbol of this run.
+    last: Vec<Option<(Nanos, Said)>>,
+    seen: Seen,
+}
+
+impl Eye {
+    /// A run of these symbols begins; what was said in another is not said in it.
+    pub fn begin(&mut self, symbols: &[String]) {
+        self.symbols = symbols.to_vec();
+        self.last = vec![None; symbols.len()];
+    }
+
+    /// Takes a record of the page.
+    pub fn take(&mut self, symbol: usize, wide: &Wide) {
+        let (Some(name), Some(last)) = (self.symbols.get(symbol), self.last.get_mut(symbol)) else {
+            return;
+        };
+        let Some(said) = said(wide) else {
+            return;
+        };
+        let now = Nanos::new(wide.recv_ns);
+        let at = now.get().div_euclid(Nanos::MINUTE.get());
+        let before = last.replace((now, said));
+        if !self.seen.contains_key(name) {
+            self.seen.insert(name.clone(), Vec::new());
+        }
+        let Some(minutes) = self.seen.get_mut(name) else {
+            return;
+        };
+        match minutes.last_mut() {
+            Some(own) if own.at == at => {
+                own.high = own.high.max(said.mark);
+                own.low = own.low.min(said.mark);
+            }
+            _ => {
+                let begin = at * Nanos::MINUTE.get();
+                let is_fresh = |(then, _): &(Nanos, Said)| {
+                    begin - then.get() <= Nanos::MINUTE.get() && then.get() < begin
+                };
+                minutes.push(Minute {
+                    at,
+                    said: before.filter(is_fresh).map(|(_, said)| said),
+                    high: said.mark,
+                    low: said.mark,
+                });
+            }
+        }
+    }
+
+    /// All minutes in the order of time, once each; of one that several tapes hold, that of which more was said.
+    #[must_use]
+    pub fn close(mut self) -> Seen {
+        let known = |minute: &Minute| {
+            let said = minute.said.map_or([None; 2], |said| said.gain);
+            Holder::BOTH.map(|holder| said[holder as usize].is_none())
+        };
+        for minutes in self.seen.values_mut() {
+            minutes.sort_by_key(|minute| (minute.at, known(minute), minute.said.is_none()));
+            minutes.dedup_by_key(|minute| minute.at);
+        }
+        self.seen
+    }
+}
+
+impl Publish for Eye {
+    fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
+    fn wide(&mut self, symbol: usize, record: &Wide) {
+        self.take(symbol, record);
+    }
+}
+
+/// Replays the tapes and listens; nothing is replayed where no symbol's tapes hold both prints and a book.
+///
+/// # Errors
+/// A tape that cannot be replayed, in words.
+pub fn seen(
+    files: &[PathBuf],
+    symbols: Option<&[String]>,
+    inputs: &[Input],
+) -> Result<Seen, String> {
+    if inputs.iter().all(|input| super::has_both(input).is_err()) {
+        return Ok(Seen::new());
+    }
+    let mut eye = Eye::default();
+    let told = |error: ReplayError| format!("the tapes cannot be replayed: {error}");
+    for path in files {
+        replay::watch(path, symbols, &mut eye, &mut Eye::begin).map_err(told)?;
+    }
+    Ok(eye.close())
+}

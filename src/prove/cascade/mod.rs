@@ -1,0 +1,307 @@
+//! Cascade: whether the engine's gain tells that forced closures are about to run, how long before, and whether they
+//! end where it says (heatmap.md 4.7).
+//!
+//! The tape is replayed through the engine ([`eye`]); what its page said last before a minute is held against what was
+//! printed in that minute ([`rows`]). An *event* is a minute in which one holder's prints reach the past's 99th
+//! percentile of that holder's minutes, five at least; minutes less than ten minutes behind such a minute are no rows,
+//! so that an event is the first of its run. A row is a minute and a holder, after half an hour that was seen whole.
+//!
+//! - *Area* under precision and recall of the published gain, against the range of the last half hour and against the
+//!   holder's own prints of the last half hour. A constant has the share of events as its area.
+//! - *Lead*: how long a gain of one and more had stood unbroken when the event's minute began, at most half an hour.
+//! - *End*: the published end against the extreme of ten minutes from the event's begin, in the engine's sigmas of an
+//!   hour, and against the median extreme after the events before.
+//!
+//! Nothing here is fitted and nothing of it enters the gate. A side without a hot zone has a gain of nothing; a gain
+//! that is not known, or that no book stands behind, is no row. Lengths in minutes, log prices and dollars `f64`.
+
+pub mod eye;
+pub mod report;
+pub mod rows;
+
+use super::gate;
+use super::input::Input;
+use super::score::{self, Figure};
+use crate::time::Nanos;
+use rows::{Rows, Scored};
+
+/// What the gain is held against, in the order of [`Found::areas`] behind it.
+pub const RIVALS: [&str; 2] = ["range of 30 min", "own prints of 30 min"];
+
+/// How much is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Least {
+    /// Days with events.
+    pub days: usize,
+    /// Events.
+    pub events: usize,
+    /// Minutes that were seen before the first row.
+    pub warm: usize,
+}
+
+/// What a proof asks for.
+pub const LEAST: Least = Least {
+    days: gate::LEAST_BLOCKS,
+    events: 30,
+    warm: 24 * 60,
+};
+
+/// Why nothing was measured where nobody asked for it.
+pub const NOT_ASKED: &str = "left out of a quick proof";
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Minutes that were seen.
+    pub minutes: usize,
+    /// Minutes and holders that were scored.
+    pub rows: usize,
+    /// Of these, events.
+    pub events: usize,
+    /// Days scored.
+    pub days: usize,
+    /// Days with events.
+    pub event_days: usize,
+    /// Minutes and holders that would have been rows, but the gain was not known.
+    pub unknown: usize,
+    /// Of these, events.
+    pub unknown_events: usize,
+    /// Events that a gain of one and more stood before.
+    pub warned: usize,
+    /// Of these, for half an hour or longer.
+    pub censored: usize,
+    /// Events with a published end, a whole path behind them, and enough events before.
+    pub ends: usize,
+    /// Prints in minutes that were not seen.
+    pub unseen: usize,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// First and last row.
+    pub span: (Nanos, Nanos),
+    /// Rows and events.
+    pub counted: Counted,
+    /// Least and most prints a minute that made an event.
+    pub bar: (u32, u32),
+    /// Share of rows that are events: what a constant reaches.
+    pub base: Option<Figure>,
+    /// Area under precision and recall: of the gain, then of [`RIVALS`].
+    pub areas: [Option<Figure>; 1 + RIVALS.len()],
+    /// The gain's area less a rival's; above 0 speaks for the gain.
+    pub over: [Option<Figure>; RIVALS.len()],
+    /// Share of events at whose begin the gain was one or more.
+    pub warned: Option<Figure>,
+    /// Share of the other rows of which that is so.
+    pub alarmed: Option<Figure>,
+    /// The first less the second.
+    pub told: Option<Figure>,
+    /// Median minutes it had stood, of those that were warned of.
+    pub lead: Option<Figure>,
+    /// Median error of the published end and of the guess, sigmas.
+    pub missed: [Option<Figure>; 2],
+    /// The guess's less the end's; above 0 speaks for the end.
+    pub nearer: Option<Figure>,
+}
+
+/// A score's order of rows: how many events and rows each day has at each value, highest first.
+struct Order(Vec<Vec<(usize, f64, f64)>>);
+
+impl Order {
+    fn new(rows: &[Scored], day: &[usize], score: &dyn Fn(&Scored) -> f64) -> Self {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|a, b| score(&rows[*b]).total_cmp(&score(&rows[*a])));
+        let mut out: Vec<Vec<(usize, f64, f64)>> = Vec::new();
+        let mut last = None;
+        for at in order {
+            let value = score(&rows[at]);
+            if last != Some(value) {
+                out.push(Vec::new());
+                last = Some(value);
+            }
+            let event = f64::from(u8::from(rows[at].event.is_some()));
+            let Some(group) = out.last_mut() else {
+                continue;
+            };
+            match group.last_mut() {
+                Some(own) if own.0 == day[at] => (own.1, own.2) = (own.1 + event, own.2 + 1.0),
+                _ => group.push((day[at], event, 1.0)),
+            }
+        }
+        Self(out)
+    }
+
+    /// Mean precision over recall; rows of one value are taken together. `None` without an event.
+    fn area(&self, weight: &[f64]) -> Option<f64> {
+        let (mut hits, mut all, mut sum) = (0.0, 0.0, 0.0);
+        for group in &self.0 {
+            let mut more = 0.0;
+            for (day, events, rows) in group {
+                more += weight[*day] * events;
+                all += weight[*day] * rows;
+            }
+            hits += more;
+            if more > 0.0 {
+                sum += more * hits / all;
+            }
+        }
+        (hits > 0.0).then(|| sum / hits)
+    }
+}
+
+/// A share of two sums by day.
+fn share(sums: &[[f64; 2]], weight: &[f64]) -> Option<f64> {
+    let of = |at: usize| -> f64 { sums.iter().zip(weight).map(|(s, w)| s[at] * w).sum() };
+    (of(1) > 0.0).then(|| of(0) / of(1))
+}
+
+/// Median of values, each as often as its day was drawn.
+fn median(of: &[(usize, f64)], weight: &[f64]) -> Option<f64> {
+    let times = |day: usize| core::iter::repeat_n((), weight[day] as usize);
+    let all: Vec<f64> = of
+        .iter()
+        .flat_map(|(day, value)| times(*day).map(|()| *value))
+        .collect();
+    score::quantile(&all, 0.5)
+}
+
+/// Figures of rows.
+///
+/// # Errors
+/// Why nothing can be measured.
+pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
+    let of = &rows.scored;
+    let mut days: Vec<i64> = of.iter().map(Scored::day).collect();
+    days.sort_unstable();
+    days.dedup();
+    let day: Vec<usize> = of
+        .iter()
+        .filter_map(|row| days.binary_search(&row.day()).ok())
+        .collect();
+    let events: Vec<(usize, &Scored, &rows::Event)> = of
+        .iter()
+        .zip(&day)
+        .filter_map(|(row, day)| row.event.as_ref().map(|event| (*day, row, event)))
+        .collect();
+    let mut event_days: Vec<usize> = events.iter().map(|(day, _, _)| *day).collect();
+    event_days.dedup();
+    let mut counted = Counted {
+        rows: of.len(),
+        events: events.len(),
+        days: days.len(),
+        event_days: event_days.len(),
+        ..rows.counted
+    };
+    if events.len() < least.events || event_days.len() < least.days {
+        return Err(format!(
+            "{} events on {} days ({} minutes seen, {} rows, {} events with a gain that is not known); {} events on \
+             {} days are needed",
+            events.len(),
+            event_days.len(),
+            counted.minutes,
+            of.len(),
+            counted.unknown_events,
+            least.events,
+            least.days
+        ));
+    }
+    let figure = |statistic: &dyn Fn(&[f64]) -> Option<f64>| {
+        score::bootstrap(&days, reps, &mut |drawn| {
+            let mut weight = vec![0.0; days.len()];
+            drawn.iter().for_each(|day| weight[*day] += 1.0);
+            statistic(&weight)
+        })
+    };
+    let orders = [
+        Order::new(of, &day, &|row| row.gain),
+        Order::new(of, &day, &|row| row.range),
+        Order::new(of, &day, &|row| row.recent),
+    ];
+    let less = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a - b);
+    let mut sums = [vec![[0.0; 2]; days.len()], vec![[0.0; 2]; days.len()]];
+    let mut base = vec![[0.0; 2]; days.len()];
+    for (row, day) in of.iter().zip(&day) {
+        let is_event = row.event.is_some();
+        base[*day][0] += f64::from(u8::from(is_event));
+        base[*day][1] += 1.0;
+        let own = &mut sums[usize::from(!is_event)][*day];
+        own[0] += f64::from(u8::from(row.gain >= rows::FEEDS));
+        own[1] += 1.0;
+    }
+    let leads: Vec<(usize, f64)> = events
+        .iter()
+        .filter_map(|(day, _, event)| Some((*day, event.lead? as f64)))
+        .collect();
+    counted.warned = leads.len();
+    counted.censored = leads.iter().filter(|l| l.1 >= rows::PAST as f64).count();
+    let errors: Vec<(usize, [f64; 2])> = events
+        .iter()
+        .filter_map(|(day, _, event)| Some((*day, event.errors?)))
+        .collect();
+    counted.ends = errors.len();
+    let missed = [0, 1].map(|at| -> Vec<(usize, f64)> {
+        errors
+            .iter()
+            .map(|(day, error)| (*day, error[at]))
+            .collect()
+    });
+    let has_ends = counted.ends >= least.events;
+    let bars = events.iter().map(|(_, _, event)| event.bar);
+    let at = |row: Option<&Scored>| row.map_or(Nanos::ZERO, Scored::start);
+    Ok(Found {
+        span: (at(of.first()), at(of.last())),
+        bar: (bars.clone().min().unwrap_or(0), bars.max().unwrap_or(0)),
+        base: figure(&|w| share(&base, w)),
+        areas: [0, 1, 2].map(|at| figure(&|w| orders[at].area(w))),
+        over: [1, 2].map(|at| figure(&|w| less(orders[0].area(w), orders[at].area(w)))),
+        warned: figure(&|w| share(&sums[0], w)),
+        alarmed: figure(&|w| share(&sums[1], w)),
+        told: figure(&|w| less(share(&sums[0], w), share(&sums[1], w))),
+        lead: figure(&|w| median(&leads, w)),
+        missed: [0, 1].map(|at| {
+            has_ends
+                .then(|| figure(&|w| median(&missed[at], w)))
+                .flatten()
+        }),
+        nearer: has_ends
+            .then(|| figure(&|w| less(median(&missed[1], w), median(&missed[0], w))))
+            .flatten(),
+        counted,
+    })
+}
+
+/// The test of a symbol, from what its tapes said when they were replayed.
+///
+/// # Errors
+/// Why nothing can be measured.
+pub fn of(
+    input: &Input,
+    seen: &Result<eye::Seen, String>,
+    least: &Least,
+    reps: usize,
+) -> Result<Found, String> {
+    has_both(input)?;
+    let seen = seen.as_ref().map_err(Clone::clone)?;
+    let Some(minutes) = seen.get(&input.symbol) else {
+        return Err("the engine said nothing of it".to_owned());
+    };
+    found(&rows::rows(minutes, input, least.warm), least, reps)
+}
+
+/// Whether a symbol's tapes hold what is needed.
+///
+/// # Errors
+/// What is missing.
+pub fn has_both(input: &Input) -> Result<(), String> {
+    if input.sources.iter().all(|source| source.prints.is_empty()) {
+        return Err("no prints".to_owned());
+    }
+    if !input.sources.iter().any(|source| source.has_book) {
+        return Err("no book".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
