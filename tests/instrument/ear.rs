@@ -1,4 +1,4 @@
-//! Ear: the real decoders of Bybit on a world's frames, without the books.
+//! Ear: the real decoders of Bybit on a world's frames; books are read where they are asked for.
 
 use isotherm::event::Event;
 use isotherm::market::VenueId;
@@ -9,16 +9,28 @@ use isotherm::venue::{texts, venue};
 pub(crate) struct Ear {
     lanes: [Lane; 3],
     buffer: Vec<u8>,
+    /// Books are read too.
+    has_book: bool,
 }
 
 impl Ear {
     /// Connects to a world as an engine does; `told` hears every group.
     pub(crate) fn connect(world: &mut World, told: &mut dyn FnMut(&[Event])) -> Self {
+        Self::listening(world, false, told)
+    }
+
+    /// As [`Self::connect`], with books or without.
+    pub(crate) fn listening(
+        world: &mut World,
+        has_book: bool,
+        told: &mut dyn FnMut(&[Event]),
+    ) -> Self {
         let symbols = vec!["BTC".to_owned()];
         let lane = |number| Lane::new(VenueId::BYBIT, &symbols, number).unwrap();
         let mut ear = Self {
             lanes: [lane(0), lane(1), lane(2)],
             buffer: Vec::new(),
+            has_book,
         };
         let now = world.now();
         for request in texts::rest_requests(venue(VenueId::BYBIT).unwrap(), &symbols) {
@@ -38,6 +50,7 @@ impl Ear {
     pub(crate) fn hear(&mut self, frame: &Frame<'_>, told: &mut dyn FnMut(&[Event])) {
         let lane = match frame.topic.kind {
             TopicKind::Trades => 0,
+            TopicKind::Book if self.has_book => 0,
             TopicKind::Ticker | TopicKind::Liquidation => 1,
             _ => return,
         };

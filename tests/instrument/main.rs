@@ -4,6 +4,7 @@
 //!   gets whatever it gets.
 //! - `venues`: cells of several venues, one for each row of observations; prints without hours enough.
 //! - `same`: the map that a proof walks is the shard's.
+//! - `cascade`: hours with a book, through the whole of the test of cascades.
 //! - `walks`: the engine's zones on random walks draw nothing.
 //! - `page`: what the ledger says reaches a reader of the page, also while the engine runs.
 #![allow(
@@ -14,6 +15,7 @@
     reason = "the judge computes in reals, stops at a surprise and prints its table"
 )]
 
+mod cascade;
 mod ear;
 mod page;
 mod same;

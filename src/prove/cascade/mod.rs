@@ -28,7 +28,7 @@ use rows::{Rows, Scored};
 /// What the gain is held against, in the order of [`Found::areas`] behind it.
 pub const RIVALS: [&str; 2] = ["range of 30 min", "own prints of 30 min"];
 
-/// How much is needed.
+/// How much is needed; a proof takes [`LEAST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Least {
     /// Days with events.
@@ -37,6 +37,8 @@ pub struct Least {
     pub events: usize,
     /// Minutes that were seen before the first row.
     pub warm: usize,
+    /// Percent of the past's minutes that an event's is not below.
+    pub rare: usize,
 }
 
 /// What a proof asks for.
@@ -44,6 +46,7 @@ pub const LEAST: Least = Least {
     days: gate::LEAST_BLOCKS,
     events: 30,
     warm: 24 * 60,
+    rare: 99,
 };
 
 /// Why nothing was measured where nobody asked for it.
@@ -286,7 +289,7 @@ pub fn of(
     let Some(minutes) = seen.get(&input.symbol) else {
         return Err("the engine said nothing of it".to_owned());
     };
-    found(&rows::rows(minutes, input, least.warm), least, reps)
+    found(&rows::rows(minutes, input, least), least, reps)
 }
 
 /// Whether a symbol's tapes hold what is needed.

@@ -4,8 +4,8 @@
 //! and so is what the rivals see. What comes after an event is used to score its end alone, and by later events once
 //! its ten minutes are over. Minutes are numbers since the epoch.
 
-use super::Counted;
 use super::eye::{Minute, Said};
+use super::{Counted, Least};
 use crate::market::Holder;
 use crate::prove::input::Input;
 use crate::prove::score::quantile;
@@ -18,8 +18,6 @@ pub const PAST: usize = 30;
 pub const RUN: usize = 10;
 /// Least prints of an event.
 pub const FEW: u32 = 5;
-/// Share of the past's minutes that an event's is not below, in percent.
-const RARE: usize = 99;
 /// A gain that feeds itself.
 pub const FEEDS: f64 = 1.0;
 /// Ends of events that a guess stands on.
@@ -89,8 +87,8 @@ impl Past {
     }
 
     /// The least number of prints that makes an event.
-    fn bar(&self) -> u32 {
-        let mut left = (self.all * RARE).div_ceil(100);
+    fn bar(&self, rare: usize) -> u32 {
+        let mut left = (self.all * rare).div_ceil(100);
         for (prints, minutes) in &self.by {
             if *minutes >= left {
                 return (*prints).max(FEW);
@@ -140,9 +138,9 @@ fn extreme(minutes: &[Minute], i: usize, holder: Holder, said: &Said) -> Option<
     said.sigma.map(|sigma| far / sigma)
 }
 
-/// The rows of a symbol; none before so many minutes were seen.
+/// The rows of a symbol; none before as many minutes were seen as are asked for.
 #[must_use]
-pub fn rows(minutes: &[Minute], input: &Input, warm: usize) -> Rows {
+pub fn rows(minutes: &[Minute], input: &Input, least: &Least) -> Rows {
     let (prints, unseen) = printed(minutes, input);
     let mut out = Rows::default();
     (out.counted.minutes, out.counted.unseen) = (minutes.len(), unseen);
@@ -153,14 +151,15 @@ pub fn rows(minutes: &[Minute], input: &Input, warm: usize) -> Rows {
     for (i, minute) in minutes.iter().enumerate() {
         for holder in Holder::BOTH {
             let side = holder as usize;
-            let (bar, own) = (past[side].bar(), prints[i][side]);
+            let (bar, own) = (past[side].bar(least.rare), prints[i][side]);
             past[side].add(own);
             let rests = minute.at - last[side] >= RUN as i64;
             let is_event = own >= bar;
             if is_event {
                 last[side] = minute.at;
             }
-            let is_whole = i >= PAST.max(warm) && minutes[i - PAST].at == minute.at - PAST as i64;
+            let is_whole =
+                i >= PAST.max(least.warm) && minutes[i - PAST].at == minute.at - PAST as i64;
             if !rests || !is_whole {
                 continue;
             }

@@ -14,11 +14,11 @@ use proptest::prelude::*;
 
 const START: i64 = 20_000 * 24 * 60;
 const SIGMA: f64 = 0.01;
-const WARM: usize = 120;
 const SHORT: Least = Least {
     days: 5,
     events: 30,
-    warm: WARM,
+    warm: 120,
+    rare: 99,
 };
 
 fn quiet(at: i64, mark: f64) -> Minute {
@@ -119,7 +119,7 @@ fn shuffled(minutes: &[Minute], seed: u64) -> Vec<Minute> {
 #[test]
 fn a_gain_that_knows_is_found() {
     let (minutes, input) = knowing(12, 7, 1, true);
-    let got = found(&rows(&minutes, &input, WARM), &SHORT, 200).unwrap();
+    let got = found(&rows(&minutes, &input, &SHORT), &SHORT, 200).unwrap();
     assert_eq!((got.counted.events, got.counted.event_days), (95, 12));
     assert_eq!(got.counted.warned, 95);
     assert!(got.areas[0].unwrap().low > 5.0 * got.base.unwrap().high);
@@ -148,7 +148,7 @@ fn a_shuffled_gain_is_not() {
     for seed in 0..8 {
         let (minutes, input) = knowing(12, 7, seed, false);
         let minutes = shuffled(&minutes, 100 + seed);
-        let got = found(&rows(&minutes, &input, WARM), &SHORT, 200).unwrap();
+        let got = found(&rows(&minutes, &input, &SHORT), &SHORT, 200).unwrap();
         assert!(got.areas[0].unwrap().value < 3.0 * got.base.unwrap().value);
         above += got
             .over
@@ -178,7 +178,7 @@ fn what_the_range_knows_too_is_no_gain() {
         }
         minutes.push(minute);
     }
-    let got = found(&rows(&minutes, &told(prints), WARM), &SHORT, 200).unwrap();
+    let got = found(&rows(&minutes, &told(prints), &SHORT), &SHORT, 200).unwrap();
     assert!(got.areas[0].unwrap().low > got.base.unwrap().high);
     assert!(got.over[0].unwrap().low < 0.005, "{:?}", got.over[0]);
     assert_eq!(got.counted.warned, 0);
@@ -188,7 +188,7 @@ fn what_the_range_knows_too_is_no_gain() {
 #[test]
 fn nothing_of_the_future_is_in_a_row() {
     let (minutes, input) = knowing(3, 7, 3, true);
-    let all = rows(&minutes, &input, WARM).scored;
+    let all = rows(&minutes, &input, &SHORT).scored;
     for cut in [500usize, 1_532, 1_533, 2_000, 2_611, 4_000] {
         // From there on everything is otherwise.
         let mut other = minutes.clone();
@@ -205,7 +205,7 @@ fn nothing_of_the_future_is_in_a_row() {
         for i in (0..100).step_by(3) {
             prints.extend(printed(from + i, Holder::Long, 50));
         }
-        let other = rows(&other, &told(prints), WARM).scored;
+        let other = rows(&other, &told(prints), &SHORT).scored;
         let before = |all: &[Scored]| -> Vec<Scored> {
             let all = all.iter().filter(|row| row.at < from);
             // How an event ended is of the ten minutes after it.
@@ -235,7 +235,7 @@ fn a_run_is_one_event_and_a_hole_is_no_row() {
     for at in [150, 151, 155, 165, 200, 209, 250, 260, 300, 310] {
         prints.extend(printed(START + at, Holder::Long, 6));
     }
-    let got = rows(&minutes, &told(prints), 120);
+    let got = rows(&minutes, &told(prints), &SHORT);
     let events: Vec<i64> = got
         .scored
         .iter()
@@ -279,7 +279,7 @@ fn a_lead_is_told_up_to_half_an_hour() {
                 .for_each(|said| said.gain[1] = Some(1.0));
         }
         let prints = printed(START + 250, Holder::Short, 5).collect();
-        let got = rows(&minutes, &told(prints), 120).scored;
+        let got = rows(&minutes, &told(prints), &SHORT).scored;
         let event = got.iter().find_map(|row| row.event).unwrap();
         assert_eq!((event.lead, event.bar, event.errors), (want, 5, None));
     }
@@ -293,7 +293,7 @@ fn a_gain_that_is_not_known_is_no_row() {
     }
     minutes[230].said = None;
     let prints = printed(START + 210, Holder::Long, 5).collect();
-    let got = rows(&minutes, &told(prints), 120);
+    let got = rows(&minutes, &told(prints), &SHORT);
     assert_eq!(
         (got.counted.unknown, got.counted.unknown_events),
         (11 + 2, 1)
@@ -459,7 +459,7 @@ proptest! {
         let minutes: Vec<Minute> = (0..count).map(|i| quiet(START + i, 4.0)).collect();
         let prints = counts.iter().enumerate();
         let prints = prints.flat_map(|(i, n)| printed(START + i as i64, Holder::Short, *n));
-        let got = rows(&minutes, &told(prints.collect()), 120).scored;
+        let got = rows(&minutes, &told(prints.collect()), &SHORT).scored;
         for row in got.iter().filter(|row| row.holder == Holder::Short) {
             let at = (row.at - START) as usize;
             let mut past = counts[..at].to_vec();
