@@ -100,9 +100,9 @@ pub struct Found {
     pub alarmed: Option<Figure>,
     /// The first less the second.
     pub told: Option<Figure>,
-    /// Median minutes it had stood, of those that were warned of.
+    /// Median minutes it had stood, of those that were warned of; `None` where they lie on too few days.
     pub lead: Option<Figure>,
-    /// Median error of the published end and of the guess, sigmas.
+    /// Median error of the published end and of the guess, sigmas; `None` of too few.
     pub missed: [Option<Figure>; 2],
     /// The guess's less the end's; above 0 speaks for the end.
     pub nearer: Option<Figure>,
@@ -249,7 +249,14 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
             .map(|(day, error)| (*day, error[at]))
             .collect()
     });
-    let has_ends = counted.ends >= least.events;
+    // A median of a few days is none.
+    let on = |days: &mut dyn Iterator<Item = usize>| {
+        let mut days: Vec<usize> = days.collect();
+        days.dedup();
+        days.len() >= least.days
+    };
+    let has_lead = on(&mut leads.iter().map(|lead| lead.0));
+    let has_ends = counted.ends >= least.events && on(&mut errors.iter().map(|error| error.0));
     let bars = events.iter().map(|(_, _, event)| event.bar);
     let at = |row: Option<&Scored>| row.map_or(Nanos::ZERO, Scored::start);
     Ok(Found {
@@ -261,7 +268,7 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         warned: figure(&|w| share(&sums[0], w)),
         alarmed: figure(&|w| share(&sums[1], w)),
         told: figure(&|w| less(share(&sums[0], w), share(&sums[1], w))),
-        lead: figure(&|w| median(&leads, w)),
+        lead: has_lead.then(|| figure(&|w| median(&leads, w))).flatten(),
         missed: [0, 1].map(|at| {
             has_ends
                 .then(|| figure(&|w| median(&missed[at], w)))

@@ -133,6 +133,21 @@ fn a_gain_that_knows_is_found() {
     let [end, guess] = got.missed.map(|missed| missed.unwrap().value);
     assert!((end - 0.1).abs() < 0.03 && guess > 0.5, "{end} {guess}");
     assert!(got.nearer.unwrap().low > 0.3);
+    // Ends of eleven days are none where twelve are asked for.
+    let mut all = rows(&minutes, &input, &SHORT);
+    let first = all.scored[0].day();
+    for row in all.scored.iter_mut().filter(|row| row.day() == first) {
+        row.event
+            .iter_mut()
+            .for_each(|event| (event.errors, event.lead) = (None, None));
+    }
+    let twelve = Least { days: 12, ..SHORT };
+    let less = found(&all, &twelve, 50).unwrap();
+    assert_eq!(
+        (less.missed, less.nearer, less.lead),
+        ([None; 2], None, None)
+    );
+    assert!(less.areas[0].is_some());
     let shown = report::text(&Ok(got.clone())).join("\n");
     assert!(shown.contains("95 events on 12 days"), "{shown}");
     let mut page = String::new();
