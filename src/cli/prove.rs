@@ -16,7 +16,9 @@ Examples:
   isotherm prove tapes/ --ledger proof.jsonl                append the verdicts; `run` shows them as map_proof
 
 Totals by period and side are scored as they are; liquidation prints are scored by the price they
-lie at, where marks and interest are told beside them, and summed by the hour as well.";
+lie at, where marks and interest are told beside them, and summed by the hour as well. Beside the
+verdict stand forecasts of the next period, whether zones draw the price, and, where a tape has
+books and prints, whether the gain tells of cascades.";
 
 /// Measure the map on history.
 #[derive(Debug, clap::Args)]
@@ -37,7 +39,7 @@ pub(super) struct Args {
     /// Append the verdicts to this ledger, one JSON object a line
     #[arg(long)]
     ledger: Option<PathBuf>,
-    /// Only the map and its verdict, no comparisons
+    /// Only the map and its verdict: no comparisons, forecasts, zones or cascades
     #[arg(long)]
     quick: bool,
     /// Also walk the map with every parameter at the ends of its range, and score it over path models told less
