@@ -7,7 +7,7 @@
 //! Trades of one second at one price bucket of one venue are one: the map cannot tell them apart.
 
 use super::ProveError;
-use crate::event::{Body, Event, HISTORY, Kind, Liquidation, Tier};
+use crate::event::{Body, Event, HISTORY, Kind, Liquidation, Stream, Tier};
 use crate::market::{Holder, VenueId};
 use crate::num::log::bucket_of;
 use crate::num::{Px, Qty, Round};
@@ -94,6 +94,8 @@ pub struct Source {
     pub tiers: Vec<Tier>,
     /// It told levels of a book.
     pub has_book: bool,
+    /// Moments at which prints were lost.
+    pub losses: Vec<Nanos>,
 }
 
 /// Liquidated dollars of a period.
@@ -134,15 +136,22 @@ impl Input {
     }
 
     fn take(&mut self, event: &Event) {
-        if event.kind() == Kind::Level {
-            // That there are some is all that is kept, of a venue that says something else too.
+        let at = event.recv;
+        // Of these is kept that they were, of a venue that says something else too.
+        if is_aside(event.kind()) {
             let mut sources = self.sources.iter_mut();
-            if let Some(source) = sources.find(|own| own.venue == event.venue) {
-                source.has_book = true;
+            let Some(source) = sources.find(|own| own.venue == event.venue) else {
+                return;
+            };
+            match event.body() {
+                Body::Gap(gap) if matches!(gap.stream, Stream::Liquidations | Stream::All) => {
+                    source.losses.push(at);
+                }
+                Body::Gap(_) => {}
+                _ => source.has_book = true,
             }
             return;
         }
-        let at = event.recv;
         let past = event.bits & HISTORY != 0;
         let source = self.source(event.venue);
         match event.body() {
@@ -199,6 +208,8 @@ impl Input {
             source.marks.sort_by_key(|(at, _)| *at);
             source.trades.sort_by_key(|trade| trade.at);
             source.prints.sort_by_key(|print| print.at);
+            source.losses.sort_unstable();
+            source.losses.dedup();
         }
         self.periods
             .sort_by_key(|period| (period.start, period.end));
@@ -207,6 +218,17 @@ impl Input {
 }
 
 impl Source {
+    /// Whether prints may be missing between two moments: what was lost is heard again with the next print.
+    #[must_use]
+    pub fn has_lost(&self, from: Nanos, to: Nanos) -> bool {
+        let next = self.losses.partition_point(|at| *at < to);
+        let Some(lost) = next.checked_sub(1).map(|last| self.losses[last]) else {
+            return false;
+        };
+        let again = self.prints.partition_point(|print| print.at < lost);
+        lost >= from || self.prints.get(again).is_none_or(|print| print.at > from)
+    }
+
     fn trade(&mut self, at: Nanos, price: Px, qty: Qty) {
         if price.get() <= 0 || qty.get() <= 0 {
             return;
@@ -238,7 +260,7 @@ pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>,
             }
             let at = match inputs.iter().position(|own| own.symbol == *name) {
                 Some(at) => at,
-                None if event.kind() == Kind::Level => return,
+                None if is_aside(event.kind()) => return,
                 None => {
                     inputs.push(Input {
                         symbol: name.clone(),
@@ -255,6 +277,11 @@ pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>,
     Ok(inputs)
 }
 
+/// Whether an event tells nothing of a symbol by itself.
+const fn is_aside(kind: Kind) -> bool {
+    matches!(kind, Kind::Level | Kind::Gap)
+}
+
 /// Whether an event speaks of a symbol in a way the proof listens to.
 const fn is_of_symbol(event: &Event) -> bool {
     matches!(
@@ -267,5 +294,6 @@ const fn is_of_symbol(event: &Event) -> bool {
             | Kind::Tier
             | Kind::Total
             | Kind::Level
+            | Kind::Gap
     )
 }

@@ -295,7 +295,7 @@ impl Bench<'_> {
             cells: Some(cells),
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
-            cascade: Err(cascade::NOT_ASKED.to_owned()),
+            cascade: walked.cascade.clone(),
         })
     }
 
@@ -345,7 +345,7 @@ impl Bench<'_> {
             cells,
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
-            cascade: Err(cascade::NOT_ASKED.to_owned()),
+            cascade: walked.cascade.clone(),
         })
     }
 }

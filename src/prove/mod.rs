@@ -153,30 +153,25 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         refused.push((name.to_owned(), error.to_string()));
         last = Some(error);
     };
-    for input in &read {
-        let name = &input.symbol;
-        match symbol::walked(input, options, &mut |what| told(&format!("{name}: {what}"))) {
-            Ok(found) => walked.push(found),
-            Err(error) => refuse(name, error),
-        }
-    }
-    let judged = judge::judge(&walked, options.reps, options.sensitivity, told)?;
-    let eye = if options.quick {
+    let page = if options.quick {
         Err(cascade::NOT_ASKED.to_owned())
     } else {
         told("replaying for cascades");
         cascade::eye::seen(&options.files, options.symbols.as_deref(), &read)
     };
+    for input in &read {
+        let name = &input.symbol;
+        let mut told = |what: &str| told(&format!("{name}: {what}"));
+        match symbol::walked(input, &page, options, &mut told) {
+            Ok(found) => walked.push(found),
+            Err(error) => refuse(name, error),
+        }
+    }
+    let judged = judge::judge(&walked, options.reps, options.sensitivity, told)?;
     let mut proofs = Vec::new();
     for (walked, found) in walked.iter().zip(judged.proofs) {
         match found {
-            Ok(mut proof) => {
-                let input = read.iter().find(|input| input.symbol == proof.symbol);
-                if let Some(input) = input.filter(|_| !options.quick) {
-                    proof.cascade = cascade::of(input, &eye, &cascade::LEAST, options.reps);
-                }
-                proofs.push(proof);
-            }
+            Ok(proof) => proofs.push(proof),
             Err(error) => refuse(&walked.symbol, error),
         }
     }

@@ -1,8 +1,8 @@
 //! Realised: what was liquidated, summed from prints over periods of one length.
 //!
 //! A period is laid only where somebody listened: from the first live trade, mark or print of a source that prints, and
-//! never over a hole, which is [`HOLE`] without any of them. A period that lies over an end of what was heard is left
-//! out, but for the last minute of it, which counts as whole. Nothing outside is a zero; it is not there. Dollars are
+//! never over a hole, which is [`HOLE`] without any of them, nor where one of them may have lost prints. A period that
+//! lies over an end of what was heard is left out, but for the last minute of it, which counts as whole. Nothing outside is a zero; it is not there. Dollars are
 //! `f64`, times Unix nanoseconds, and what is allocated grows with what was heard, not with the time between stamps.
 
 use super::input::{Input, Period, Source};
@@ -52,11 +52,14 @@ pub fn summed(sources: &[&Source], step: Nanos) -> Vec<Period> {
         // What began before anybody listened is not whole.
         let mut start = (first * minute).div_euclid(step) * step + step;
         while start + step <= end * minute {
-            periods.push(Period {
-                start: Nanos::new(start),
-                end: Nanos::new(start + step),
-                usd: [0.0; 2],
-            });
+            let (from, to) = (Nanos::new(start), Nanos::new(start + step));
+            if !sources.iter().any(|source| source.has_lost(from, to)) {
+                periods.push(Period {
+                    start: from,
+                    end: to,
+                    usd: [0.0; 2],
+                });
+            }
             start += step;
         }
     }
@@ -127,6 +130,31 @@ mod tests {
                 prop_assert_eq!(period.usd, [0.0, 50_000.0 * within.count() as f64]);
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_summed_from_a_loss_to_the_next_print() {
+        let mut own = source(&[
+            (0, true),
+            (60, false),
+            (300, true),
+            (360, false),
+            (600, true),
+            (659, false),
+        ]);
+        own.losses = vec![Nanos::seconds(130), Nanos::seconds(420)];
+        let starts = |own: &Source| -> Vec<i64> {
+            let found = summed(&[own], Nanos::MINUTE);
+            found
+                .iter()
+                .map(|p| p.start.get() / Nanos::MINUTE.get())
+                .collect()
+        };
+        assert_eq!(starts(&own), [1, 5, 6, 10]);
+        // Nothing was printed any more.
+        own.prints.pop();
+        own.losses.push(Nanos::seconds(640));
+        assert_eq!(starts(&own), [1, 5, 6]);
     }
 
     #[test]

@@ -8,14 +8,13 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// What history of this kind cannot show, whatever it says of the rest.
-pub const LIMITS: [&str; 6] = [
+pub const LIMITS: [&str; 5] = [
     "Totals by period and side say how much was liquidated, not at which price: the location of zones is judged only \
      through where the price went.",
     "Binance's and OKX's feeds are cut to about one print a second and symbol: dollars are lower bounds, worst in \
      crashes. Rank, timing and shape are judged, dollars through one constant.",
     "Bars hide the path within them; it is walked open, the extreme behind the bar's direction, the other, close.",
     "Open interest gives units, not ranking: read the ablations with constant and shifted interest beside the map.",
-    "Where a recording has lost prints, a proof takes their silence for silence of the market; the engine does not.",
     "The updated map has seen what opened within the period: a nowcast, no forecast.",
 ];
 

@@ -3,6 +3,7 @@
 //! All maps are walked over the same periods; a row is one period and one holder. The proof of all symbols together
 //! is `judge`'s.
 
+use super::cascade;
 use super::cells;
 use super::forecast;
 use super::input::{Input, Period};
@@ -45,6 +46,8 @@ pub struct Walked {
     pub forecast: Option<forecast::Found>,
     /// Magnet and reaction, or why it was not measured.
     pub magnet: Result<magnet::Found, String>,
+    /// Cascades, or why they were not measured.
+    pub cascade: Result<cascade::Found, String>,
 }
 
 /// One map, one way to look at it.
@@ -155,12 +158,13 @@ const UPDATED: View = ("updated", |met| met.updated);
 const MIRRORED: View = ("frozen", |met| met.mirrored);
 const YESTERDAYS: View = ("frozen", |met| met.yesterday);
 
-/// Walks one symbol with every map that is asked for.
+/// Walks one symbol with every map that is asked for; `page` is what the engine said when its tapes were replayed.
 ///
 /// # Errors
 /// What the proof refuses: no path, no interest, nothing realised, or too little of it.
 pub fn walked(
     input: &Input,
+    page: &Result<cascade::eye::Seen, String>,
     options: &Options,
     told: &mut dyn FnMut(&str),
 ) -> Result<Walked, ProveError> {
@@ -255,6 +259,7 @@ pub fn walked(
             .then(|| forecast::found(input, options.reps, told))
             .transpose()?,
         magnet,
+        cascade: cascade::of(input, page, &cascade::LEAST, options.reps),
     })
 }
 

@@ -13,8 +13,8 @@
 //! - *updated*: what the walked map met, positions opened within the period included. A nowcast.
 //!
 //! Where prints are told, the venue's own calibration can be walked beside the map ([`Learnt`]), with ticks on a grid
-//! as the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, if nothing of the tape was
-//! merged and nothing lost: losses are not told to a walk. [`windows`] shows such maps frozen, bucket by bucket.
+//! as the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, losses included, if nothing
+//! of the tape was merged. [`windows`] shows such maps frozen, bucket by bucket.
 
 use super::input::{Candle, Input, Period, Source};
 use crate::calibrate::{self, Calibration};
@@ -130,6 +130,7 @@ struct Stage<'a> {
     mark: usize,
     sample: usize,
     print: usize,
+    loss: usize,
     /// Bars that begin later are played from trades.
     bars_until: Nanos,
     /// Extremes of the log mark since they were last reset.
@@ -211,6 +212,7 @@ impl<'a> Stage<'a> {
             mark: 0,
             sample: 0,
             print: 0,
+            loss: 0,
             bars_until: source.trades.first().map_or(Nanos::new(i64::MAX), |t| t.at),
             low: i64::MAX,
             high: i64::MIN,
@@ -229,16 +231,13 @@ impl<'a> Stage<'a> {
             let sample_at = next(self.interest.get(self.sample).map(|s| s.0));
             let trade_at = next(self.source.trades.get(self.trade).map(|t| t.at));
             let mark_at = next(self.source.marks.get(self.mark).map(|m| m.0));
-            let print = self
-                .calibration
-                .as_ref()
-                .and(self.source.prints.get(self.print));
+            let learns = self.calibration.as_ref();
+            let print = learns.and(self.source.prints.get(self.print));
             let print_at = next(print.map(|p| p.at));
-            let first = bar_at
-                .min(sample_at)
-                .min(trade_at)
-                .min(mark_at)
-                .min(print_at);
+            let loss = learns.and(self.source.losses.get(self.loss));
+            let loss_at = next(loss.copied());
+            let stamps = [bar_at, sample_at, trade_at, mark_at, loss_at, print_at];
+            let first = stamps.into_iter().fold(NEVER, Nanos::min);
             // Bars bring their own ticks.
             if bar.is_none() {
                 self.tick_to(first.min(until));
@@ -274,6 +273,9 @@ impl<'a> Stage<'a> {
                 if let Some(calibration) = self.calibration.as_mut().filter(|_| laid) {
                     calibration.interest(at, qty);
                 }
+            } else if loss_at == first {
+                self.loss += 1;
+                self.lose();
             } else {
                 let told = self.source.prints[self.print];
                 self.print += 1;
@@ -283,6 +285,13 @@ impl<'a> Stage<'a> {
                     calibration.print(told.at, row, &print, &self.map, &self.params);
                 }
             }
+        }
+    }
+
+    /// What the mark met has no prints to be compared with.
+    fn lose(&mut self) {
+        if let Some(calibration) = self.calibration.as_mut() {
+            calibration.lose(&self.map);
         }
     }
 
@@ -360,6 +369,8 @@ impl<'a> Stage<'a> {
         self.map
             .trade(bar.close, Qty::new((bar.volume.get() - laid).max(0)));
         self.map.tick(bar.end, &self.params);
+        // The past has no prints.
+        self.lose();
     }
 
     fn exposure(&self) -> [[i64; CLASSES]; 2] {

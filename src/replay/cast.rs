@@ -259,6 +259,7 @@ impl Cast {
         }
         (next.first, next.last) = (self.first, self.last);
         (next.torn, next.short) = (self.torn, self.short);
+        next.kept = self.kept.take();
         *self = next;
         Ok(())
     }

@@ -311,8 +311,8 @@ pub fn hear(
     let mut cast = Cast::of(path, symbols)?;
     let mut ordered = Ordered::open(path)?;
     let (mut pace, mut nowhere) = (Pace::none(), Nowhere);
+    cast.kept = Some(Vec::new());
     loop {
-        cast.kept = Some(Vec::new());
         while let Some(turn) = ordered.next_turn()? {
             let Turn::Ring { ring, groups } = turn else {
                 continue;

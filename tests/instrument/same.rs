@@ -1,14 +1,15 @@
-//! The map that a proof walks is the shard's, byte for byte, where nothing was merged and the ticks are the shard's;
-//! with trades merged by the second and ticks of a second it says the same to a few parts in a hundred.
+//! The map that a proof walks is the shard's, byte for byte, where nothing was merged and the ticks are the shard's,
+//! through losses of prints too; with trades merged by the second and ticks of a second it says the same to a few parts in a hundred.
 
 use crate::ear::Ear;
-use isotherm::event::{Body, Event};
+use isotherm::event::{ALONE, Body, Event, Gap, Head, Stream};
 use isotherm::inventory::Inventory;
-use isotherm::market::{Holder, VenueId};
+use isotherm::market::{Holder, SymbolId, VenueId};
 use isotherm::prove::input::{Input, Source, Told, Traded};
 use isotherm::prove::walk::{self, Learnt, Way};
 use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
+use isotherm::shm::record::Nowhere;
 use isotherm::sim::{Params, World};
 use isotherm::time::{Nanos, TICK};
 
@@ -16,6 +17,8 @@ use isotherm::time::{Nanos, TICK};
 const APART: f64 = 0.15;
 /// Long enough for hundreds of prints.
 const SPAN: Nanos = Nanos::seconds(4 * 3_600);
+/// Moments of it at which prints are lost.
+const LOST: [i64; 3] = [3_600, 2 * 3_600 + 17, 3 * 3_600 + 1_800];
 
 fn world() -> World {
     World::new(9, Params::only(&["BTCUSDT"]).hasty().stormy()).unwrap()
@@ -67,6 +70,22 @@ fn heard() -> Input {
     }
 }
 
+fn loss(at: Nanos) -> Event {
+    let head = Head {
+        recv: at,
+        exch: Nanos::ZERO,
+        venue: VenueId::BYBIT,
+        symbol: SymbolId(0),
+        bits: ALONE,
+    };
+    let gap = Gap {
+        stream: Stream::Liquidations,
+        expected: 0,
+        got: 0,
+    };
+    Event::new(head, Body::Gap(gap))
+}
+
 /// Trades of a second at a price bucket are one, as the proof reads a tape.
 fn merged(mut input: Input) -> Input {
     let mut trades: Vec<Traded> = Vec::new();
@@ -93,12 +112,24 @@ fn the_map_of_a_proof_is_the_shards() {
     let mut world = world();
     let mut shard = Shard::new(&Setup::new(symbols.clone(), &[VenueId::BYBIT])).unwrap();
     let mut warm = Warm::connect(&mut world, &mut shard, &symbols).unwrap();
-    let until = world.now().plus(SPAN);
-    warm.advance(&mut world, &mut shard, until);
+    let (begin, mut losses) = (world.now(), Vec::new());
+    for lost in LOST {
+        warm.advance(&mut world, &mut shard, begin.plus(Nanos::seconds(lost)));
+        let before = *shard.calibration_at(0, VenueId::BYBIT).unwrap();
+        losses.push(shard.now());
+        shard.step(&loss(shard.now()), &mut Nowhere);
+        let known = shard.calibration_at(0, VenueId::BYBIT).unwrap();
+        assert!(
+            bytemuck::bytes_of(&before) != bytemuck::bytes_of(known),
+            "nothing to lose"
+        );
+    }
+    warm.advance(&mut world, &mut shard, begin.plus(SPAN));
     let live = shard.inventory_at(0, VenueId::BYBIT).unwrap();
     assert!(live.is_seeded());
 
-    let input = heard();
+    let mut input = heard();
+    input.sources[0].losses = losses;
     let way = |step| Way {
         learnt: Learnt::Prints(step),
         ..Way::default()

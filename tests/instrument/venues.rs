@@ -15,7 +15,7 @@ use isotherm::prove::cells::{self, Cells, report};
 use isotherm::prove::gate::Verdict;
 use isotherm::prove::input::{Input, Source, Told, Traded};
 use isotherm::prove::score::{Draws, Figure};
-use isotherm::prove::{self, Options, Report, judge, symbol};
+use isotherm::prove::{self, Options, Report, cascade, judge, symbol};
 use isotherm::time::Nanos;
 use std::collections::BTreeMap;
 
@@ -311,7 +311,13 @@ fn prints_are_judged_by_cell_where_their_hours_are_too_few() {
         quick: true,
         sensitivity: false,
     };
-    let walked = symbol::walked(&input, &options, &mut |_| {}).unwrap();
+    let walked = symbol::walked(
+        &input,
+        &Err(cascade::NOT_ASKED.to_owned()),
+        &options,
+        &mut |_| {},
+    )
+    .unwrap();
     assert!(walked.rows.len() <= 480, "{} rows", walked.rows.len());
     let judged = judge::judge(&[walked], REPS, false, &mut |_| {}).unwrap();
     let proof = judged.proofs.into_iter().next().unwrap().unwrap();

@@ -21,6 +21,7 @@ pub mod rows;
 
 use super::gate;
 use super::input::Input;
+use super::realised;
 use super::score::{self, Figure};
 use crate::time::Nanos;
 use rows::{Rows, Scored};
@@ -291,12 +292,19 @@ pub fn of(
     least: &Least,
     reps: usize,
 ) -> Result<Found, String> {
-    has_both(input)?;
     let seen = seen.as_ref().map_err(Clone::clone)?;
+    has_both(input)?;
     let Some(minutes) = seen.get(&input.symbol) else {
         return Err("the engine said nothing of it".to_owned());
     };
-    found(&rows::rows(minutes, input, least), least, reps)
+    // A minute in which prints may have been lost is as one that nobody saw.
+    let sources = realised::printing(input);
+    let is_whole = |minute: &&eye::Minute| {
+        let [from, to] = [minute.at, minute.at + 1].map(|at| Nanos::new(at * Nanos::MINUTE.get()));
+        !sources.iter().any(|source| source.has_lost(from, to))
+    };
+    let minutes: Vec<eye::Minute> = minutes.iter().filter(is_whole).copied().collect();
+    found(&rows::rows(&minutes, input, least), least, reps)
 }
 
 /// Whether a symbol's tapes hold what is needed.

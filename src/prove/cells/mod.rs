@@ -123,6 +123,8 @@ pub struct Counted {
     pub behind: f64,
     /// Dollars where the mark was not seen.
     pub beyond: f64,
+    /// Windows of a venue that are left out: prints may have been lost in them.
+    pub lost: usize,
 }
 
 /// All cells of a symbol, and what was said of each.
@@ -360,6 +362,10 @@ pub fn cells(input: &Input) -> Option<Cells> {
         let Some(path) = &paths[seen.window] else {
             return;
         };
+        if seen.source.has_lost(start, end) {
+            all.counted.lost += 1;
+            return;
+        }
         time.advance(start);
         let prints = &seen.source.prints;
         let venue = all.venues.iter().position(|v| *v == seen.source.venue);

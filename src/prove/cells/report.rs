@@ -50,6 +50,7 @@ pub fn object(of: &Found) -> Value {
         "usd_share_in_cells": placed,
         "usd_share_behind_begin": behind,
         "usd_share_beyond_mark": beyond,
+        "windows_left_out_for_losses": of.counted.lost,
         "path": of.path,
         "gain_over_path_nats": figure(of.evidence.over_path),
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
@@ -118,6 +119,12 @@ fn beside(of: &Found) -> Vec<String> {
         spread::text(of.spread.as_ref()),
     ];
     lines.extend(placed::text(&of.placed));
+    if of.counted.lost > 0 {
+        lines.push(format!(
+            "windows of a venue in which prints may have been lost, left out: {}",
+            of.counted.lost
+        ));
+    }
     if !of.scaled.is_empty() {
         lines.push(format!(
             "a part of the liquidations is printed by {}: dollars there go through one constant of the past{}",
