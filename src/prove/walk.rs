@@ -79,6 +79,8 @@ pub struct Way {
     pub interest: Told,
     /// Mirrored and yesterday's maps are wanted too.
     pub controls: bool,
+    /// The hot planes of [`maps`] are wanted as a shard has them that was given the time to bring them up to date.
+    pub planes: bool,
     /// Where θ comes from.
     pub learnt: Learnt,
 }
@@ -90,6 +92,7 @@ impl Default for Way {
             reciprocal: false,
             interest: Told::True,
             controls: false,
+            planes: false,
             learnt: Learnt::Nothing,
         }
     }
@@ -473,8 +476,9 @@ pub struct Glimpse<'a> {
 /// A venue's map.
 pub type Mapped<'a> = (VenueId, &'a Inventory);
 
-/// Walks the venues with interest side by side and shows their maps at each of some moments, in the order of time: the
-/// hot planes as a shard has them that was given the time to bring them up to date.
+/// Walks the venues with interest side by side and shows their maps at each of some moments, in the order of time.
+///
+/// With interest told stepwise nothing after a moment is in what is shown of it.
 pub fn maps(
     input: &Input,
     way: &Way,
@@ -483,16 +487,17 @@ pub fn maps(
 ) {
     let kept = input.sources.iter().filter(|s| !s.interest.is_empty());
     let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    let passes = if way.planes { PASSES } else { 0 };
     for (number, moment) in moments.iter().enumerate() {
         for stage in &mut stages {
             stage.advance(*moment);
-            for _ in 0..PASSES {
+            for _ in 0..passes {
                 stage.map.tick(*moment, &stage.params);
             }
         }
         let maps: Vec<Mapped<'_>> = stages
             .iter()
-            .filter(|stage| stage.map.is_seeded())
+            .filter(|stage| stage.map.is_seeded() && stage.map.mark_ln().is_some())
             .map(|stage| (stage.source.venue, &*stage.map))
             .collect();
         seen(number, &maps);
@@ -534,33 +539,6 @@ pub fn windows(
                 begin,
                 ends: [stage.low, stage.high],
             });
-        }
-    }
-}
-
-/// Walks the venues that are kept and shows each map at each moment, in the order of time.
-///
-/// Nothing after a moment is in what is shown of it: interest is held from one sample to the next, for the end of a
-/// line between them would be known too early.
-pub fn moments(
-    input: &Input,
-    way: &Way,
-    keep: &dyn Fn(&Source) -> bool,
-    moments: &[Nanos],
-    seen: &mut dyn FnMut(usize, &Inventory),
-) {
-    let kept = input.sources.iter().filter(|source| keep(source));
-    let way = Way {
-        interest: Told::Stepwise,
-        ..*way
-    };
-    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, &way)).collect();
-    for (moment, at) in moments.iter().enumerate() {
-        for stage in &mut stages {
-            stage.advance(*at);
-            if stage.map.is_seeded() && stage.map.mark_ln().is_some() {
-                seen(moment, &stage.map);
-            }
         }
     }
 }

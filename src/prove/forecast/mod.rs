@@ -29,7 +29,7 @@ use super::naive::{Naive, Standing};
 use super::path;
 use super::realised;
 use super::totals::UNIT;
-use super::walk::{self, Mass, Way, dollars_at};
+use super::walk::{self, Mass, Told, Way, dollars_at};
 use crate::inventory::params::Choice;
 use crate::inventory::{CLASSES, Inventory};
 use crate::market::Holder;
@@ -254,26 +254,25 @@ pub fn rows(
     let mut sums: Vec<Vec<Option<[Mass; 2]>>> =
         grids.iter().map(|grid| vec![None; grid.len()]).collect();
     let find = |grid: &[Period], at: Nanos| grid.binary_search_by_key(&at, |p| p.start).ok();
-    let is_fit = |source: &Source| !source.interest.is_empty();
-    walk::moments(
-        input,
-        &Way::default(),
-        &is_fit,
-        &moments,
-        &mut |moment, map| {
-            for ((grid, sigmas), sums) in grids.iter().zip(&sigmas).zip(&mut sums) {
-                let at = find(grid, moments[moment]);
-                let Some((at, sigma)) = at.and_then(|at| sigmas[at].map(|sigma| (at, sigma)))
-                else {
-                    continue;
-                };
-                let sum = sums[at].get_or_insert([[0.0; CLASSES]; 2]);
+    let way = Way {
+        interest: Told::Stepwise,
+        ..Way::default()
+    };
+    walk::maps(input, &way, &moments, &mut |moment, maps| {
+        for ((grid, sigmas), sums) in grids.iter().zip(&sigmas).zip(&mut sums) {
+            let at = find(grid, moments[moment]);
+            let known = at.and_then(|at| sigmas[at].map(|sigma| (at, sigma)));
+            let Some((at, sigma)) = known.filter(|_| !maps.is_empty()) else {
+                continue;
+            };
+            let sum = sums[at].get_or_insert([[0.0; CLASSES]; 2]);
+            for (_, map) in maps {
                 for holder in Holder::BOTH {
                     reached(map, holder, sigma, &mut sum[holder as usize]);
                 }
             }
-        },
-    );
+        }
+    });
     let known = |(grid, sums): (&Vec<Period>, &Vec<Option<[Mass; 2]>>)| {
         let at = sums.iter().position(Option::is_some)?;
         Some(grid[at].start)

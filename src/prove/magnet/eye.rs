@@ -185,6 +185,7 @@ pub fn births(input: &Input, path: &Path) -> Seen {
     let way = Way {
         interest: Told::Stepwise,
         learnt: learnt(input),
+        planes: true,
         ..Way::default()
     };
     let mut passed = 0;
