@@ -7,6 +7,7 @@
 //! The penalties take a deviation of the logs of one, about that of real totals. Gauss–Newton with a damping that grows
 //! until a step helps; sixteen numbers, a few dozen steps.
 
+use super::linear::solved;
 use super::totals::UNIT;
 use super::walk::Mass;
 use crate::inventory::CLASSES;
@@ -108,13 +109,14 @@ pub fn fit(mass: &[Mass], y: &[f64]) -> Ladder {
     let mut damping = 1.0;
     let mut best = cost(&u, level, mass, y);
     for _ in 0..STEPS {
-        let (mut normal, gradient) = normal_equations(&u, level, mass, y);
-        for (k, row) in normal.iter_mut().enumerate() {
+        let (normal, gradient) = normal_equations(&u, level, mass, y);
+        let damped = normal.iter().zip(gradient).enumerate();
+        let damped = damped.map(|(k, (row, right))| {
+            let mut row = [row.as_slice(), &[right]].concat();
             row[k] += damping;
-        }
-        let Some(step) = solve(normal, gradient) else {
-            break;
-        };
+            row
+        });
+        let step = solved(damped.collect());
         let tried: Unknowns =
             core::array::from_fn(|k| (u[k] + step[k].clamp(-2.0, 2.0)).clamp(-20.0, 12.0));
         let now = cost(&tried, level, mass, y);
@@ -216,36 +218,6 @@ fn normal_equations(u: &Unknowns, level: f64, mass: &[Mass], y: &[f64]) -> (Squa
     (normal, gradient)
 }
 
-/// Solves a small system by elimination with pivots; `None` when it is singular.
-fn solve(mut matrix: Square, mut right: Unknowns) -> Option<Unknowns> {
-    for at in 0..WIDTH {
-        let size = |row: &usize| matrix[*row][at].abs();
-        let pivot = (at..WIDTH).max_by(|a, b| size(a).total_cmp(&size(b)))?;
-        matrix.swap(at, pivot);
-        right.swap(at, pivot);
-        let lead = matrix[at];
-        let head = lead[at];
-        if head.abs() < 1e-14 {
-            return None;
-        }
-        for below in at + 1..WIDTH {
-            let factor = matrix[below][at] / head;
-            if factor != 0.0 {
-                for (own, theirs) in matrix[below].iter_mut().zip(lead).skip(at) {
-                    *own -= factor * theirs;
-                }
-                right[below] -= factor * right[at];
-            }
-        }
-    }
-    let mut x = [0.0; WIDTH];
-    for at in (0..WIDTH).rev() {
-        let known: f64 = (at + 1..WIDTH).map(|k| matrix[at][k] * x[k]).sum();
-        x[at] = (right[at] - known) / matrix[at][at];
-    }
-    Some(x)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::score::Draws;
@@ -312,17 +284,5 @@ mod tests {
     fn nothing_known_is_the_prior() {
         let found = fit(&[], &[]).theta.map(|t| (t * 1e6).round() as i64);
         assert_eq!(found, [200_000; CLASSES]);
-    }
-
-    #[test]
-    fn an_equation_is_solved() {
-        let mut draws = Draws::new(1);
-        let mut number = || draws.below(1_000) as f64 / 100.0 - 5.0;
-        let matrix: Square = core::array::from_fn(|_| core::array::from_fn(|_| number()));
-        let x: Unknowns = core::array::from_fn(|_| number());
-        let right = core::array::from_fn(|a| (0..WIDTH).map(|b| matrix[a][b] * x[b]).sum());
-        let found = solve(matrix, right).unwrap();
-        assert!(found.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-6));
-        assert_eq!(solve([[1.0; WIDTH]; WIDTH], [1.0; WIDTH]), None);
     }
 }

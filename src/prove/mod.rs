@@ -24,6 +24,7 @@ pub mod input;
 pub mod judge;
 pub mod ladder;
 pub mod ledger;
+pub mod linear;
 pub mod magnet;
 pub mod naive;
 pub mod path;

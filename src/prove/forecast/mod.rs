@@ -16,7 +16,6 @@
 //! of the log price, times Unix nanoseconds.
 
 pub mod judge;
-pub mod linear;
 pub mod models;
 pub mod past;
 pub mod report;

@@ -6,11 +6,11 @@
 //! looked for: of a model that hardly moves they are the rows of one fold, and say what that week was like.
 
 use super::Row;
-use super::linear::Sums;
 use super::past::{DAY, HAR, HOLDER, LAST, SIGMA};
 use crate::prove::ProveError;
 use crate::prove::boost::Boosted;
 use crate::prove::ladder::{self, Ladder};
+use crate::prove::linear::Sums;
 use crate::prove::walk::Mass;
 
 /// Quantiles that a distribution is made of.

@@ -6,11 +6,11 @@
 //! those before it, in logarithms, and then raised by what the past had shown to be wanting in the mean. Dollars and
 //! logarithms of them, variances per hour, times Unix nanoseconds.
 
-use super::linear::Sums;
 use crate::market::Holder;
 use crate::num::log::ln_px;
 use crate::num::{Px, Qty};
 use crate::prove::input::{Candle, Period};
+use crate::prove::linear::Sums;
 use crate::prove::totals::UNIT;
 use crate::time::Nanos;
 

@@ -1,4 +1,5 @@
-//! Linear: least squares on a few features, for whoever says something of the next period from the past.
+//! Linear: small systems of equations, and least squares on a few features, for whoever says something of the next
+//! period from the past.
 //!
 //! Features are centred and the squares of each are raised by [`RIDGE`] of themselves, so that features that say the
 //! same share their weight and one that never varied has none. Sums are kept, so a line can be fitted anew after every
@@ -94,7 +95,8 @@ impl Sums {
 
 /// Solves rows of a square system, each with its right side last, by elimination with pivots; an unknown without a
 /// pivot is zero.
-fn solved(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
+#[must_use]
+pub fn solved(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
     let width = rows.len();
     for at in 0..width {
         let size = |row: &usize| rows[*row][at].abs();
@@ -125,8 +127,23 @@ fn solved(mut rows: Vec<Vec<f64>>) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::score::Draws;
+    use super::super::score::Draws;
     use super::*;
+
+    #[test]
+    fn a_system_is_solved_and_an_unknown_that_nothing_tells_is_zero() {
+        let mut draws = Draws::new(1);
+        let mut number = || draws.below(1_000) as f64 / 100.0 - 5.0;
+        let x: Vec<f64> = (0..17).map(|_| number()).collect();
+        let rows = x.iter().map(|_| {
+            let mut row: Vec<f64> = x.iter().map(|_| number()).collect();
+            row.push(row.iter().zip(&x).map(|(a, x)| a * x).sum());
+            row
+        });
+        let found = solved(rows.collect());
+        assert!(found.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert_eq!(solved(vec![vec![1.0; 4]; 3]), [1.0, 0.0, 0.0]);
+    }
 
     #[test]
     fn a_line_is_found_again_and_what_never_varied_has_no_part_in_it() {
