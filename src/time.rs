@@ -57,12 +57,17 @@ impl Nanos {
     pub const fn since(self, earlier: Self) -> Self {
         Self(self.0.saturating_sub(earlier.0))
     }
+    /// Days since the epoch of a stamp, UTC: the day it lies in.
+    #[must_use]
+    pub const fn day(self) -> i64 {
+        self.0.div_euclid(Self::DAY.0)
+    }
     /// Year, month and day of a stamp, UTC, in the proleptic Gregorian calendar.
     #[must_use]
     pub const fn civil(self) -> (i64, i64, i64) {
         // Howard Hinnant, "chrono-compatible low-level date algorithms": years begin in March, so that the leap day is
         // the last of its year.
-        let shifted = self.0.div_euclid(Self::DAY.0) + 719_468;
+        let shifted = self.day() + 719_468;
         let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
         let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year + year / 4 - year / 100);

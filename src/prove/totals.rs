@@ -51,7 +51,7 @@ impl Row {
     /// Days since the epoch: the block of the bootstrap.
     #[must_use]
     pub const fn day(&self) -> i64 {
-        self.start.get().div_euclid(Nanos::DAY.get())
+        self.start.day()
     }
     /// Weeks since the epoch.
     #[must_use]

@@ -363,7 +363,7 @@ impl Zones {
     }
 
     fn remember_largest(&mut self, now: Nanos) {
-        let day = now.get().div_euclid(Nanos::DAY.get());
+        let day = now.day();
         let gone = day.saturating_sub(self.largest_day).clamp(0, DAYS as i64);
         for back in 0..gone {
             self.largest[(day - back).rem_euclid(DAYS as i64) as usize] = 0;

@@ -115,7 +115,7 @@ pub struct Structure {
 
 /// Day, week (from Monday) and month of a stamp, and how far into each it lies.
 fn calendar(now: Nanos) -> [(i64, Nanos); 3] {
-    let day = now.get().div_euclid(Nanos::DAY.get());
+    let day = now.day();
     let in_day = Nanos::new(now.get().rem_euclid(Nanos::DAY.get()));
     let into = |days: i64| in_day.plus(Nanos::new(days.saturating_mul(Nanos::DAY.get())));
     // 1970-01-01 was a Thursday.

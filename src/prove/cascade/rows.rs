@@ -60,7 +60,7 @@ impl Scored {
     /// Number of its day.
     #[must_use]
     pub const fn day(&self) -> i64 {
-        self.start().get().div_euclid(Nanos::DAY.get())
+        self.start().day()
     }
 }
 

@@ -86,7 +86,7 @@ impl Row {
     /// Days since the epoch.
     #[must_use]
     pub const fn day(&self) -> i64 {
-        self.start.get().div_euclid(Nanos::DAY.get())
+        self.start.day()
     }
 }
 

@@ -202,7 +202,7 @@ pub fn trial(path: &Path, births: &[Birth], from: Nanos) -> Trial {
         let toward = if level.above { 1.0 } else { -1.0 };
         let moved = |at: usize| path.steps[level.step].close - path.steps[at].close;
         out.rows.push(Row {
-            day: begin.get().div_euclid(Nanos::DAY.get()),
+            day: begin.day(),
             drift: drift(path, level, zone.watched, birth.gone),
             before: hour.map(|at| moved(at) * toward / level.sigma),
             controls: controls.map(|control| control.map(|control| control.watch(path))),
