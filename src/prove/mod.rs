@@ -18,6 +18,7 @@
 pub mod boost;
 pub mod cascade;
 pub mod cells;
+mod days;
 pub mod forecast;
 pub mod gate;
 pub mod input;

@@ -6,7 +6,8 @@
 //!   scores magnitude too.
 //! - *Partial correlation*: of what is left of both after a third model has said what it can.
 //! - *Bootstrap*: whole blocks (days) are drawn with replacement, so that hours of one day do not count as independent.
-//!   Random numbers are [`Draws`], a fixed generator: the same data give the same interval, on every machine.
+//!   Random numbers are [`Draws`], a fixed generator: the same data give the same interval, on every machine, and the
+//!   draws hang on the number of blocks alone, so a figure does not depend on which others are made beside it.
 //! - *Lift* and *capture*: the share of what happened in the cells a map ranks highest. Ties share.
 //! - *Isotonic reliability* (PAVA): mean of what happened as a rising function of what was said.
 //!
@@ -145,6 +146,56 @@ pub fn partial(x: &[f64], x_said: &[f64], y: &[f64], y_said: &[f64]) -> Option<f
     correlation(&left(x, x_said), &left(y, y_said))
 }
 
+/// Blocks as they were drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// One after the other.
+    pub order: Vec<usize>,
+    /// How often each, by block.
+    pub times: Vec<f64>,
+}
+
+/// Statistics that are made together: of all blocks once each, then of every draw of them.
+///
+/// Of each a 95 % interval; `None` when it has no value of all blocks, or of most draws.
+pub fn figures<const N: usize>(
+    blocks: usize,
+    reps: usize,
+    of: &mut dyn FnMut(&Drawn) -> [Option<f64>; N],
+) -> [Option<Figure>; N] {
+    let mut drawn = Drawn {
+        order: (0..blocks).collect(),
+        times: vec![1.0; blocks],
+    };
+    let all = of(&drawn);
+    if all.iter().all(Option::is_none) {
+        return [None; N];
+    }
+    let mut values: [Vec<f64>; N] = core::array::from_fn(|_| Vec::with_capacity(reps));
+    let mut draws = Draws::new(blocks as u64);
+    for _ in 0..reps {
+        drawn.times.fill(0.0);
+        for block in &mut drawn.order {
+            *block = draws.below(blocks);
+            drawn.times[*block] += 1.0;
+        }
+        for (values, value) in values.iter_mut().zip(of(&drawn)) {
+            values.extend(value.filter(|v| v.is_finite()));
+        }
+    }
+    core::array::from_fn(|k| interval(all[k]?, &values[k], reps))
+}
+
+/// One such statistic.
+pub fn figure(
+    blocks: usize,
+    reps: usize,
+    of: &mut dyn FnMut(&Drawn) -> Option<f64>,
+) -> Option<Figure> {
+    let [figure] = figures(blocks, reps, &mut |drawn| [of(drawn)]);
+    figure
+}
+
 /// A statistic of rows and its 95 % interval by drawing whole blocks; `block[i]` is the block of row `i`.
 ///
 /// The statistic is given the rows to use, repeated as they were drawn. `None` when it has no value of all rows, or
@@ -163,24 +214,22 @@ pub fn bootstrap(
             members[at].push(row);
         }
     }
-    let all: Vec<usize> = (0..block.len()).collect();
-    let value = statistic(&all)?;
-    let mut draws = Draws::new(names.len() as u64);
-    let mut values = Vec::with_capacity(reps);
-    let mut rows = Vec::with_capacity(block.len());
-    for _ in 0..reps {
-        rows.clear();
-        for _ in 0..members.len() {
-            rows.extend_from_slice(&members[draws.below(members.len())]);
+    // Of all data the rows are as they came.
+    let mut rows: Vec<usize> = (0..block.len()).collect();
+    let mut is_first = true;
+    figure(names.len(), reps, &mut |drawn| {
+        if !core::mem::take(&mut is_first) {
+            rows.clear();
+            for at in &drawn.order {
+                rows.extend_from_slice(&members[*at]);
+            }
         }
-        values.extend(statistic(&rows).filter(|v| v.is_finite()));
-    }
-    interval(value, &values, reps)
+        statistic(&rows)
+    })
 }
 
 /// A figure from its value and those of so many draws; `None` when most draws had no value.
-#[must_use]
-pub fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
+fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
     if values.is_empty() || values.len() * 2 < reps {
         return None;
     }
@@ -408,6 +457,27 @@ mod tests {
             "the same data, the same interval"
         );
         assert_eq!(bootstrap(&[], 10, &mut |_| None), None);
+    }
+
+    #[test]
+    fn a_figure_is_the_same_by_rows_by_order_and_by_weight_and_whatever_stands_beside_it() {
+        let x: Vec<f64> = (0..12).map(|d| f64::from(d * d % 7)).collect();
+        let blocks: Vec<i64> = (0..12).collect();
+        let of = |rows: &[usize]| mean(&rows.iter().map(|r| x[*r]).collect::<Vec<_>>());
+        let rows = bootstrap(&blocks, 300, &mut |rows| of(rows)).unwrap();
+        let order = figure(12, 300, &mut |drawn| of(&drawn.order)).unwrap();
+        // Sums of small whole numbers are exact in any order.
+        let [weight, none] = figures(12, 300, &mut |drawn| {
+            let sum: f64 = drawn.times.iter().zip(&x).map(|(t, x)| t * x).sum();
+            [Some(sum / 12.0), None]
+        });
+        assert_eq!([order, weight.unwrap()], [rows; 2]);
+        assert_eq!(none, None);
+        // No value of most draws.
+        let lone = figure(12, 300, &mut |drawn| {
+            (drawn.times == [1.0; 12]).then_some(1.0)
+        });
+        assert_eq!(lone, None);
     }
 
     proptest! {

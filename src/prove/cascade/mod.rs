@@ -19,6 +19,7 @@ pub mod eye;
 pub mod report;
 pub mod rows;
 
+use super::days::Days;
 use super::gate;
 use super::input::Input;
 use super::realised;
@@ -154,10 +155,8 @@ impl Order {
     }
 }
 
-/// A share of two sums by day.
-fn share(sums: &[[f64; 2]], weight: &[f64]) -> Option<f64> {
-    let of = |at: usize| -> f64 { sums.iter().zip(weight).map(|(s, w)| s[at] * w).sum() };
-    (of(1) > 0.0).then(|| of(0) / of(1))
+fn less(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.zip(b).map(|(a, b)| a - b)
 }
 
 /// Median of values, each as often as its day was drawn.
@@ -176,16 +175,10 @@ fn median(of: &[(usize, f64)], weight: &[f64]) -> Option<f64> {
 /// Why nothing can be measured.
 pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     let of = &rows.scored;
-    let mut days: Vec<i64> = of.iter().map(Scored::day).collect();
-    days.sort_unstable();
-    days.dedup();
-    let day: Vec<usize> = of
-        .iter()
-        .filter_map(|row| days.binary_search(&row.day()).ok())
-        .collect();
+    let days = Days::new(of.iter().map(Scored::day));
     let events: Vec<(usize, &Scored, &rows::Event)> = of
         .iter()
-        .zip(&day)
+        .zip(&days.of)
         .filter_map(|(row, day)| row.event.as_ref().map(|event| (*day, row, event)))
         .collect();
     let mut event_days: Vec<usize> = events.iter().map(|(day, _, _)| *day).collect();
@@ -193,7 +186,7 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     let mut counted = Counted {
         rows: of.len(),
         events: events.len(),
-        days: days.len(),
+        days: days.count,
         event_days: event_days.len(),
         ..rows.counted
     };
@@ -211,28 +204,26 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         ));
     }
     let figure = |statistic: &dyn Fn(&[f64]) -> Option<f64>| {
-        score::bootstrap(&days, reps, &mut |drawn| {
-            let mut weight = vec![0.0; days.len()];
-            drawn.iter().for_each(|day| weight[*day] += 1.0);
-            statistic(&weight)
-        })
+        score::figure(days.count, reps, &mut |drawn| statistic(&drawn.times))
     };
     let orders = [
-        Order::new(of, &day, &|row| row.gain),
-        Order::new(of, &day, &|row| row.range),
-        Order::new(of, &day, &|row| row.recent),
+        Order::new(of, &days.of, &|row| row.gain),
+        Order::new(of, &days.of, &|row| row.range),
+        Order::new(of, &days.of, &|row| row.recent),
     ];
-    let less = |a: Option<f64>, b: Option<f64>| a.zip(b).map(|(a, b)| a - b);
-    let mut sums = [vec![[0.0; 2]; days.len()], vec![[0.0; 2]; days.len()]];
-    let mut base = vec![[0.0; 2]; days.len()];
-    for (row, day) in of.iter().zip(&day) {
-        let is_event = row.event.is_some();
-        base[*day][0] += f64::from(u8::from(is_event));
-        base[*day][1] += 1.0;
-        let own = &mut sums[usize::from(!is_event)][*day];
-        own[0] += f64::from(u8::from(row.gain >= rows::FEEDS));
-        own[1] += 1.0;
-    }
+    let sums = days.sums(&|at| {
+        let feeds = f64::from(of[at].gain >= rows::FEEDS);
+        match of[at].event {
+            Some(_) => [feeds, 1.0, 0.0, 0.0],
+            None => [0.0, 0.0, feeds, 1.0],
+        }
+    });
+    let [base, warned, alarmed, told] = days.of_sums(reps, &sums, |[a, events, b, others]| {
+        let share = |part: f64, all: f64| (all > 0.0).then(|| part / all);
+        let (warned, alarmed) = (share(*a, *events), share(*b, *others));
+        let base = share(*events, events + others);
+        [base, warned, alarmed, less(warned, alarmed)]
+    });
     let leads: Vec<(usize, f64)> = events
         .iter()
         .filter_map(|(day, _, event)| Some((*day, event.lead? as f64)))
@@ -263,12 +254,12 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     Ok(Found {
         span: (at(of.first()), at(of.last())),
         bar: (bars.clone().min().unwrap_or(0), bars.max().unwrap_or(0)),
-        base: figure(&|w| share(&base, w)),
+        base,
         areas: [0, 1, 2].map(|at| figure(&|w| orders[at].area(w))),
         over: [1, 2].map(|at| figure(&|w| less(orders[0].area(w), orders[at].area(w)))),
-        warned: figure(&|w| share(&sums[0], w)),
-        alarmed: figure(&|w| share(&sums[1], w)),
-        told: figure(&|w| less(share(&sums[0], w), share(&sums[1], w))),
+        warned,
+        alarmed,
+        told,
         lead: has_lead.then(|| figure(&|w| median(&leads, w))).flatten(),
         missed: [0, 1].map(|at| {
             has_ends

@@ -16,7 +16,7 @@
 //! and a print that is placed a bucket off is no wrong sum. The intercept is in means of what was realised.
 
 use super::Cell;
-use super::days::Days;
+use crate::prove::days::Days;
 use crate::prove::report::{figure, said};
 use crate::prove::score::{self, Figure};
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ mod tests {
     fn scale_is_miscalibration_and_order_is_discrimination() {
         let (table, truth) = table();
         let cells = &table.cells;
-        let days = Days::new(cells);
+        let days = Days::new(cells.iter().map(|cell| cell.start.day()));
         let least = |v: &[f64]| v.iter().map(|v| v + 10.0).collect::<Vec<f64>>();
         let of = |said: &[f64]| parts(&days, cells, said, 100);
         let real = of(&least(&truth));
@@ -195,7 +195,7 @@ mod tests {
     fn a_constant_too_much_is_the_intercept_and_a_scale_the_slope() {
         let (table, truth) = table();
         let cells = &table.cells;
-        let days = Days::new(cells);
+        let days = Days::new(cells.iter().map(|cell| cell.start.day()));
         let of = |said: &[f64]| line(&days, cells, said, &|_| true, 100).map(value);
         let [slope, intercept] = of(&truth);
         assert!((slope - 1.0).abs() < 0.05 && intercept.abs() < 0.05);

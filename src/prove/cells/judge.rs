@@ -12,7 +12,6 @@
 //! only afterwards.
 
 use super::calibrated::{self, Calibrated};
-use super::days::Days;
 use super::events::{self, Events};
 use super::placed::{self, Placed};
 use super::ranked::{self, Ranked};
@@ -20,6 +19,7 @@ use super::rivals::{self, Rivals};
 use super::spread::{self, Spread};
 use super::{Cell, Cells, Died, OURS, WALKED, WINDOW};
 use crate::prove::ProveError;
+use crate::prove::days::Days;
 use crate::prove::gate::{self, Evidence, Verdict};
 use crate::prove::score::{self, Figure, Step};
 use crate::prove::totals::UNIT;
@@ -181,7 +181,7 @@ impl<'a> Judge<'a> {
             rivals: Rivals::new(table, &usd, &folds, true)?,
             by_voice: Rivals::new(table, &voices, &folds, false)?,
             died: died.map(own).collect(),
-            days: Days::new(&table.cells[first..]),
+            days: Days::new(table.cells[first..].iter().map(|cell| cell.start.day())),
             cells: table,
             folds,
             first,

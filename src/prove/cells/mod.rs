@@ -13,7 +13,6 @@
 //! was seen are in no cell: their share is told. Dollars are `f64`, log prices Q48, times Unix nanoseconds.
 
 pub mod calibrated;
-mod days;
 pub mod events;
 pub mod judge;
 pub mod placed;

@@ -13,10 +13,10 @@
 //!
 //! Distances are told in bp of log price. Intervals draw whole days.
 
-use super::days::Days;
 use super::spread::{BARS, uniform};
 use super::{Cell, Died};
 use crate::num::log::BUCKET;
+use crate::prove::days::Days;
 use crate::prove::report::{figure, number, said};
 use crate::prove::score::{self, Draws, Figure};
 use serde_json::{Value, json};
@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn mass_at_the_right_prices_is_told_from_mass_beside_them() {
         let (cells, truth, died) = walls();
-        let days = Days::new(&cells);
+        let days = Days::new(cells.iter().map(|cell| cell.start.day()));
         let of = |map: &[f64]| placed(&days, &cells, &died, map, 200);
         let right = of(&truth);
         assert_eq!(right.clusters, died.len());

@@ -6,9 +6,9 @@
 //! 1 = everything in the first cell, 0 = no knowledge, below 0 = worse than none. Intervals draw whole days.
 
 use super::Cell;
-use super::days::Days;
+use crate::prove::days::Days;
 use crate::prove::report::figure;
-use crate::prove::score::Figure;
+use crate::prove::score::{self, Figure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -91,8 +91,8 @@ impl<'a> Order<'a> {
 /// Ranks the scored cells by what is said of them.
 pub(super) fn ranked(days: &Days, cells: &[Cell], said: &[f64], reps: usize) -> Ranked {
     let order = Order::new(days, cells, said);
-    let [a, b, c, d, area] = days.figures(reps, &mut |times| {
-        let Some((caught, area)) = order.caught(times, &PARTS) else {
+    let [a, b, c, d, area] = score::figures(days.count, reps, &mut |drawn| {
+        let Some((caught, area)) = order.caught(&drawn.times, &PARTS) else {
             return [None; PARTS.len() + 1];
         };
         core::array::from_fn(|k| {
@@ -181,7 +181,7 @@ mod tests {
     fn order_is_all_that_counts() {
         let (table, truth) = table();
         let cells = &table.cells;
-        let days = Days::new(cells);
+        let days = Days::new(cells.iter().map(|cell| cell.start.day()));
         let of = |said: &[f64]| ranked(&days, cells, said, 200);
         let real = of(&truth);
         assert!(real.lift[1].is_some_and(|f| f.low > 4.0), "{real:?}");

@@ -10,7 +10,7 @@
 //! of u (half at most); beside it stands what so many independent windows would be off by chance.
 
 use super::Cell;
-use super::days::Days;
+use crate::prove::days::Days;
 use crate::prove::report::{figure, said};
 use crate::prove::score::{self, Draws, Figure};
 use serde_json::{Value, json};
@@ -485,7 +485,7 @@ mod tests {
     fn a_right_mean_is_uniform_and_a_wrong_scale_or_order_is_not() {
         let (cells, said) = lawful();
         let folds = crate::prove::cells::judge::folds(&cells);
-        let days = Days::new(&cells[folds[0]..]);
+        let days = Days::new(cells[folds[0]..].iter().map(|cell| cell.start.day()));
         let of = |said: &[f64]| spread(&days, &cells, said, &folds, 100).unwrap();
         let right = of(&said);
         assert!(right.empty > 20 && right.windows > 1_000, "{right:?}");

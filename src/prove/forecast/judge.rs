@@ -14,6 +14,7 @@ use super::models::{self, ADDED, COUNT, NOTHING, PAIRS, Said};
 use super::{LEAST_DAYS, Row};
 use crate::market::Holder;
 use crate::prove::ProveError;
+use crate::prove::days::Days;
 use crate::prove::gate;
 use crate::prove::score::{self, Figure};
 use crate::time::Nanos;
@@ -154,9 +155,9 @@ fn events(rows: &[Row], said: &Said) -> Vec<(usize, [f64; 2])> {
 struct Bench<'a> {
     rows: &'a [Row],
     first: usize,
-    /// By scored row: its day from 0, its event as a logarithm.
-    of: Vec<(usize, f64)>,
-    days: usize,
+    days: Days,
+    /// By scored row, what is an event of it as a logarithm.
+    events: Vec<f64>,
     reps: usize,
 }
 
@@ -169,13 +170,14 @@ struct Tally {
 
 impl Bench<'_> {
     fn is_event(&self, at: usize) -> bool {
-        self.rows[self.first + at].log() > self.of[at].1
+        self.rows[self.first + at].log() > self.events[at]
     }
 
     fn tally(&self, model: usize, said: &Said) -> Tally {
-        let mut sums = vec![[0.0; ROWS + 1]; self.days];
+        let mut sums = vec![[0.0; ROWS + 1]; self.days.count];
         said.likely(model, self.rows, &mut |row, likely| {
-            let (day, event) = self.of[row - self.first];
+            let at = row - self.first;
+            let (day, event) = (self.days.of[at], self.events[at]);
             let was = self.rows[row].log();
             let chance = likely.iter().filter(|m| **m > event).count() as f64 / likely.len() as f64;
             let came = f64::from(was > event);
@@ -192,8 +194,8 @@ impl Bench<'_> {
                 .zip(more)
                 .for_each(|(sum, more)| *sum += more);
         });
-        let mut keys = vec![[Vec::new(), Vec::new()]; self.days];
-        for (at, (day, event)) in self.of.iter().enumerate() {
+        let mut keys = vec![[Vec::new(), Vec::new()]; self.days.count];
+        for (at, (day, event)) in self.days.of.iter().zip(&self.events).enumerate() {
             let above = said.number(model, self.first + at) - event;
             keys[*day][usize::from(self.is_event(at))].push(above);
         }
@@ -215,17 +217,11 @@ impl Bench<'_> {
         }
     }
 
-    /// A statistic of days and its interval.
-    fn figure(&self, of: &mut dyn FnMut(&[usize]) -> Option<f64>) -> Option<Figure> {
-        let names: Vec<i64> = (0..self.days as i64).collect();
-        score::bootstrap(&names, self.reps, of)
-    }
-
     /// Mean of a score over the rows of the days drawn, of one model less another.
     fn mean(&self, of: &Tally, less: Option<&Tally>, at: usize) -> Option<Figure> {
-        self.figure(&mut |drawn| {
+        score::figure(self.days.count, self.reps, &mut |drawn| {
             let sum = |tally: &Tally, at: usize| -> f64 {
-                drawn.iter().map(|day| tally.sums[*day][at]).sum()
+                drawn.order.iter().map(|day| tally.sums[*day][at]).sum()
             };
             let rows = sum(of, ROWS);
             (rows > 0.0).then(|| (sum(of, at) - less.map_or(0.0, |less| sum(less, at))) / rows)
@@ -233,9 +229,10 @@ impl Bench<'_> {
     }
 
     fn skill(&self, of: &Tally, over: &Tally) -> Option<Figure> {
-        self.figure(&mut |drawn| {
-            let sum =
-                |tally: &Tally| -> f64 { drawn.iter().map(|day| tally.sums[*day][BRIER]).sum() };
+        score::figure(self.days.count, self.reps, &mut |drawn| {
+            let sum = |tally: &Tally| -> f64 {
+                drawn.order.iter().map(|day| tally.sums[*day][BRIER]).sum()
+            };
             let base = sum(over);
             (base > 0.0).then(|| 1.0 - sum(of) / base)
         })
@@ -243,20 +240,18 @@ impl Bench<'_> {
 
     /// AUC over the days drawn, of one model less another.
     fn auc(&self, of: &Tally, less: Option<&Tally>) -> Option<Figure> {
-        let mut count = vec![[0.0; 2]; self.days];
-        for (at, (day, _)) in self.of.iter().enumerate() {
-            count[*day][usize::from(self.is_event(at))] += 1.0;
-        }
-        let mut times = vec![0.0; self.days];
-        self.figure(&mut |drawn| {
-            times.fill(0.0);
-            drawn.iter().for_each(|day| times[*day] += 1.0);
+        let count = self.days.sums(&|at| match self.is_event(at) {
+            true => [0.0, 1.0],
+            false => [1.0, 0.0],
+        });
+        score::figure(self.days.count, self.reps, &mut |drawn| {
+            let times = &drawn.times;
             let all = |k: usize| -> f64 { times.iter().zip(&count).map(|(t, n)| t * n[k]).sum() };
             let pairs = all(0) * all(1);
             let ranked = |tally: &Tally| -> f64 {
                 let own =
-                    |row: &Vec<f64>| -> f64 { row.iter().zip(&times).map(|(r, t)| r * t).sum() };
-                let rows = tally.right.iter().zip(&times).filter(|(_, t)| **t > 0.0);
+                    |row: &Vec<f64>| -> f64 { row.iter().zip(times).map(|(r, t)| r * t).sum() };
+                let rows = tally.right.iter().zip(times).filter(|(_, t)| **t > 0.0);
                 rows.map(|(row, t)| t * own(row)).sum()
             };
             (pairs > 0.0).then(|| (ranked(of) - less.map_or(0.0, ranked)) / pairs)
@@ -322,37 +317,33 @@ pub fn judge(
     rows: &[Row],
     reps: usize,
 ) -> Result<Result<Horizon, String>, ProveError> {
-    let days_of = |rows: &[Row]| {
-        let mut days: Vec<i64> = rows.iter().map(Row::day).collect();
-        days.dedup();
-        days
-    };
-    let Some((first, days)) = models::first(rows).map(|at| (at, days_of(&rows[at..]))) else {
+    let days_of = |rows: &[Row]| Days::new(rows.iter().map(Row::day));
+    let Some(first) = models::first(rows) else {
         return Ok(Err(format!(
             "{} days are too few to teach and to score",
-            days_of(rows).len()
+            days_of(rows).count
         )));
     };
-    if days.len() < LEAST_DAYS {
+    let scored = &rows[first..];
+    let days = days_of(scored);
+    if days.count < LEAST_DAYS {
         let why = format!(
             "{} days would be scored; at least {LEAST_DAYS} are needed",
-            days.len()
+            days.count
         );
         return Ok(Err(why));
     }
     let said = Said::new(rows)?;
     let events = events(rows, &said);
     let of = |(at, row): (usize, &Row)| {
-        let day = days.partition_point(|day| *day < row.day());
         let fold = events.partition_point(|(from, _)| *from <= first + at);
-        (day, events[fold.saturating_sub(1)].1[row.holder as usize])
+        events[fold.saturating_sub(1)].1[row.holder as usize]
     };
-    let scored = &rows[first..];
     let bench = Bench {
         rows,
         first,
-        of: scored.iter().enumerate().map(of).collect(),
-        days: days.len(),
+        events: scored.iter().enumerate().map(of).collect(),
+        days,
         reps,
     };
     let all: Vec<Tally> = (0..COUNT).map(|model| bench.tally(model, &said)).collect();
@@ -363,7 +354,7 @@ pub fn judge(
         length,
         span: (begin.start, end.end),
         rows: scored.len(),
-        days: days.len(),
+        days: bench.days.count,
         folds: said.ends.iter().filter(|end| **end >= first).count() - 1,
         events: (0..scored.len()).filter(|at| bench.is_event(*at)).count(),
         empty: scored.iter().filter(|row| row.usd <= 0.0).count() as f64 / scored.len() as f64,

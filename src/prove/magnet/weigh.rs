@@ -315,11 +315,10 @@ fn figure(
     reps: usize,
     statistic: &dyn Fn(&[f64]) -> Option<f64>,
 ) -> Option<Figure> {
-    let blocks: Vec<i64> = (0..days.len() as i64).collect();
     let mut sums = vec![0.0; to - from];
-    score::bootstrap(&blocks, reps, &mut |drawn| {
+    score::figure(days.len(), reps, &mut |drawn| {
         sums.fill(0.0);
-        for day in drawn {
+        for day in &drawn.order {
             let own = &days[*day].sums[from..to];
             sums.iter_mut().zip(own).for_each(|(a, b)| *a += b);
         }
