@@ -1,6 +1,19 @@
-//! Days: scored rows by day, and figures of sums of them whose intervals draw whole days.
+//! Days: scored rows by day, figures of sums of them whose intervals draw whole days, and from when on a history is
+//! scored.
 
 use super::score::{self, Figure};
+use crate::time::Nanos;
+
+/// The map is walked this long before it is scored: most of what it was seeded with has closed by then.
+const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
+/// Of a history shorter than this many warm-ups only a part of it warms.
+const WARM_PART: i64 = 6;
+
+/// From when on a history is scored that begins and ends so.
+pub(super) fn warm(first: Nanos, last: Nanos) -> Nanos {
+    let part = Nanos::new(last.since(first).get() / WARM_PART);
+    first.plus(WARM.min(part))
+}
 
 /// Scored rows by day.
 #[derive(Debug)]

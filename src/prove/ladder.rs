@@ -8,7 +8,7 @@
 //! until a step helps; sixteen numbers, a few dozen steps.
 
 use super::linear::solved;
-use super::totals::UNIT;
+use super::totals::{UNIT, dollars, log};
 use super::walk::Mass;
 use crate::inventory::CLASSES;
 
@@ -52,10 +52,10 @@ impl Ladder {
         let sum: f64 = self.theta.iter().zip(mass).map(|(t, m)| t * m).sum();
         self.background + sum
     }
-    /// ln(1 + dollars / [`UNIT`]).
+    /// [`log`] of the dollars of a period.
     #[must_use]
     pub fn said(&self, mass: &Mass) -> f64 {
-        (1.0 + self.dollars(mass) / UNIT).ln()
+        log(self.dollars(mass))
     }
     /// The same numbers on other rows of the ladder: a control that must lose.
     #[must_use]
@@ -101,7 +101,7 @@ pub fn fit(mass: &[Mass], y: &[f64]) -> Ladder {
         .iter()
         .zip(y)
         .filter(|(m, y)| m.iter().sum::<f64>() > UNIT && **y > 0.0)
-        .map(|(m, y)| (y.exp_m1() * UNIT / m.iter().sum::<f64>()).ln())
+        .map(|(m, y)| (dollars(*y) / m.iter().sum::<f64>()).ln())
         .collect();
     let level = super::score::quantile(&ratios, 0.5).unwrap_or(PRIOR.ln());
     let mut u = [level; WIDTH];

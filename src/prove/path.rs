@@ -60,7 +60,8 @@ struct Bit {
     usd: f64,
 }
 
-fn ln(price: Px) -> f64 {
+/// Natural logarithm of a price.
+pub(super) fn ln(price: Px) -> f64 {
     ln_px(price) as f64 / (1i64 << 48) as f64
 }
 

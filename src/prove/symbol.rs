@@ -5,6 +5,7 @@
 
 use super::cascade;
 use super::cells;
+use super::days::warm;
 use super::forecast;
 use super::input::{Input, Period};
 use super::magnet;
@@ -17,10 +18,6 @@ use super::{Options, ProveError};
 use crate::inventory::params::Choice;
 use crate::time::Nanos;
 
-/// The map is walked this long before it is scored: most of what it was seeded with has closed by then.
-const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
-/// Of a history shorter than this many warm-ups only a part of it warms.
-const WARM_PART: i64 = 6;
 /// Prints are summed over this where no totals are told.
 const SUMMED: Nanos = Nanos::HOUR;
 /// Feature of P that says how far the period went beyond the extreme of 24 hours; see `path`.
@@ -102,8 +99,7 @@ fn rows_of(
         .find(known)
         .map_or(Nanos::ZERO, |i| periods[i].start);
     let last = periods.last().map_or(Nanos::ZERO, |p| p.end);
-    let part = Nanos::new(last.since(first).get() / WARM_PART);
-    let warm = first.plus(WARM.min(part));
+    let warm = warm(first, last);
     let (mut rows, mut from) = (Vec::new(), Vec::new());
     for (i, (period, seen)) in periods.iter().zip(seen).enumerate() {
         let Some(seen) = seen.filter(|_| pairs[i][0].known && period.start >= warm) else {

@@ -18,6 +18,19 @@ use crate::time::Nanos;
 /// each other, as they are to everybody. With a unit of one dollar one row in forty, the empty ones, held a third of
 /// the variance of y.
 pub const UNIT: f64 = 1_000.0;
+
+/// ln(1 + dollars / [`UNIT`]).
+#[must_use]
+pub fn log(usd: f64) -> f64 {
+    (1.0 + usd / UNIT).ln()
+}
+
+/// Dollars of such a logarithm, at least none.
+#[must_use]
+pub fn dollars(log: f64) -> f64 {
+    UNIT * log.exp_m1().max(0.0)
+}
+
 /// Rows of a symbol before its first fold.
 pub const TRAIN_ROWS: usize = 480;
 /// Rows of a fold and symbol at most ...
@@ -43,10 +56,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// ln(1 + dollars / [`UNIT`]).
+    /// [`log`] of its dollars.
     #[must_use]
     pub fn log(&self) -> f64 {
-        (1.0 + self.usd / UNIT).ln()
+        log(self.usd)
     }
     /// Days since the epoch: the block of the bootstrap.
     #[must_use]
@@ -387,7 +400,7 @@ pub fn weekly(weeks: &[i64], usd: &[f64], said: &[f64]) -> Vec<f64> {
 /// the logs in the folds before (one for the first), floored.
 #[must_use]
 pub fn in_dollars(rows: &[Scored], said: &[f64], usd: &[f64]) -> Vec<f64> {
-    let raw: Vec<f64> = said.iter().map(|x| UNIT * x.exp_m1().max(0.0)).collect();
+    let raw: Vec<f64> = said.iter().map(|log| dollars(*log)).collect();
     let mut out = Vec::with_capacity(raw.len());
     for fold in rows.chunk_by(|a, b| a.0 == b.0) {
         let from = out.len();

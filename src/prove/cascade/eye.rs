@@ -7,8 +7,8 @@
 
 use crate::market::Holder;
 use crate::num::Px;
-use crate::num::log::ln_px;
 use crate::prove::input::Input;
+use crate::prove::path;
 use crate::replay::{self, ReplayError};
 use crate::shm::record::{CascadeRecord, Headline, NO_SHARE, NO_USD, Publish, Wide};
 use crate::time::Nanos;
@@ -45,7 +45,7 @@ pub struct Minute {
 }
 
 fn ln(price: i64) -> Option<f64> {
-    (price > 0).then(|| ln_px(Px::new(price)) as f64 / (1i64 << 48) as f64)
+    (price > 0).then(|| path::ln(Px::new(price)))
 }
 
 /// Reads a record; `None` before there is a mark.

@@ -19,16 +19,12 @@ use super::rivals::{self, Rivals};
 use super::spread::{self, Spread};
 use super::{Cell, Cells, Died, OURS, WALKED, WINDOW};
 use crate::prove::ProveError;
-use crate::prove::days::Days;
+use crate::prove::days::{Days, warm};
 use crate::prove::gate::{self, Evidence, Verdict};
 use crate::prove::score::{self, Figure, Step};
 use crate::prove::totals::UNIT;
 use crate::time::Nanos;
 
-/// Cells of this long at the beginning only teach ...
-const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
-/// ... or of this part of a shorter history.
-const WARM_PART: i64 = 6;
 /// A fold is this long at least, and this part of what lies before it.
 const FOLD: Nanos = Nanos::new(2 * Nanos::DAY.get());
 const FOLD_PART: i64 = 5;
@@ -142,9 +138,8 @@ pub(super) fn folds(cells: &[Cell]) -> Vec<usize> {
         return Vec::new();
     };
     let (begin, end) = (begin.start, last.start.plus(WINDOW));
-    let part = Nanos::new(end.since(begin).get() / WARM_PART);
     let day = Nanos::DAY.get();
-    let mut at = begin.plus(WARM.min(part));
+    let mut at = warm(begin, end);
     // Whole days: the bootstrap draws them.
     at = Nanos::new(at.get() + (day - at.get().rem_euclid(day)) % day);
     let mut ends = Vec::new();

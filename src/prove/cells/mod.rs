@@ -39,7 +39,7 @@ pub const WINDOW: Nanos = Nanos::new(10 * Nanos::MINUTE.get());
 /// Marks are samples: a print this far beyond the last of them, 10 bp, says that the mark was there.
 const NEAR: i64 = 5 * BUCKET;
 /// Between two ticks of the walk.
-const TICK: Nanos = Nanos::new(100 * Nanos::MILLI.get());
+pub(super) const TICK: Nanos = Nanos::new(100 * Nanos::MILLI.get());
 /// Prints of one holder closer than this are one cluster.
 const CLUSTER: Nanos = Nanos::new(30 * Nanos::SECOND.get());
 /// θ before anything was learned.
@@ -146,7 +146,7 @@ pub struct Cells {
 }
 
 /// Whether a venue's prints and marks can be put into cells.
-fn is_fit(source: &Source) -> bool {
+pub(super) fn is_fit(source: &Source) -> bool {
     let has_way = !source.marks.is_empty() || !source.trades.is_empty();
     let has_both = !source.interest.is_empty() && !source.prints.is_empty();
     has_way && has_both && calibrate::observation(source.venue).is_some()

@@ -12,7 +12,7 @@ use crate::prove::boost::Boosted;
 use crate::prove::ladder;
 use crate::prove::path;
 use crate::prove::score::FLOOR;
-use crate::prove::totals::UNIT;
+use crate::prove::totals::{dollars, log};
 use crate::prove::walk::Mass;
 use crate::time::Nanos;
 
@@ -121,7 +121,7 @@ fn by_table(cells: &[Cell], y: &[f64], seen: &[Vec<f64>]) -> Vec<f64> {
 
 /// The path as boosted trees, fitted anew for every fold; what teaches is said in sample, and only scales.
 fn by_trees(y: &[f64], seen: &[Vec<f64>], folds: &[usize]) -> Result<Vec<f64>, ProveError> {
-    let logs: Vec<f64> = y.iter().map(|y| (1.0 + y / UNIT).ln()).collect();
+    let logs: Vec<f64> = y.iter().map(|usd| log(*usd)).collect();
     let mut out = Vec::with_capacity(y.len());
     for ends in folds.windows(2) {
         let (from, to) = (ends[0], ends[1]);
@@ -130,7 +130,7 @@ fn by_trees(y: &[f64], seen: &[Vec<f64>], folds: &[usize]) -> Result<Vec<f64>, P
         }
         let model = Boosted::fit(&seen[..from], &logs[..from])?;
         let said = model.predict(&seen[out.len()..to]);
-        out.extend(said.iter().map(|x| UNIT * x.exp_m1().max(0.0)));
+        out.extend(said.iter().map(|log| dollars(*log)));
     }
     Ok(out)
 }

@@ -22,12 +22,13 @@ pub mod report;
 
 use super::ProveError;
 use super::cells::is_whole;
+use super::days::warm;
 use super::gate::LEAST_BLOCKS;
 use super::input::{Candle, Input, Period, Source};
 use super::naive::{Naive, Standing};
 use super::path;
 use super::realised;
-use super::totals::UNIT;
+use super::totals::log;
 use super::walk::{self, Mass, Told, Way, dollars_at};
 use crate::inventory::params::Choice;
 use crate::inventory::{CLASSES, Inventory};
@@ -50,9 +51,6 @@ const HORIZONS: [Nanos; 4] = [
 const LONGEST: Nanos = Nanos::new(Nanos::DAY.get() / 4);
 /// Prints are summed over this.
 const SUMMED: Nanos = Nanos::MINUTE;
-/// The map is walked this long before it is listened to, or this part of a shorter history.
-const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
-const WARM_PART: i64 = 6;
 /// Further away than this many deviations nothing is reached.
 const FAR: f64 = 6.0;
 /// Days that must be scored.
@@ -78,10 +76,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// ln(1 + dollars / [`UNIT`]).
+    /// [`log`] of what came of it.
     #[must_use]
     pub fn log(&self) -> f64 {
-        (1.0 + self.usd / UNIT).ln()
+        log(self.usd)
     }
     /// Days since the epoch.
     #[must_use]
@@ -283,7 +281,7 @@ pub fn rows(
         .min()
         .unwrap_or(Nanos::ZERO);
     let last = periods.last().map_or(Nanos::ZERO, |p| p.end);
-    let warm = first.plus(WARM.min(Nanos::new(last.since(first).get() / WARM_PART)));
+    let warm = warm(first, last);
     let mut rival = Rival::new(input, candles);
     let mut out: Vec<Vec<Row>> = vec![Vec::new(); grids.len()];
     for at in &moments {

@@ -7,11 +7,11 @@
 //! logarithms of them, variances per hour, times Unix nanoseconds.
 
 use crate::market::Holder;
-use crate::num::log::ln_px;
 use crate::num::{Px, Qty};
 use crate::prove::input::{Candle, Period};
 use crate::prove::linear::Sums;
-use crate::prove::totals::UNIT;
+use crate::prove::path::ln;
+use crate::prove::totals::log;
 use crate::time::Nanos;
 
 /// A week.
@@ -54,10 +54,6 @@ pub struct Past<'a> {
     periods: &'a [Period],
     /// Sums up to and with each period: hours, dollars of longs, of shorts.
     sums: Vec<[f64; 3]>,
-}
-
-fn ln(price: Px) -> f64 {
-    ln_px(price) as f64 / (1i64 << 48) as f64
 }
 
 fn hours(time: i64) -> f64 {
@@ -191,7 +187,7 @@ impl<'a> Past<'a> {
     #[must_use]
     pub fn features(&self, period: &Period, holder: Holder, sigma: f64) -> Option<Vec<f64>> {
         let (at, length) = (period.start.get(), period.end.since(period.start).get());
-        let log = |rate: f64| (1.0 + rate * hours(length) / UNIT).ln();
+        let log = |rate: f64| log(rate * hours(length));
         let (own, other) = (holder as usize, 1 - holder as usize);
         let last = self.liquidated(at - length, at)?;
         let day = self.liquidated(at - Nanos::DAY.get(), at)?;

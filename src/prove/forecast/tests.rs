@@ -26,7 +26,6 @@ fn world(days: i64) -> Vec<Row> {
             let (level, held) = usd[d];
             let mean =
                 |hours: usize| before[..hours].iter().map(|b| b[d]).sum::<f64>() / hours as f64;
-            let log = |v: f64| (1.0 + v / UNIT).ln();
             let mut ours = [0.0; CLASSES];
             ours[5] = held * slow.exp();
             let mut seen = vec![
@@ -368,7 +367,6 @@ fn prints_are_summed_and_those_of_a_period_are_not_in_what_is_known_of_it() {
     );
     // Every twenty minutes one of longs, ten minutes later one of shorts.
     let five = &rows[1];
-    let log = |usd: f64| (1.0 + usd / UNIT).ln();
     for row in five.iter().skip(2) {
         let is_told = row.start.since(begin).get() / Nanos::MINUTE.get() % 20;
         let want = [(0, 0), (10, 1)].contains(&(is_told, row.holder as usize));

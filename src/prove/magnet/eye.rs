@@ -6,19 +6,18 @@
 //! its zones. Between two looks the map stands still for it. Of several venues each is laid by the distance from its
 //! own mark. The *level* is the zone's near edge at birth, in log price of the path.
 
-use super::price::{Path, Step, ln};
+use super::price::{Path, Step};
 use crate::heatmap::Heatmap;
 use crate::num::Px;
 use crate::num::fixed::ONE32;
 use crate::num::log::px_of_ln;
+use crate::prove::cells;
 use crate::prove::input::Input;
+use crate::prove::path::ln;
 use crate::prove::walk::{self, Learnt, Mapped, Told, Way};
 use crate::time::Nanos;
 use crate::zone::{Heat, Zone, Zones, state};
 use std::collections::HashMap;
-
-/// Ticks of a walk with prints lie this far apart.
-const TICK: Nanos = Nanos::new(100 * Nanos::MILLI.get());
 
 /// A zone that was born.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,12 +51,8 @@ pub struct Seen {
 
 /// Whether a walk learns from prints on its way.
 fn learnt(input: &Input) -> Learnt {
-    let fit = input.sources.iter().any(|source| {
-        let has_way = !source.marks.is_empty() || !source.trades.is_empty();
-        has_way && !source.interest.is_empty() && !source.prints.is_empty()
-    });
-    if fit {
-        Learnt::Prints(TICK)
+    if input.sources.iter().any(cells::is_fit) {
+        Learnt::Prints(cells::TICK)
     } else {
         Learnt::Nothing
     }

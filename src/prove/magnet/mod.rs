@@ -19,6 +19,7 @@ pub mod price;
 pub mod report;
 pub mod weigh;
 
+use super::days::warm;
 use super::gate;
 use super::input::Input;
 use super::score::{self, Draws, Figure, quantile};
@@ -33,10 +34,6 @@ use weigh::{Day, Row, STRATA, Weighed};
 pub const NEAR: f64 = 0.25;
 /// See [`NEAR`].
 pub const FAR: f64 = 8.0;
-/// The map is walked so long before births are watched ...
-const WARM: Nanos = Nanos::new(7 * Nanos::DAY.get());
-/// ... or this part of a shorter history.
-const WARM_PART: i64 = 6;
 /// Births that are needed ...
 const LEAST: usize = 100;
 /// ... and days with births, twice as many as elsewhere: zones are born in swarms, and over a dozen days of them the
@@ -289,8 +286,7 @@ pub fn of(input: &Input, reps: usize) -> Result<Found, String> {
     let Some((first, last)) = first.zip(path.steps.last()) else {
         return Err("the map was never seeded".to_owned());
     };
-    let part = Nanos::new(last.end.since(first).get() / WARM_PART);
-    let mut trial = trial(&path, &births, first.plus(WARM.min(part)));
+    let mut trial = trial(&path, &births, warm(first, last.end));
     trial.counted.missed = missed;
     found(&trial, path.length, reps)
 }

@@ -4,9 +4,9 @@
 //! dollars of volume. The sigma of a step is of one hour, from what had happened by its end: root mean square of moves
 //! of five minutes (of a bar, where bars are longer) over a day; it is not known before half a day of them was seen.
 
-use crate::num::log::ln_px;
 use crate::num::{Px, Qty};
 use crate::prove::input::Source;
+use crate::prove::path::ln;
 use crate::time::Nanos;
 
 /// Moves are taken over this, or over a step that is longer.
@@ -63,10 +63,6 @@ pub struct Path {
     blocks: Vec<(f64, f64)>,
     /// Dollars traded until the begin of each step, and of all.
     traded: Vec<f64>,
-}
-
-pub(super) fn ln(price: Px) -> f64 {
-    ln_px(price) as f64 / (1i64 << 48) as f64
 }
 
 fn dollars(price: Px, qty: Qty) -> f64 {
