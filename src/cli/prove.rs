@@ -1,6 +1,6 @@
 //! `isotherm prove`: whether the map knows something that the path does not, measured on tapes.
 
-use crate::prove::judge::{Line, Proof, Rival};
+use crate::prove::judge::{Proof, Scores};
 use crate::prove::{
     self, Options, Report, cascade, cells, forecast, ledger, magnet, report, score,
 };
@@ -85,8 +85,7 @@ fn print(found: &Report) {
             report::number(together.path_r_squared),
             report::number(together.path_rank)
         );
-        maps(&together.lines);
-        rivals(&together.rivals);
+        tables(together);
     }
     if let Some(found) = found.magnet.clone() {
         magnet::report::text(&Ok(found))
@@ -115,8 +114,7 @@ fn symbol(proof: &Proof) {
         say!("{line}");
     }
     if has_sums {
-        maps(&proof.scores.lines);
-        rivals(&proof.scores.rivals);
+        tables(&proof.scores);
     }
     let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
     let zones = magnet::report::text(&proof.magnet);
@@ -148,51 +146,11 @@ fn sums(proof: &Proof) {
     }
 }
 
-fn rivals(rivals: &[Rival]) {
-    if !rivals.is_empty() {
-        say!(
-            "  {:<49} {:<24} {:<24} {:>6}",
-            "over a path that is not told",
-            "frozen",
-            "updated",
-            "log R²"
-        );
+fn tables(scores: &Scores) {
+    let mut lines = report::maps(&scores.lines).text(2);
+    if let Some(grid) = report::rivals(&scores.rivals) {
+        lines.push("  over a path model that is told less:".to_owned());
+        lines.extend(grid.text(2));
     }
-    for rival in rivals {
-        say!(
-            "  {:<49} {:<24} {:<24} {:>6}",
-            rival.without,
-            report::said(rival.frozen),
-            report::said(rival.updated),
-            report::number(rival.r_squared)
-        );
-    }
-}
-
-fn maps(lines: &[Line]) {
-    say!(
-        "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",
-        "map",
-        "view",
-        "partial over the path",
-        "24 h extremes",
-        "log R²",
-        "rank",
-        "weekly",
-        "said/was"
-    );
-    for line in lines {
-        let figures = &line.figures;
-        say!(
-            "  {:<40} {:<8} {:<24} {:<24} {:>6} {:>6} {:>6} {:>8}",
-            line.name,
-            line.view,
-            report::said(figures.partial),
-            report::said(figures.breaking),
-            report::number(figures.r_squared),
-            report::number(figures.rank),
-            report::number(figures.weekly),
-            report::number(figures.ratio)
-        );
-    }
+    lines.iter().for_each(|line| say!("{line}"));
 }

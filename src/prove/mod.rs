@@ -21,6 +21,7 @@ pub mod cells;
 mod days;
 pub mod forecast;
 pub mod gate;
+pub mod grid;
 pub mod input;
 pub mod judge;
 pub mod ladder;

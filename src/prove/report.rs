@@ -1,5 +1,6 @@
 //! Report: a proof as JSON, as a page of HTML, and as lines of the ledger. Names end in their unit; intervals are 95 %.
 
+use super::grid::Grid;
 use super::judge::{Line, Proof, Rival, Scores};
 use super::score::Figure;
 use super::{Report, gate::Verdict};
@@ -224,8 +225,7 @@ pub fn html(report: &Report) -> String {
             number(together.path_rank)
         );
         bars(&mut out, &together.lines);
-        lines(&mut out, &together.lines);
-        rivals(&mut out, &together.rivals);
+        tables(&mut out, &together.lines, &together.rivals);
     }
     if let Some(found) = report.magnet.clone() {
         out.push_str("<h2>Zones of all symbols together</h2>");
@@ -280,8 +280,7 @@ fn symbol(out: &mut String, proof: &Proof) {
     if has_sums {
         bars(out, &proof.scores.lines);
         curve(out, proof);
-        lines(out, &proof.scores.lines);
-        rivals(out, &proof.scores.rivals);
+        tables(out, &proof.scores.lines, &proof.scores.rivals);
     }
     super::forecast::report::html(out, proof.forecast.as_ref());
     super::magnet::report::html(out, &proof.magnet);
@@ -308,55 +307,50 @@ fn sums(out: &mut String, proof: &Proof) {
     );
 }
 
-/// What the map adds to paths that are told less.
-fn rivals(out: &mut String, rivals: &[Rival]) {
-    if rivals.is_empty() {
-        return;
-    }
-    out.push_str(
-        "<p>Over a path model that is told less:</p><div class=wide><table><tr><th>without<th>log R² alone\
-         <th>frozen<th>updated</tr>",
-    );
-    for rival in rivals {
-        let _ = write!(
-            out,
-            "<tr><td>{}<td>{}<td>{}<td>{}</tr>",
-            rival.without,
+/// What the map adds to paths that are told less; nothing where that was not asked for.
+#[must_use]
+pub fn rivals(rivals: &[Rival]) -> Option<Grid> {
+    let mut grid = Grid::new("without|frozen|updated|log R² alone");
+    grid.numbers = 1;
+    let row = |rival: &Rival| {
+        let [frozen, updated] = [rival.frozen, rival.updated].map(said);
+        vec![
+            rival.without.to_owned(),
+            frozen,
+            updated,
             number(rival.r_squared),
-            said(rival.frozen),
-            said(rival.updated)
-        );
-    }
-    out.push_str("</table></div>");
+        ]
+    };
+    grid.rows = rivals.iter().map(row).collect();
+    (!rivals.is_empty()).then_some(grid)
 }
 
-fn lines(out: &mut String, lines: &[Line]) {
-    out.push_str(
-        "<div class=wide><table><tr><th>map<th>view<th>partial correlation<th>where a 24 h extreme broke<th>log R² \
-         alone<th>rank<th>weekly spread<th>said / realised</tr>",
+/// All maps, and how they do.
+#[must_use]
+pub fn maps(lines: &[Line]) -> Grid {
+    let mut grid = Grid::new(
+        "map|group|view|partial correlation|where a 24 h extreme broke|log R² alone|rank|weekly spread|said / realised",
     );
-    for line in lines {
+    grid.ours = lines.iter().filter(|line| line.group == "map").count();
+    grid.numbers = 4;
+    let row = |line: &Line| {
         let f = &line.figures;
-        let class = if line.group == "map" {
-            " class=map"
-        } else {
-            ""
-        };
-        let _ = write!(
-            out,
-            "<tr{class}><td>{} <small>{}</small><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-            escape(&line.name),
-            line.group,
-            line.view,
-            said(f.partial),
-            said(f.breaking),
-            number(f.r_squared),
-            number(f.rank),
-            number(f.weekly),
-            number(f.ratio)
-        );
+        let names = [&line.name, line.group, line.view].map(str::to_owned);
+        let figures = [f.partial, f.breaking].map(said);
+        let numbers = [f.r_squared, f.rank, f.weekly, f.ratio].map(number);
+        [&names[..], &figures, &numbers].concat()
+    };
+    grid.rows = lines.iter().map(row).collect();
+    grid
+}
+
+/// The maps and what they are over weaker paths, on the page.
+fn tables(out: &mut String, all: &[Line], weaker: &[Rival]) {
+    maps(all).html(out);
+    if let Some(grid) = rivals(weaker) {
+        out.push_str("<p>Over a path model that is told less:</p>");
+        grid.html(out);
     }
-    out.push_str("</table></div>");
 }
 
 /// Partial correlations with their intervals, a row a map.

@@ -1,8 +1,8 @@
 //! Report: the test of cascades, for machines, for people at a terminal, and as a part of the page of HTML.
 
 use super::{Found, RIVALS};
+use crate::prove::grid::Grid;
 use crate::prove::report::{date, figure, said};
-use crate::prove::score::Figure;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -77,18 +77,17 @@ fn told(of: &Found) -> String {
 const ASKED: &str = "g is what the page said last before a minute: forced flow over what the book takes at the nearest \
                      zone. Area under precision and recall; a constant has the share of events";
 
-/// What was measured, and the figure.
-fn rows(of: &Found) -> Vec<(String, Option<Figure>)> {
+fn measured(of: &Found) -> Grid {
     let counted = &of.counted;
-    let mut out = vec![
+    let mut rows = vec![
         ("share of events".to_owned(), of.base),
         ("area of g".to_owned(), of.areas[0]),
     ];
     for ((name, area), over) in RIVALS.iter().zip(&of.areas[1..]).zip(&of.over) {
-        out.push((format!("area of {name}"), *area));
-        out.push((format!("g less {name}"), *over));
+        rows.push((format!("area of {name}"), *area));
+        rows.push((format!("g less {name}"), *over));
     }
-    out.extend([
+    rows.extend([
         (
             "events with g >= 1 before them, share".to_owned(),
             of.warned,
@@ -112,7 +111,10 @@ fn rows(of: &Found) -> Vec<(String, Option<Figure>)> {
         ),
         ("the second less the first".to_owned(), of.nearer),
     ]);
-    out
+    let mut grid = Grid::new("what|measured");
+    let row = |(name, value)| vec![name, said(value)];
+    grid.rows = rows.into_iter().map(row).collect();
+    grid
 }
 
 /// Lines for a terminal.
@@ -123,9 +125,7 @@ pub fn text(of: &Result<Found, String>) -> Vec<String> {
         Err(why) => return vec![format!("  cascades: not measured: {why}")],
     };
     let mut lines = vec![format!("  cascades: {}", told(of)), format!("    {ASKED}")];
-    for (name, value) in rows(of) {
-        lines.push(format!("    {name:<60} {}", said(value)));
-    }
+    lines.extend(measured(of).text(4));
     lines
 }
 
@@ -143,13 +143,9 @@ pub fn html(out: &mut String, of: &Result<Found, String>) {
     let _ = write!(
         out,
         "<p>Does the gain tell that forced closures are about to run, and do they end where it says?</p><p \
-         class=note>{}. {}.</p><div class=wide><table><tr><th>what<th>measured</tr>",
+         class=note>{}. {}.</p>",
         told(of),
         crate::prove::report::escape(ASKED)
     );
-    for (name, value) in rows(of) {
-        let name = crate::prove::report::escape(&name);
-        let _ = write!(out, "<tr><td>{name}<td>{}", said(value));
-    }
-    out.push_str("</table></div>");
+    measured(of).html(out);
 }

@@ -3,6 +3,7 @@
 use super::judge::{Found, Line};
 use super::ranked::{self, PARTS, Ranked};
 use super::{Counted, calibrated, events, placed, spread};
+use crate::prove::grid::Grid;
 use crate::prove::report::{date, figure, number, said};
 use crate::prove::score::Figure;
 use crate::time::Nanos;
@@ -165,6 +166,27 @@ fn paired(of: &Found) -> String {
     )
 }
 
+fn maps(of: &Found) -> Grid {
+    let lifts = PARTS.map(|part| format!("lift, top {:.0} %", 100.0 * part));
+    let lifts = lifts.join("|");
+    let mut grid = Grid::new(&format!(
+        "map|gain of ours over it|{lifts}|area skill|said / realised"
+    ));
+    (grid.ours, grid.numbers) = (1, 1);
+    let row = |line: &Line| {
+        let over = line.over.map_or("-".to_owned(), |over| said(Some(over)));
+        let last = [said(line.ranked.area), number(Some(line.ratio))];
+        [
+            &[line.name.clone(), over],
+            &line.ranked.lift.map(lift)[..],
+            &last,
+        ]
+        .concat()
+    };
+    grid.rows = of.lines.iter().map(row).collect();
+    grid
+}
+
 /// Lines for a terminal.
 #[must_use]
 pub fn text(of: &Found) -> Vec<String> {
@@ -183,20 +205,7 @@ pub fn text(of: &Found) -> Vec<String> {
         format!("    slope  {}; {}", said(of.evidence.slope), daily(of)),
     ];
     lines.extend(beside(of).into_iter().map(|line| format!("    {line}")));
-    let mut head = format!("    {:<23} {:<24}", "map", "gain of ours over it");
-    for part in PARTS {
-        let _ = write!(head, " {:<17}", format!("lift, top {:.0} %", 100.0 * part));
-    }
-    lines.push(head + &format!(" {:<24} {:>8}", "area skill", "said/was"));
-    lines.extend(of.lines.iter().map(|line| {
-        let over = line.over.map_or("-".to_owned(), |over| said(Some(over)));
-        let mut row = format!("    {:<23} {over:<24}", line.name);
-        for own in line.ranked.lift {
-            let _ = write!(row, " {:<17}", lift(own));
-        }
-        let area = said(line.ranked.area);
-        row + &format!(" {area:<24} {:>8}", number(Some(line.ratio)))
-    }));
+    lines.extend(maps(of).text(4));
     lines.extend(second(of).map(|text| format!("    {text}")));
     lines
 }
@@ -222,26 +231,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
     for line in beside(of) {
         let _ = write!(out, "<li>{line}</li>");
     }
-    out.push_str("</ul><div class=wide><table><tr><th>map<th>gain of ours over it");
-    for part in PARTS {
-        let _ = write!(out, "<th>lift, top {:.0} %", 100.0 * part);
-    }
-    out.push_str("<th>area skill<th>said / realised</tr>");
-    for (at, line) in of.lines.iter().enumerate() {
-        let class = if at == 0 { " class=map" } else { "" };
-        let over = line.over.map_or("-".to_owned(), |over| said(Some(over)));
-        let _ = write!(out, "<tr{class}><td>{}<td>{over}", line.name);
-        for own in line.ranked.lift {
-            let _ = write!(out, "<td>{}", lift(own));
-        }
-        let _ = write!(
-            out,
-            "<td>{}<td>{}</tr>",
-            said(line.ranked.area),
-            number(Some(line.ratio))
-        );
-    }
-    out.push_str("</table></div>");
+    out.push_str("</ul>");
+    maps(of).html(out);
     if let Some(text) = second(of) {
         let _ = write!(out, "<p>By contrast, {text}.</p>");
     }

@@ -3,6 +3,7 @@
 use super::Found;
 use super::judge::{Horizon, Line, Pair, UNDER};
 use crate::prove::gate;
+use crate::prove::grid::Grid;
 use crate::prove::report::{date, figure, number, said};
 use crate::prove::score::Figure;
 use crate::time::Nanos;
@@ -154,8 +155,32 @@ fn under(of: &Line) -> String {
     shares.join(" / ")
 }
 
-fn name(of: &Pair) -> String {
-    format!("{} less {}", of.name, of.than)
+fn models(of: &Horizon) -> Grid {
+    let mut grid = Grid::new("model|CRPS|tail|AUC of the event|Brier skill|under 50 / 80 / 95 %");
+    grid.ours = 1;
+    let row = |line: &Line| {
+        let scores = [line.crps, line.tail, line.auc].map(plain);
+        let rest = [said(line.skill), under(line)];
+        [&[line.name.to_owned()], &scores[..], &rest].concat()
+    };
+    grid.rows = of.lines.iter().map(row).collect();
+    grid
+}
+
+fn differences(of: &Horizon) -> Grid {
+    let mut grid = Grid::new("one less the other|CRPS|tail|AUC of the event|Brier|DM|together");
+    let row = |pair: &Pair| {
+        let name = format!("{} less {}", pair.name, pair.than);
+        let scores = [pair.crps, pair.tail, pair.auc].map(said);
+        let rest = [
+            fine(pair.brier),
+            number(pair.statistic),
+            holds(pair).to_owned(),
+        ];
+        [&[name], &scores[..], &rest].concat()
+    };
+    grid.rows = of.pairs.iter().map(row).collect();
+    grid
 }
 
 /// Lines for a terminal.
@@ -164,37 +189,8 @@ pub fn text(of: &Found) -> Vec<String> {
     let mut lines = vec![format!("  forecasts: {}", note(of))];
     for horizon in &of.horizons {
         lines.push(format!("    {}", told(horizon)));
-        lines.push(format!(
-            "      {:<42} {:<22} {:<22} {:<22} {:<24} under 50 / 80 / 95 %",
-            "model", "CRPS", "tail", "AUC of the event", "Brier skill"
-        ));
-        lines.extend(horizon.lines.iter().map(|line| {
-            format!(
-                "      {:<42} {:<22} {:<22} {:<22} {:<24} {}",
-                line.name,
-                plain(line.crps),
-                plain(line.tail),
-                plain(line.auc),
-                said(line.skill),
-                under(line)
-            )
-        }));
-        lines.push(format!(
-            "      {:<42} {:<24} {:<24} {:<24} {:<27} DM",
-            "one less the other", "CRPS", "tail", "AUC of the event", "Brier"
-        ));
-        lines.extend(horizon.pairs.iter().map(|pair| {
-            format!(
-                "      {:<42} {:<24} {:<24} {:<24} {:<27} {:<7} {}",
-                name(pair),
-                said(pair.crps),
-                said(pair.tail),
-                said(pair.auc),
-                fine(pair.brier),
-                number(pair.statistic),
-                holds(pair)
-            )
-        }));
+        lines.extend(models(horizon).text(6));
+        lines.extend(differences(horizon).text(6));
     }
     if !of.horizons.is_empty() {
         lines.push(format!("    {}", formed(of)));
@@ -217,44 +213,13 @@ pub fn html(out: &mut String, of: Option<&Found>) {
         note(of)
     );
     for horizon in &of.horizons {
-        let _ = write!(
-            out,
-            "<p>{}.</p><div class=wide><table><tr><th>model<th>CRPS<th>tail<th>AUC of the event<th>Brier skill\
-             <th>under 50 / 80 / 95 %</tr>",
-            told(horizon)
-        );
-        for (at, line) in horizon.lines.iter().enumerate() {
-            let class = if at == 0 { " class=map" } else { "" };
-            let _ = write!(
-                out,
-                "<tr{class}><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-                line.name,
-                plain(line.crps),
-                plain(line.tail),
-                plain(line.auc),
-                said(line.skill),
-                under(line)
-            );
-        }
+        let _ = write!(out, "<p>{}.</p>", told(horizon));
+        models(horizon).html(out);
         out.push_str(
-            "</table></div><p class=note>One less the other: below 0 the one is better, of AUC above 0. DM is the \
-             Diebold–Mariano statistic of the CRPS by day.</p><div class=wide><table><tr><th>difference<th>CRPS<th>tail\
-             <th>AUC of the event<th>Brier<th>DM<th>together</tr>",
+            "<p class=note>One less the other: below 0 the one is better, of AUC above 0. DM is the Diebold–Mariano \
+             statistic of the CRPS by day.</p>",
         );
-        for pair in &horizon.pairs {
-            let _ = write!(
-                out,
-                "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-                name(pair),
-                said(pair.crps),
-                said(pair.tail),
-                said(pair.auc),
-                fine(pair.brier),
-                number(pair.statistic),
-                holds(pair)
-            );
-        }
-        out.push_str("</table></div>");
+        differences(horizon).html(out);
     }
     if !of.horizons.is_empty() {
         let _ = write!(out, "<p class=note>Together: {}.</p>", formed(of));

@@ -3,6 +3,7 @@
 use super::level::AFTER;
 use super::weigh::{Against, BY, EDGES, MEASURES, NAMES, Pair};
 use super::{FAR, Found, HYPOTHESES, NEAR};
+use crate::prove::grid::Grid;
 use crate::prove::report::{date, figure, said};
 use crate::time::Nanos;
 use serde_json::{Value, json};
@@ -126,39 +127,37 @@ fn part(of: usize, all: usize) -> f64 {
     100.0 * of as f64 / all.max(1) as f64
 }
 
-/// A row of the table: what, and by control the two values and the interval of their difference.
-fn rows(of: &Found) -> Vec<(String, [String; NAMES.len()])> {
-    let all = &of.weighed.against;
-    let cells = |cell: &dyn Fn(&Against) -> String| core::array::from_fn(|at| cell(&all[at]));
+/// By control the two values and the interval of their difference.
+fn measured(of: &Found) -> Grid {
+    let [a, b, c] = NAMES;
+    let mut grid = Grid::new(&format!("zone, control: difference|{a}|{b}|{c}"));
+    let mut add = |name: String, cell: &dyn Fn(&Against) -> String| {
+        let cells = of.weighed.against.iter().map(cell);
+        grid.rows
+            .push(core::iter::once(name).chain(cells).collect());
+    };
     let values = |pair: &Pair| match pair.values {
         Some([zone, control]) => format!("{zone:.3}, {control:.3}: {}", said(pair.more)),
         None => "not measured".to_owned(),
     };
-    let mut out = vec![
-        (
-            "pairs; touches".to_owned(),
-            cells(&|own| format!("{}; {}, {}", own.pairs, own.touches[0], own.touches[1])),
-        ),
-        (
-            "ln ratio of hazards".to_owned(),
-            cells(&|own| said(own.hazard)),
-        ),
-    ];
+    add("pairs; touches".to_owned(), &|own| {
+        format!("{}; {}, {}", own.pairs, own.touches[0], own.touches[1])
+    });
+    add("ln ratio of hazards".to_owned(), &|own| said(own.hazard));
     for (i, by) in BY.iter().enumerate() {
         let name = format!("touched by {} h, share", by / 60);
-        out.push((name, cells(&|own| values(&own.by[i]))));
+        add(name, &|own| values(&own.by[i]));
     }
-    out.push((
-        "hours until a touch, at most 24".to_owned(),
-        cells(&|own| values(&own.waiting)),
-    ));
+    add("hours until a touch, at most 24".to_owned(), &|own| {
+        values(&own.waiting)
+    });
     for (k, (_, name)) in MEASURED.iter().enumerate() {
         // Moments that the steps are too long for.
         if AFTER.get(k).is_none_or(|span| *span >= of.step) {
-            out.push(((*name).to_owned(), cells(&|own| values(&own.after[k]))));
+            add((*name).to_owned(), &|own| values(&own.after[k]));
         }
     }
-    out
+    grid
 }
 
 fn alone(of: &Found) -> String {
@@ -187,13 +186,7 @@ pub fn text(of: &Result<Found, String>) -> Vec<String> {
         ));
     }
     lines.push(format!("    {}", alone(of)));
-    lines.push(format!(
-        "    {:<40} {:<42} {:<42} {}",
-        "zone, control: difference", NAMES[0], NAMES[1], NAMES[2]
-    ));
-    for (name, [a, b, c]) in rows(of) {
-        lines.push(format!("    {name:<40} {a:<42} {b:<42} {c}"));
-    }
+    lines.extend(measured(of).text(4));
     lines
 }
 
@@ -269,17 +262,5 @@ pub fn html(out: &mut String, of: &Result<Found, String>) {
     }
     let _ = write!(out, "</ul><p class=note>{}. {}.</p>", told(of), alone(of));
     curves(out, of);
-    out.push_str("<div class=wide><table><tr><th>zone, control: difference");
-    for name in NAMES {
-        let _ = write!(out, "<th>{name}");
-    }
-    out.push_str("</tr>");
-    for (name, cells) in rows(of) {
-        let _ = write!(out, "<tr><td>{name}");
-        for cell in cells {
-            let _ = write!(out, "<td>{cell}");
-        }
-        out.push_str("</tr>");
-    }
-    out.push_str("</table></div>");
+    measured(of).html(out);
 }
