@@ -2,12 +2,10 @@
 //!
 //! It is hours long, so the figures mean nothing; that they are there, of what the world printed, is what is asked.
 
-use crate::ear::Ear;
-use isotherm::event::Event;
+use crate::ear;
 use isotherm::prove::cascade::{self, Least, eye, report};
 use isotherm::prove::input;
 use isotherm::sim::{Params, World};
-use isotherm::tape::{End, Header, Record, RingPlan, RunPlan, Writer};
 use isotherm::time::Nanos;
 use std::path::Path;
 
@@ -38,40 +36,16 @@ fn crowd() -> Params {
 }
 
 fn recorded(path: &Path, has_book: bool, hours: i64) {
-    let mut world = World::new(3, crowd()).unwrap();
-    let header = Header {
-        created: world.now(),
-        run: 1,
-        plan: RunPlan {
-            symbols: vec!["BTC".to_owned()],
-            rings: vec![RingPlan {
-                venue: "bybit".to_owned(),
-                ..RingPlan::default()
-            }],
-            ..RunPlan::default()
-        },
-        ..Header::default()
-    };
-    let mut writer = Writer::create(path, &header).unwrap();
-    let mut write = |group: &[Event]| {
-        if let Some(first) = group.first() {
-            let record = Record::Events {
-                ring: 0,
-                recv: first.recv,
-                bytes: bytemuck::cast_slice(group),
-            };
-            writer.append(&record).unwrap();
-        }
-    };
-    let mut ear = Ear::listening(&mut world, has_book, &mut write);
-    let until = world.now().plus(Nanos::new(hours * Nanos::HOUR.get()));
-    world.advance(until, &mut |frame| ear.hear(frame, &mut write));
-    assert_eq!(ear.faults(), 0);
-    let end = End {
-        at: world.now(),
-        ..End::default()
-    };
-    writer.finish(end).unwrap();
+    let world = World::new(3, crowd()).unwrap();
+    let end = Nanos::new(hours * Nanos::HOUR.get());
+    ear::recorded(
+        path,
+        world,
+        has_book,
+        |_| true,
+        [end].into_iter(),
+        &mut |_, _| {},
+    );
 }
 
 #[test]

@@ -1,10 +1,14 @@
-//! Ear: the real decoders of Bybit on a world's frames; books are read where they are asked for.
+//! Ear: the real decoders of Bybit on a world's frames, and a tape of what they told; books are read where they are
+//! asked for.
 
-use isotherm::event::Event;
+use isotherm::event::{Event, Kind};
 use isotherm::market::VenueId;
 use isotherm::sim::{Frame, TopicKind, World};
+use isotherm::tape::{End, Header, Record, RingPlan, RunPlan, Writer};
+use isotherm::time::Nanos;
 use isotherm::venue::lane::Lane;
 use isotherm::venue::{texts, venue};
+use std::path::Path;
 
 pub(crate) struct Ear {
     lanes: [Lane; 3],
@@ -20,11 +24,7 @@ impl Ear {
     }
 
     /// As [`Self::connect`], with books or without.
-    pub(crate) fn listening(
-        world: &mut World,
-        has_book: bool,
-        told: &mut dyn FnMut(&[Event]),
-    ) -> Self {
+    fn listening(world: &mut World, has_book: bool, told: &mut dyn FnMut(&[Event])) -> Self {
         let symbols = vec!["BTC".to_owned()];
         let lane = |number| Lane::new(VenueId::BYBIT, &symbols, number).unwrap();
         let mut ear = Self {
@@ -61,4 +61,54 @@ impl Ear {
     pub(crate) fn faults(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.counts.faults).sum()
     }
+}
+
+/// Writes a tape of a world, of the kinds that are kept; `told` sees the world so long after its begin, one after the
+/// other.
+pub(crate) fn recorded(
+    path: &Path,
+    mut world: World,
+    has_book: bool,
+    keeps: fn(Kind) -> bool,
+    after: impl Iterator<Item = Nanos>,
+    told: &mut dyn FnMut(Nanos, &World),
+) {
+    let begin = world.now();
+    let header = Header {
+        created: begin,
+        run: 1,
+        plan: RunPlan {
+            symbols: vec!["BTC".to_owned()],
+            rings: vec![RingPlan {
+                venue: "bybit".to_owned(),
+                ..RingPlan::default()
+            }],
+            ..RunPlan::default()
+        },
+        ..Header::default()
+    };
+    let mut writer = Writer::create(path, &header).unwrap();
+    let mut write = |group: &[Event]| {
+        let kept = group.iter().filter(|event| keeps(event.kind()));
+        let kept: Vec<Event> = kept.copied().collect();
+        if let Some(first) = kept.first() {
+            let record = Record::Events {
+                ring: 0,
+                recv: first.recv,
+                bytes: bytemuck::cast_slice(&kept),
+            };
+            writer.append(&record).unwrap();
+        }
+    };
+    let mut ear = Ear::listening(&mut world, has_book, &mut write);
+    for at in after.map(|span| begin.plus(span)) {
+        world.advance(at, &mut |frame| ear.hear(frame, &mut write));
+        told(at, &world);
+    }
+    assert_eq!(ear.faults(), 0);
+    let end = End {
+        at: world.now(),
+        ..End::default()
+    };
+    writer.finish(end).unwrap();
 }

@@ -4,8 +4,8 @@
 //! that the true map *is* what will happen within a window. `ISOTHERM_PROOF=full` takes forty days and the
 //! untouched default crowd beside it.
 
-use crate::ear::Ear;
-use isotherm::event::{Event, Kind};
+use crate::ear;
+use isotherm::event::Kind;
 use isotherm::market::Holder;
 use isotherm::num::Px;
 use isotherm::num::log::ln_px;
@@ -15,7 +15,6 @@ use isotherm::prove::gate::Verdict;
 use isotherm::prove::score::Figure;
 use isotherm::prove::{self, Options, input};
 use isotherm::sim::{Params, World};
-use isotherm::tape::{End, Header, Record, RingPlan, RunPlan, Writer};
 use isotherm::time::Nanos;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,50 +47,17 @@ fn crowd(plain: bool) -> Params {
 
 /// Writes a tape of so many days; answers what really stood at the begin of every window.
 fn recorded(path: &Path, params: Params, seed: u64, days: i64) -> Standing {
-    let mut world = World::new(seed, params).unwrap();
-    let header = Header {
-        created: world.now(),
-        run: 1,
-        plan: RunPlan {
-            symbols: vec!["BTC".to_owned()],
-            rings: vec![RingPlan {
-                venue: "bybit".to_owned(),
-                ..RingPlan::default()
-            }],
-            ..RunPlan::default()
-        },
-        ..Header::default()
+    let world = World::new(seed, params).unwrap();
+    let keeps = |kind| {
+        matches!(
+            kind,
+            Kind::Trade | Kind::Mark | Kind::Interest | Kind::Liquidation | Kind::Tier
+        )
     };
-    let mut writer = Writer::create(path, &header).unwrap();
-    let kinds = [
-        Kind::Trade,
-        Kind::Mark,
-        Kind::Interest,
-        Kind::Liquidation,
-        Kind::Tier,
-    ];
-    let mut write = |group: &[Event]| {
-        let kept: Vec<Event> = group
-            .iter()
-            .filter(|event| kinds.contains(&event.kind()))
-            .copied()
-            .collect();
-        if let Some(first) = kept.first() {
-            let record = Record::Events {
-                ring: 0,
-                recv: first.recv,
-                bytes: bytemuck::cast_slice(&kept),
-            };
-            writer.append(&record).unwrap();
-        }
-    };
-    let mut ear = Ear::connect(&mut world, &mut write);
-    let begin = world.now();
     let mut standing = Standing::new();
     let windows = days * Nanos::DAY.get() / cells::WINDOW.get();
-    for window in 0..windows {
-        let at = begin.plus(Nanos::new(cells::WINDOW.get() * window));
-        world.advance(at, &mut |frame| ear.hear(frame, &mut write));
+    let begins = (0..windows).map(|window| Nanos::new(cells::WINDOW.get() * window));
+    ear::recorded(path, world, false, keeps, begins, &mut |at, world| {
         let truth = world.truth("BTCUSDT").unwrap();
         for holder in Holder::BOTH {
             let near = |(price, _): &&(f64, f64)| (price / truth.mark).ln().abs() < NEAR;
@@ -103,13 +69,7 @@ fn recorded(path: &Path, params: Params, seed: u64, days: i64) -> Standing {
             own.sort_by_key(|(ln, _)| *ln);
             standing.insert((at, holder as u8), own);
         }
-    }
-    assert_eq!(ear.faults(), 0);
-    let end = End {
-        at: world.now(),
-        ..End::default()
-    };
-    writer.finish(end).unwrap();
+    });
     standing
 }
 
