@@ -2,8 +2,9 @@
 //!
 //! A period is laid only where somebody listened: from the first live trade, mark or print of a source that prints, and
 //! never over a hole, which is [`HOLE`] without any of them, nor where one of them may have lost prints. A period that
-//! lies over an end of what was heard is left out, but for the last minute of it, which counts as whole. Nothing outside is a zero; it is not there. Dollars are
-//! `f64`, times Unix nanoseconds, and what is allocated grows with what was heard, not with the time between stamps.
+//! lies over an end of what was heard is left out, but for the last minute of it, which counts as whole. Nothing
+//! outside is a zero; it is not there. Dollars are `f64`, times Unix nanoseconds, and what is allocated grows with what
+//! was heard, not with the time between stamps.
 
 use super::input::{Input, Period, Source};
 use crate::time::Nanos;

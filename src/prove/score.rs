@@ -157,7 +157,8 @@ pub struct Drawn {
 
 /// Statistics that are made together: of all blocks once each, then of every draw of them.
 ///
-/// Of each a 95 % interval; `None` when it has no value of all blocks, or of most draws.
+/// Of each a 95 % interval; `None` when it has no value of all blocks, or of most draws, or of one block alone: how far
+/// another would be from it nobody knows.
 pub fn figures<const N: usize>(
     blocks: usize,
     reps: usize,
@@ -168,7 +169,7 @@ pub fn figures<const N: usize>(
         times: vec![1.0; blocks],
     };
     let all = of(&drawn);
-    if all.iter().all(Option::is_none) {
+    if blocks < 2 || all.iter().all(Option::is_none) {
         return [None; N];
     }
     let mut values: [Vec<f64>; N] = core::array::from_fn(|_| Vec::with_capacity(reps));
@@ -478,6 +479,7 @@ mod tests {
             (drawn.times == [1.0; 12]).then_some(1.0)
         });
         assert_eq!(lone, None);
+        assert_eq!(figure(1, 300, &mut |_| Some(1.0)), None);
     }
 
     proptest! {

@@ -13,8 +13,8 @@
 //! - *updated*: what the walked map met, positions opened within the period included. A nowcast.
 //!
 //! Where prints are told, the venue's own calibration can be walked beside the map ([`Learnt`]), with ticks on a grid
-//! as the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, losses included, if nothing
-//! of the tape was merged. [`windows`] shows such maps frozen, bucket by bucket.
+//! as the shard has them: at 10 ms inventory and calibration are the shard's, byte for byte, losses included, if
+//! nothing of the tape was merged. [`windows`] shows such maps frozen, bucket by bucket.
 
 use super::input::{Candle, Input, Period, Source};
 use crate::calibrate::{self, Calibration};

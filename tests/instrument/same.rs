@@ -1,5 +1,6 @@
 //! The map that a proof walks is the shard's, byte for byte, where nothing was merged and the ticks are the shard's,
-//! through losses of prints too; with trades merged by the second and ticks of a second it says the same to a few parts in a hundred.
+//! through losses of prints too; with trades merged by the second and ticks of a second it says the same to a few parts
+//! in a hundred.
 
 use crate::ear::Ear;
 use isotherm::event::{ALONE, Body, Event, Gap, Head, Stream};
