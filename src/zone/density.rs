@@ -75,11 +75,37 @@ pub(super) fn sum(raw: &[i64]) -> i64 {
     raw.iter().map(|&cell| held(cell)).sum()
 }
 
-/// The most notional that a run of cells can have whose smoothed cells are at most `peak`, cents: of the sixteenths
-/// that a cell gives, so many at least stay in the run.
-pub(super) fn most(cells: usize, peak: i64) -> i64 {
-    let stays = [16, 6, 10, 11][cells.min(3)];
-    (peak / stays + 1).saturating_mul(cells as i64)
+/// Cells of a run that is summed whole, the rest of them masked.
+const SHORT: usize = 12;
+/// From [`SHORT`] − n on: ones for n cells, nothing for the rest.
+const WITHIN: [i64; 2 * SHORT] = {
+    let mut within = [0; 2 * SHORT];
+    let mut at = 0;
+    while at < SHORT {
+        within[at] = -1;
+        at += 1;
+    }
+    within
+};
+
+/// Notional of the cells `lo ..= hi`, cents. No branch tells short runs apart: in a rough map their lengths are as good
+/// as random.
+pub(super) fn sum_between(raw: &[i64], lo: usize, hi: usize) -> i64 {
+    let len = hi + 1 - lo;
+    if len <= SHORT
+        && let Some(cells) = raw.get(lo..lo + SHORT)
+        && let Some(within) = WITHIN.get(SHORT - len..2 * SHORT - len)
+    {
+        let (mut sum, mut bits) = (0i64, 0);
+        for (cell, within) in cells.iter().zip(within) {
+            sum = sum.wrapping_add(cell & within);
+            bits |= cell & within;
+        }
+        if (0..CELL_MAX).contains(&bits) {
+            return sum;
+        }
+    }
+    sum(&raw[lo..=hi])
 }
 
 /// Notional times place, counted from the first cell.
@@ -106,16 +132,19 @@ pub(super) fn used(raw: &[i64]) -> &[i64] {
     &raw[..(end + 4).min(raw.len())]
 }
 
-/// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped.
-pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> u64 {
-    if (0..CELL_MAX).contains(&taps(raw, out)) {
-        return 0;
-    }
-    smooth_clipped(raw, out)
+/// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped, and what the
+/// smoothed ones are below: a power of two.
+pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> (u64, i64) {
+    let (clipped, bits) = match taps(raw, out) {
+        bits @ 0..CELL_MAX => (0, bits),
+        _ => smooth_clipped(raw, out),
+    };
+    // All the weights together are sixteen.
+    (clipped, ((bits as u64 + 1).next_power_of_two() << 4) as i64)
 }
 
 #[cold]
-fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> u64 {
+fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> (u64, i64) {
     let mut cells = [0; SPAN];
     let cells = &mut cells[..raw.len().min(SPAN)];
     let mut clipped = 0;
@@ -123,8 +152,7 @@ fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> u64 {
         *cell = held(given);
         clipped += u64::from(*cell != given);
     }
-    taps(cells, out);
-    clipped
+    (clipped, taps(cells, out))
 }
 
 /// Two passes of (1, 2, 1) as one of (1, 4, 6, 4, 1); beyond the border lies the border cell again, in both passes.
@@ -188,13 +216,17 @@ fn few(from: &[i64], to: &mut [i64]) {
 
 /// Steps an octave of the present map's histogram.
 const STEPS: u32 = 4;
-const BINS: usize = 61 << STEPS;
+const BINS: usize = 64 << STEPS;
 const LANES: usize = 4;
+/// From this even step on every one lies in one bin.
+const EVEN: usize = 1 << STEPS;
+/// Every so many cells one is looked at before the even steps are tried.
+const SAMPLE: usize = 64;
 
 /// How many cells are how dense. Four tables side by side: neighbouring cells are alike, and counting them into one
 /// table would wait for the last increment each time.
 #[derive(Debug)]
-pub(super) struct Histogram {
+struct Histogram {
     counts: [[u16; BINS]; LANES],
 }
 
@@ -223,29 +255,28 @@ fn bin(density: i64) -> usize {
 }
 
 impl Histogram {
-    pub(super) fn new() -> Self {
-        Self {
-            counts: [[0; BINS]; LANES],
+    /// Counts smoothed cells; `bin` is below [`BINS`].
+    fn of(sides: [&[i64]; 2], bin: impl Fn(i64) -> usize) -> Self {
+        let mut counts = [[0; BINS]; LANES];
+        let [a, b, c, d] = &mut counts;
+        for cells in sides {
+            let (fours, rest) = cells.as_chunks::<LANES>();
+            for four in fours {
+                a[bin(four[0])] += 1;
+                b[bin(four[1])] += 1;
+                c[bin(four[2])] += 1;
+                d[bin(four[3])] += 1;
+            }
+            for &cell in rest {
+                a[bin(cell)] += 1;
+            }
         }
+        Self { counts }
     }
 
-    /// Counts a side's smoothed cells.
-    pub(super) fn add(&mut self, cells: &[i64]) {
-        let [a, b, c, d] = &mut self.counts;
-        let mut fours = cells.chunks_exact(LANES);
-        for four in &mut fours {
-            a[bin(four[0])] += 1;
-            b[bin(four[1])] += 1;
-            c[bin(four[2])] += 1;
-            d[bin(four[3])] += 1;
-        }
-        for &cell in fours.remainder() {
-            a[bin(cell)] += 1;
-        }
-    }
-
-    /// Hot from and cold to in the present map; an empty map has neither.
-    pub(super) fn limits(mut self) -> (i64, i64) {
+    /// The bins of the cells at ranks `ceil(tenths / 10 of all)`, from the thinnest, one tenth and nine; those in bin 0
+    /// are left out, and how many they are is told first.
+    fn deciles(mut self) -> (u16, Option<[usize; 2]>) {
         let [all, rest @ ..] = &mut self.counts;
         for lane in rest {
             for (sum, part) in all.iter_mut().zip(lane) {
@@ -253,10 +284,6 @@ impl Histogram {
             }
         }
         let cells: u32 = all[1..].iter().map(|count| u32::from(*count)).sum();
-        if cells == 0 {
-            return (i64::MAX, -1);
-        }
-        // The bin of the cell at rank `ceil(tenths / 10 of the non-empty cells)`, from the thinnest.
         let at = |tenths: u32| {
             let rank = (cells * tenths).div_ceil(10).max(1);
             let mut below = 0;
@@ -266,8 +293,37 @@ impl Histogram {
             });
             found.map_or(BINS - 1, |at| at + 1)
         };
-        (bin_low(at(9), STEPS), bin_low(at(1) + 1, STEPS) - 1)
+        (all[0], (cells > 0).then(|| [at(1), at(9)]))
     }
+}
+
+/// Hot from and cold to in the present map, both its sides, all of it less than `below`; an empty map has neither.
+pub(super) fn limits(sides: [&[i64]; 2], below: i64) -> (i64, i64) {
+    let between = |[thin, dense]: [usize; 2]| (bin_low(dense, STEPS), bin_low(thin + 1, STEPS) - 1);
+    if let Some(found) = even(sides, below) {
+        return between(found);
+    }
+    let (_, found) = Histogram::of(sides, bin).deciles();
+    found.map_or((i64::MAX, -1), between)
+}
+
+/// The bins of both deciles where no cell is empty and few are thin against the densest: cells are then counted in even
+/// steps, which costs half as much, and from [`EVEN`] on a step is part of one bin.
+fn even(sides: [&[i64]; 2], below: i64) -> Option<[usize; 2]> {
+    let shift = below.ilog2().saturating_sub(BINS.ilog2());
+    let step = |cell: i64| (cell >> shift) as usize % BINS;
+    // What is not so is mostly seen at the ends and in a few.
+    let few = sides.map(|cells| cells.iter().rev().step_by(SAMPLE));
+    let thin = few
+        .clone()
+        .map(|few| few.filter(|cell| step(**cell) < EVEN).count());
+    let ends_empty = sides.iter().any(|cells| cells.last() == Some(&0));
+    if ends_empty || (thin[0] + thin[1]) * EVEN > few.map(Iterator::count).iter().sum() {
+        return None;
+    }
+    let (empty, found) = Histogram::of(sides, step).deciles();
+    let found = found.filter(|found| empty == 0 && found[0] >= EVEN);
+    found.map(|found| found.map(|step| bin((step as i64) << shift)))
 }
 
 #[cfg(test)]
@@ -333,9 +389,8 @@ mod tests {
     fn what_is_out_of_range_is_clipped_and_counted() {
         let raw = [i64::MIN, -1, 0, CELL_MAX, CELL_MAX + 1, i64::MAX];
         let mut out = [0; 6];
-        assert_eq!(smooth(&raw, &mut out), 4);
+        assert_eq!(smooth(&raw, &mut out).0, 4);
         assert_eq!(out.to_vec(), twin(&raw));
-        assert!(most(SPAN, CELL_MAX << 4) >= CELL_MAX << 12);
         let full = vec![i64::MAX; SPAN];
         assert_eq!(sum(&full), CELL_MAX << 12);
         assert_eq!(smoothed(&full), vec![CELL_MAX << 4; SPAN]);
@@ -356,15 +411,48 @@ mod tests {
         }
 
         #[test]
-        fn no_run_has_more_than_its_peak_admits(
-            raw in prop::collection::vec(0i64..=CELL_MAX, 1..40),
+        fn a_short_run_has_its_sum_too(
+            raw in prop_oneof![
+                prop::collection::vec(0i64..1 << 38, 1..40),
+                prop::collection::vec(i64::MIN..=i64::MAX, 1..40),
+            ],
             lo in 0usize..40,
             len in 1usize..40,
         ) {
-            let (lo, out) = (lo % raw.len(), smoothed(&raw));
-            let hi = (lo + len).min(raw.len());
-            let peak = out[lo..hi].iter().copied().max().unwrap_or(0);
-            prop_assert!(sum(&raw[lo..hi]) <= most(hi - lo, peak));
+            let lo = lo % raw.len();
+            let hi = (lo + len).min(raw.len()) - 1;
+            prop_assert_eq!(sum_between(&raw, lo, hi), sum(&raw[lo..=hi]));
+        }
+
+        #[test]
+        fn smoothed_cells_are_below_what_is_told(
+            raw in prop_oneof![
+                prop::collection::vec(0i64..40, 0..20),
+                prop::collection::vec(i64::MIN..=i64::MAX, 0..20),
+            ]
+        ) {
+            let mut out = vec![0; raw.len()];
+            let (_, below) = smooth(&raw, &mut out);
+            prop_assert!(out.iter().all(|cell| *cell < below));
+        }
+
+        /// Even steps tell the same bins, or nothing.
+        #[test]
+        fn even_steps_find_the_bins(
+            cells in prop::collection::vec(0i64..1 << 20, 1..300),
+            low in 0i64..1 << 14,
+            shift in 0u32..30,
+        ) {
+            let cells: Vec<i64> = cells.iter().map(|cell| (cell + low) << shift).collect();
+            let (one, other) = cells.split_at(cells.len() / 3);
+            let (_, want) = Histogram::of([one, other], bin).deciles();
+            let found = even([one, other], 1 << (21 + shift));
+            prop_assert!(found.is_none() || found == want);
+            // With none that is thin they are found.
+            let cells: Vec<i64> = cells.iter().map(|cell| cell + (1 << (19 + shift))).collect();
+            let (one, other) = cells.split_at(cells.len() / 3);
+            let (_, want) = Histogram::of([one, other], bin).deciles();
+            prop_assert_eq!(even([one, other], 1 << (21 + shift)), want);
         }
 
         #[test]
@@ -378,16 +466,14 @@ mod tests {
             prop_assert!(at < BINS);
             prop_assert!(bin_low(at, STEPS) <= density);
             prop_assert!(density - bin_low(at, STEPS) <= density >> STEPS);
-            prop_assert!(at + 1 == BINS - 16 || density < bin_low(at + 1, STEPS));
+            prop_assert!(at + 1 == 60 << STEPS || density < bin_low(at + 1, STEPS));
         }
 
         #[test]
         fn quantiles_bracket_the_sorted_ones(
             cells in prop::collection::vec(prop_oneof![0i64..20, 0i64..1 << 54], 1..300)
         ) {
-            let mut histogram = Histogram::new();
-            histogram.add(&cells);
-            let (hot_from, cold_to) = histogram.limits();
+            let (hot_from, cold_to) = limits([&cells, &[]], 1 << 54);
             let mut sorted: Vec<i64> = cells.into_iter().filter(|&cell| cell > 0).collect();
             sorted.sort_unstable();
             if sorted.is_empty() {

@@ -36,7 +36,6 @@ use bands::Bands;
 use bytemuck::{Pod, Zeroable};
 use cascade::Depth;
 use cluster::{Cluster, Walk};
-use density::Histogram;
 use life::Look;
 use renew::{Heaviest, Side};
 
@@ -303,17 +302,15 @@ impl Zones {
             origin,
             holder,
         });
+        let mut below = 1;
         for (side, smooth) in sides.iter().zip(&mut smooth) {
-            self.clipped += density::smooth(side.raw, &mut smooth[..side.raw.len()]);
+            let (clipped, bound) = density::smooth(side.raw, &mut smooth[..side.raw.len()]);
+            self.clipped += clipped;
+            below = below.max(bound);
         }
         let both = [0, 1].map(|at: usize| &smooth[at][..sides[at].raw.len()]);
         self.bands.sample(now, both, sigma_1h);
-        let present = || {
-            let mut histogram = Histogram::new();
-            both.iter().for_each(|cells| histogram.add(cells));
-            histogram.limits()
-        };
-        let limits = self.bands.limits(present, sigma_1h);
+        let limits = (self.bands).limits(|| density::limits(both, below), sigma_1h);
         self.absolute = u64::from(limits.flags & RELATIVE == 0);
         let mut walk = Walk::new();
         for (side, smooth) in sides.iter().zip(&smooth) {
@@ -328,12 +325,13 @@ impl Zones {
                 limits.least(cells.len()),
                 |cell| limits.hot(cell),
                 |cluster| {
-                    let (lo, hi) = (cluster.lo, cluster.hi);
-                    if top.admits(density::most(hi - lo + 1, cells[cluster.peak])) {
-                        top.offer(density::sum(&side.raw[lo..=hi]), cluster);
-                    }
+                    let usd = density::sum_between(side.raw, cluster.lo, cluster.hi);
+                    top.offer(usd, cluster);
                 },
             );
+            for (_, cluster) in &mut top.list[..top.used] {
+                cluster.prominence = walk.prominence(cells, cluster.peak);
+            }
             self.renew_hot(now, heat.mark, side, cells, &top, &limits);
             self.renew_cold(now, side, cells, &top, &limits, sigma_1h);
         }

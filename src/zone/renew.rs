@@ -92,27 +92,24 @@ impl Side<'_> {
     }
 }
 
-/// Up to eight clusters of a side, heaviest first.
+/// Up to eight clusters of a side, heaviest first; none without notional.
 pub(super) struct Heaviest {
     pub(super) list: [(i64, Cluster); HOT],
     pub(super) used: usize,
 }
 
 impl Heaviest {
-    /// Whether a cluster of this notional is among them.
-    pub(super) fn admits(&self, usd: i64) -> bool {
-        usd > 0 && (self.used < HOT || usd > self.list[HOT - 1].0)
-    }
-
+    /// Whatever is lighter goes one down; of equal ones the first stays before. No branch on where it belongs.
     pub(super) fn offer(&mut self, usd: i64, cluster: Cluster) {
-        if !self.admits(usd) {
+        if usd <= self.list[HOT - 1].0 {
             return;
         }
-        let at = self.list[..self.used].partition_point(|held| held.0 >= usd);
-        let end = self.used.min(HOT - 1);
-        self.list.copy_within(at..end, at + 1);
-        self.list[at] = (usd, cluster);
-        self.used = end + 1;
+        let at = self.list.iter().filter(|held| held.0 >= usd).count();
+        for place in (1..HOT).rev() {
+            self.list[place] = self.list[place - usize::from(place > at)];
+        }
+        self.list[at.min(HOT - 1)] = (usd, cluster);
+        self.used = HOT.min(self.used + 1);
     }
 }
 

@@ -557,15 +557,14 @@ fn the_cost_of_a_refresh() {
         });
         println!("{what} {} ns", best.min().unwrap());
     };
+    let mut below = 0;
     lap("smooth a side", &mut || {
-        density::smooth(std::hint::black_box(&cells), &mut out);
+        (_, below) = density::smooth(std::hint::black_box(&cells), &mut out);
     });
     let smooth = out.clone();
     let mut limits = None;
     lap("count and cut a side", &mut || {
-        let mut histogram = Histogram::new();
-        histogram.add(std::hint::black_box(&smooth));
-        limits = Some(histogram.limits());
+        limits = Some(density::limits([std::hint::black_box(&smooth), &[]], below));
     });
     let limits: Limits = bands::Bands::zeroed().limits(|| limits.unwrap(), 0);
     let mut walk = cluster::Walk::new();
