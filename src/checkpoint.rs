@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 pub const MAGIC: [u8; 8] = *b"ISOCKPT\0";
 /// Version of the form and of what a lane remembers, whose layout no hash covers: memory of the same length can mean
 /// something else (2: since a chain knows which leg numbers lower).
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// Bytes before the meta.
 pub const HEAD_BYTES: usize = 32;
 /// Checkpoints of a folder that are kept: the newest, and one to fall back on.

@@ -240,6 +240,11 @@ impl Twin {
         let (a, b) = self.sums(now, params);
         let unit = interest * params.theta_unit_e6 as f64 / 1e6;
         let shape = params.theta_shape_q16 as f64 / ONE as f64;
+        // Of the rows nearer than any leverage a quarter as much is known.
+        let own = |k: usize| {
+            let is_near = (k as u64) < params.background;
+            shape / if is_near { 4.0 } else { 1.0 }
+        };
         let prior = params.theta_q16 as f64 / ONE as f64;
         // What a class and its neighbours say together, each row away half as much.
         let near = |row: &[f64; CLASSES], k: usize| -> f64 {
@@ -249,13 +254,14 @@ impl Twin {
         let lump = self.lump(now, unit, params);
         let worth = shape * lump.min(unit);
         let level = |k| (worth + near(&a, k)) / (worth / prior + near(&b, k));
+        let worth = |k| own(k) * lump.min(unit);
         let precision =
             |shape: f64| 1.0 / (1.0 / shape + 0.5 / shape.powi(2) + 1.0 / 6.0 / shape.powi(3));
         let mut m = [[0.0; CLASSES + 1]; CLASSES];
-        let w: [f64; CLASSES] = core::array::from_fn(|k| precision(shape + a[k] / lump));
+        let w: [f64; CLASSES] = core::array::from_fn(|k| precision(own(k) + a[k] / lump));
         for k in 0..CLASSES {
             m[k][k] += w[k];
-            m[k][CLASSES] = w[k] * ((worth + a[k]) / (worth / level(k) + b[k])).ln();
+            m[k][CLASSES] = w[k] * ((worth(k) + a[k]) / (worth(k) / level(k) + b[k])).ln();
         }
         let p = params.theta_smooth_q16 as f64 / ONE as f64 * precision(shape);
         for k in 1..CLASSES - 1 {
@@ -279,7 +285,7 @@ impl Twin {
             core::array::from_fn(|k| (m[k][CLASSES] / m[k][k]).exp().clamp(1.0 / 1_024.0, 4.0));
         (
             theta,
-            core::array::from_fn(|k| (shape + a[k] / lump).sqrt().recip()),
+            core::array::from_fn(|k| (own(k) + a[k] / lump).sqrt().recip()),
         )
     }
 }
@@ -419,13 +425,15 @@ fn without_prints_theta_is_the_prior_and_evidence_fades_back_to_it() {
     let near = |theta: i64| (theta - prior).abs() <= prior / 1_000;
     assert!(quiet.theta().unwrap().iter().all(|theta| near(*theta)));
     assert!(engine.exposure(Holder::Long).iter().sum::<i64>() > 0);
-    // 1 / sqrt of a shape of one.
-    for doubt in quiet.width().doubt_q16 {
-        assert!((doubt - ONE).abs() < 10, "{doubt}");
+    // 1 / sqrt of a shape of one, and of a quarter where no leverage lies.
+    for (k, doubt) in quiet.width().doubt_q16.into_iter().enumerate() {
+        let want = if k < 4 { 2 * ONE } else { ONE };
+        assert!((doubt - want).abs() < 20, "{doubt}");
     }
 
     let (mut engine, mut told, _, now) = run(22, 3_000, &[1.0; CLASSES], &params);
-    assert!(told.theta().unwrap()[0] > 2 * prior);
+    let is_told = |theta: &i64| *theta > prior * 3 / 2;
+    assert!(told.theta().unwrap().iter().all(is_told));
     for day in 1..=250 {
         let at = Nanos::new(now + day * Nanos::DAY.get());
         told.tick(at, &mut engine, &params);
@@ -770,8 +778,10 @@ fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
         mass as f64 * theta[k] as f64
     });
     let (hot, unit) = (parts.iter().sum::<f64>(), ONE as f64);
-    for (part, doubt) in parts.iter_mut().zip(width.doubt_q16) {
-        assert_eq!(doubt, params.theta_doubt_q16);
+    assert_eq!(params.background, 4);
+    for (k, (part, doubt)) in parts.iter_mut().zip(width.doubt_q16).enumerate() {
+        // One over the root of a shape of 1, and of a quarter.
+        assert_eq!(doubt, if k < 4 { 2 * ONE } else { ONE });
         *part *= doubt as f64 / unit / hot;
     }
     let mut variance = width.lump as f64 / (hot / unit);

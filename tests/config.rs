@@ -261,7 +261,7 @@ fn what_is_shown_parses_to_the_same_and_names_its_source() {
     };
     assert_eq!(line("idle"), "idle = \"park\" # isotherm.toml:2:1");
     assert_eq!(line("psi"), "psi = 0.5 # isotherm.toml:5:3");
-    assert_eq!(line("alpha"), "alpha = 0.5 # default");
+    assert_eq!(line("alpha"), "alpha = 0.25 # default");
     assert_eq!(line("memory_max"), "memory_max = \"512MiB\" # default");
     assert_eq!(line("# tape"), "# tape: not set # default");
     assert_eq!(values(&parsed(&shown)), values(&plan));
@@ -351,19 +351,19 @@ fn messages_word_by_word() {
              like \"BTC\" (A-Z, 0-9, at most 16 long)",
         ),
         (
-            "[model]\npsi = 0.9",
-            "isotherm.toml:2:7: key \"psi\" in [model]: found 0.9; \
-             allowed: a plain decimal from 0.15 to 0.7",
+            "[model]\npsi = 1.9",
+            "isotherm.toml:2:7: key \"psi\" in [model]: found 1.9; \
+             allowed: a plain decimal from 0.15 to 1",
         ),
         (
             "[model]\npsi = 0.3000001",
             "isotherm.toml:2:7: key \"psi\" in [model]: found 0.3000001; more than 6 decimals; \
-             allowed: a plain decimal from 0.15 to 0.7",
+             allowed: a plain decimal from 0.15 to 1",
         ),
         (
             "[model]\npsi = 3e-1",
             "isotherm.toml:2:7: key \"psi\" in [model]: found 3e-1; \
-             allowed: a plain decimal from 0.15 to 0.7",
+             allowed: a plain decimal from 0.15 to 1",
         ),
         (
             "[model]\ncarry_ms = 1.5",
@@ -516,7 +516,7 @@ fn messages_word_by_word() {
 fn all_faults_come_in_one_pass_in_order() {
     let found = faults(
         "[engine]\nsymbls = 1\nidle = \"x\"\nsymbols = [\"btc\", 3, \"kPEPE\"]\n\
-         [model]\npsi = 0.9\nalpha = \n[[feed]]\nvenue = \"bibit\"\n",
+         [model]\npsi = 1.9\nalpha = \n[[feed]]\nvenue = \"bibit\"\n",
     );
     let places: Vec<&str> = found
         .iter()
@@ -715,7 +715,7 @@ fn the_schema_knows_every_key_of_the_example() {
     let psi = &schema["properties"]["model"]["properties"]["psi"];
     assert_eq!(
         (&psi["minimum"], &psi["default"]),
-        (&Value::from(0.15), &Value::from(0.3))
+        (&Value::from(0.15), &Value::from(0.7))
     );
     assert_eq!(
         schema["properties"]["feed"]["items"]["required"][0],

@@ -24,10 +24,11 @@ impl Calibration {
         let [squares, hours] = [self.lumps, self.hours].map(|sums| sums[0].min(sums[3]));
         // Nothing is known of lumps until prints of a unit have come: till then they are one, and one cluster.
         let by = mul_div(unit, add(squares, unit), add(self.lumps[1], unit)).max(LEAST);
-        let shape = params.theta_shape_q16.max(1);
-        // The prior is worth so many deaths as they come, and never more than of a unit.
-        let prior = mul_wide(by.min(unit), shape);
+        // A prior is worth so many deaths as they come, and never more than of a unit.
+        let worth = |shape: i64| mul_wide(by.min(unit), shape);
         let of = |evidence: i64, prior: i128| narrow(i128::from(evidence) + prior).max(1);
+        let shape = params.theta_shape_q16.max(1);
+        let prior = worth(shape);
         let rate = prior * i128::from(ONE) / i128::from(params.theta_q16.max(1));
         // The level about a class: what it and its neighbours say together, each row away half as much.
         let near = |sums: &[i64; CLASSES], k: usize| {
@@ -35,11 +36,13 @@ impl Calibration {
         };
         let target = core::array::from_fn(|k| {
             let [dead, met] = [of(near(&self.a, k), prior), of(near(&self.b, k), rate)];
+            let prior = worth(params.shape_q16(k));
             let rate = prior * i128::from(met) / i128::from(dead);
             (ln_q48(of(self.a[k], prior)) - ln_q48(of(self.b[k], rate))) >> 16
         });
-        let shapes: [i64; CLASSES] =
-            core::array::from_fn(|k| add(shape, mul_div(self.a[k], ONE, by)).min(ONE << 20));
+        let shapes: [i64; CLASSES] = core::array::from_fn(|k| {
+            add(params.shape_q16(k), mul_div(self.a[k], ONE, by)).min(ONE << 20)
+        });
         let weight = shapes.map(params::precision);
         let stiff = mulq(params::precision(shape), params.theta_smooth_q16);
         let fitted = smooth(&target, &weight, stiff);

@@ -6,7 +6,7 @@
 //! their trade, close.
 
 use super::half::Half;
-use super::params::{CLASSES, Params};
+use super::params::{CLASSES, Params, doubt};
 use super::split::{self, Known, Split};
 use super::{Entry, FLUSH, Inventory, bucket_at, fraction_at};
 use crate::market::Holder;
@@ -229,7 +229,7 @@ impl Inventory {
         }
         if self.begun == 0 {
             self.theta = [params.theta_q16; CLASSES];
-            self.width.doubt_q16 = [params.theta_doubt_q16; CLASSES];
+            self.width.doubt_q16 = core::array::from_fn(|k| doubt(params.shape_q16(k)));
             self.width.lump = mul_div(interest, params.theta_unit_e6, 1_000_000);
             self.width.single = self.width.lump;
             self.begun = 1;

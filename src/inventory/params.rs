@@ -110,8 +110,8 @@ impl Default for Choice {
             background_e6: BACKGROUND_E6,
             inert_e6: 500_000,
             inert_leverage: 2,
-            turnover_e6: 300_000,
-            alpha_e6: 500_000,
+            turnover_e6: 700_000,
+            alpha_e6: 250_000,
             theta_e6: 200_000,
             prior_e6: 60_000,
             carry_ns: 10_000_000_000,
@@ -142,7 +142,7 @@ pub struct Params {
     pub hazard_inert: i64,
     /// Share of openings that is inert from the start, 1e-6. Default 500,000; range 300,000–700,000.
     pub inert_e6: i64,
-    /// Economic turnover ψ, Q16. Default .30; range .15–.7.
+    /// Economic turnover ψ, Q16. Default .70; range .15–1.
     pub turnover_q16: i64,
     /// Prior mean of θ, Q16. Default .2.
     pub theta_q16: i64,
@@ -154,10 +154,11 @@ pub struct Params {
     pub residual_half_life_ns: i64,
     /// 1 when the margin table is a generic one (flag `TIERS_ASSUMED`).
     pub tiers_assumed: u64,
-    /// Shape of θ's prior, Q16. Default 1 (deviation of ln θ 1.28); range .2–20.
+    /// Shape of θ's prior where a leverage lies, Q16; see [`Params::shape_q16`]. Default 1 (deviation of ln θ 1.28);
+    /// range .2–20.
     pub theta_shape_q16: i64,
-    /// Relative deviation of θ's prior, Q16.
-    pub theta_doubt_q16: i64,
+    /// Rows nearer than any real leverage: the background.
+    pub background: u64,
     /// Unit of evidence on θ, 1e-6 of open interest. Default 1,000; range 10–100,000.
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, ns. Default 7 d; range 1 h–90 d.
@@ -195,7 +196,7 @@ pub struct Margin {
 }
 
 /// Precision of ln θ after evidence of a Gamma shape, both Q16: the inverse of the trigamma function by three terms,
-/// within a hundredth from 1 on.
+/// within a hundredth from 1 on, a quarter too low at 1/4.
 #[must_use]
 pub const fn precision(shape_q16: i64) -> i64 {
     // 1 / (1/a + 1/2a² + 1/6a³) = 6a³ / (6a² + 3a + 1).
@@ -338,7 +339,7 @@ impl Params {
             residual_half_life_ns: choice.residual_half_life_ns,
             tiers_assumed: assumed,
             theta_shape_q16: shape,
-            theta_doubt_q16: doubt(shape),
+            background: 0,
             theta_unit_e6: choice.theta_unit_e6,
             theta_half_life_ns: choice.theta_half_life_ns,
             theta_smooth_q16: mul_div(ONE, choice.theta_smooth_e6, 1_000_000),
@@ -362,7 +363,9 @@ impl Params {
         }
         for holder in Holder::BOTH {
             let far = &mut params.far_half[holder as usize];
-            params.mix[holder as usize] = mix(choice, holder, rule, tiers, far);
+            let (mix, behind) = mix(choice, holder, rule, tiers, far);
+            params.mix[holder as usize] = mix;
+            params.background = behind as u64;
         }
         let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
         for (label, half) in params.leverage_e2.iter_mut().zip(params.far_half[0]) {
@@ -373,6 +376,18 @@ impl Params {
             *label = mul_div(ONE32, 100, ONE32 - held);
         }
         params
+    }
+
+    /// Shape of a class's prior, Q16. The background's mass is of our own choosing, so how much of it dies is known a
+    /// quarter as well.
+    #[must_use]
+    pub const fn shape_q16(&self, class: usize) -> i64 {
+        let shape = if (class as u64) < self.background {
+            self.theta_shape_q16 / 4
+        } else {
+            self.theta_shape_q16
+        };
+        if shape < 1 { 1 } else { shape }
     }
 
     /// Cells that a class's mass of an entry bucket lands in: one, or the two beside an edge.
@@ -397,13 +412,14 @@ pub(crate) fn nearest_row(distance: i64, under: usize) -> Option<usize> {
 
 /// Lays the mix, the lowest leverage first: each takes the row nearest to its distance for itself and moves it there,
 /// so that what it liquidates lies where the venue's formula says. What finds no free row near is shared by two.
+/// Answers how many rows are the background, too.
 fn mix(
     choice: &Choice,
     holder: Holder,
     rule: &Rule,
     tiers: &[Tier],
     far_half: &mut [i64; CLASSES],
-) -> [i64; CLASSES] {
+) -> ([i64; CLASSES], usize) {
     let mut shares = [0i64; CLASSES];
     let mut nearest = i64::MAX;
     let mut under = CLASSES;
@@ -429,7 +445,7 @@ fn mix(
         }
         *share = mul_div(*share, ONE32, 1_000_000);
     }
-    shares
+    (shares, behind)
 }
 
 impl Default for Params {
@@ -492,7 +508,7 @@ mod tests {
             params.leverage_e2
         );
         assert!(
-            (params.hazard[0] - 926_819).abs() < 200,
+            (params.hazard[0] - 246_454).abs() < 50,
             "{}",
             params.hazard[0]
         );

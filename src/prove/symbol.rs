@@ -292,10 +292,10 @@ fn ends() -> Vec<(String, Choice)> {
     for (text, share) in [("0.3", 300_000), ("0.7", 700_000)] {
         end("inert share", text, &|c| c.inert_e6 = share);
     }
-    for (text, psi) in [("0.15", 150_000), ("0.7", 700_000)] {
+    for (text, psi) in [("0.15", 150_000), ("1", 1_000_000)] {
         end("turnover", text, &|c| c.turnover_e6 = psi);
     }
-    for (text, alpha) in [("0.25", 250_000), ("1", 1_000_000)] {
+    for (text, alpha) in [("0.1", 100_000), ("1", 1_000_000)] {
         end("exponent of closes", text, &|c| c.alpha_e6 = alpha);
     }
     for (text, theta) in [("0.1", 100_000), ("0.4", 400_000)] {
