@@ -339,7 +339,7 @@ impl Params {
             residual_half_life_ns: choice.residual_half_life_ns,
             tiers_assumed: assumed,
             theta_shape_q16: shape,
-            background: 0,
+            background: CLASSES as u64,
             theta_unit_e6: choice.theta_unit_e6,
             theta_half_life_ns: choice.theta_half_life_ns,
             theta_smooth_q16: mul_div(ONE, choice.theta_smooth_e6, 1_000_000),
@@ -365,7 +365,8 @@ impl Params {
             let far = &mut params.far_half[holder as usize];
             let (mix, behind) = mix(choice, holder, rule, tiers, far);
             params.mix[holder as usize] = mix;
-            params.background = behind as u64;
+            // θ is of both holders: a row is background where it is for both.
+            params.background = params.background.min(behind as u64);
         }
         let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
         for (label, half) in params.leverage_e2.iter_mut().zip(params.far_half[0]) {
