@@ -62,8 +62,10 @@ impl Grid {
             let is_ours = (1..=self.ours).contains(&at);
             out.push_str(if is_ours { "<tr class=map>" } else { "<tr>" });
             let tag = if at == 0 { "th" } else { "td" };
-            for cell in line {
-                let _ = write!(out, "<{tag}>{}", escape(cell));
+            let left = line.len().saturating_sub(self.numbers);
+            for (at, cell) in line.iter().enumerate() {
+                let class = if at < left { "" } else { " class=n" };
+                let _ = write!(out, "<{tag}{class}>{}", escape(cell));
             }
             out.push_str("</tr>");
         }
@@ -90,9 +92,9 @@ mod tests {
         assert_eq!(grid.text(2), text);
         let mut page = String::new();
         grid.html(&mut page);
-        let rows =
-            "<tr class=map><td>ours<td>0.629<td>-0.1</tr><tr><td>g &gt;= 1<td>-17.983<td>-</tr>";
-        let heads = "<tr><th>map<th>log R²<th>rank</tr>";
+        let rows = "<tr class=map><td>ours<td class=n>0.629<td class=n>-0.1</tr>\
+                    <tr><td>g &gt;= 1<td class=n>-17.983<td class=n>-</tr>";
+        let heads = "<tr><th>map<th class=n>log R²<th class=n>rank</tr>";
         assert_eq!(
             page,
             format!("<div class=wide><table>{heads}{rows}</table></div>")

@@ -185,8 +185,8 @@ h1{font-size:1.6rem}h2{font-size:1.25rem;margin-top:2.2rem}\
 .badge{padding:.1rem .6rem;border-radius:1rem;color:#fff;font-weight:600}\
 .proven{background:#00695c}.unproven{background:#6b6b75}.disproven{background:#b3261e}\
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;min-width:40rem}\
-td,th{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}\
-td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}\
+td,th{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #ddd;white-space:nowrap}\
+.n{text-align:right}\
 tr.map td{font-weight:600;background:#eef6f5}svg{width:100%;height:auto;max-width:44rem}\
 small,.note{color:#55555f}";
 
