@@ -105,3 +105,13 @@ pub(super) fn choice_of_texts(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_says_nothing_chooses_what_the_model_starts_with() {
+        assert_eq!(choice(&Model::default()), Choice::default());
+    }
+}
