@@ -18,7 +18,7 @@
 //! Cost: one refresh reads 2 x 4,096 cells a venue and writes as many sums: 13 us for one venue on a
 //! quiet core (`bench/map.rs`, default build), twice that with the other core busy.
 
-use crate::inventory::exact::Exact;
+use crate::inventory::exact::{BANDS, ENDS, Exact};
 use crate::inventory::{BUCKETS, Inventory};
 use crate::market::Holder;
 use crate::num::fixed::{ONE32, mul_div, mul32};
@@ -82,7 +82,7 @@ pub struct Heatmap {
 fn scale(price: Px) -> (i64, u32) {
     let price = price.get().max(1);
     // 1e14 is just below 2^47, so the factor has 59 or 60 bits: a step up to e^0.82 keeps it within
-    // 64.
+    // 64, and with a rest of the model below 3 still within 63.
     let shift = price.leading_zeros() + 42;
     (
         (((i128::from(price)) << shift) / 100_000_000_000_000) as i64,
@@ -181,7 +181,8 @@ impl Heatmap {
                 Holder::Short => (&mut self.above_short, 1, high.saturating_sub(start)),
             };
             let powers = &FACTORS[holder as usize];
-            let mut whole = factor;
+            // Up to which index what factor holds: one for all, unless some of it is known.
+            let mut parts = [(DEPTH, factor); BANDS];
             if let Some(exact) = exact {
                 let interest = inventory.interest_now();
                 let weight = exact.weight_q32(holder, interest);
@@ -194,30 +195,37 @@ impl Heatmap {
                         *sum = sum.saturating_add(cents(qty, price, shift));
                     }
                 }
-                whole = mul32(factor, exact.rest_q32(holder, interest));
+                let rest = exact.rest_q32(holder, inventory, start);
+                for (band, (end, scaled)) in parts.iter_mut().enumerate() {
+                    *end = ENDS.get(band).map_or(DEPTH, |end| *end as usize);
+                    *scaled = mul32(factor, rest[band]);
+                }
             }
-            let factor = whole;
             // Rounding of the offset can leave the venue's own bucket just behind index 0: it
             // belongs to it.
             let (mut behind, mut part) = (start, 0i64);
             while (own - behind) * way < 0 {
                 behind -= way;
                 let qty = inventory.hot(holder, behind).get();
-                let cents = cents(qty, factor, shift);
+                let cents = cents(qty, parts[0].1, shift);
                 half[0] = half[0].saturating_add(cents);
                 part = part.saturating_add(cents);
             }
             let count = room.saturating_add(1).clamp(0, DEPTH as i64) as usize;
-            let mut at = start;
-            for (sum, power) in half.iter_mut().zip(powers).take(count) {
-                let qty = plane[at.rem_euclid(BUCKETS as i64) as usize];
-                at += way;
-                if qty != 0 {
-                    let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
-                    let cents = cents(qty, price, shift);
-                    *sum = sum.saturating_add(cents);
-                    part = part.saturating_add(cents);
+            let (mut at, mut from) = (start, 0);
+            for (end, factor) in parts {
+                let end = end.min(count);
+                for (sum, power) in half[from..end].iter_mut().zip(&powers[from..end]) {
+                    let qty = plane[at.rem_euclid(BUCKETS as i64) as usize];
+                    at += way;
+                    if qty != 0 {
+                        let price = ((i128::from(factor) * i128::from(*power)) >> 60) as i64;
+                        let cents = cents(qty, price, shift);
+                        *sum = sum.saturating_add(cents);
+                        part = part.saturating_add(cents);
+                    }
                 }
+                from = end;
             }
             self.parts[holder as usize][v] = part;
         }
@@ -462,9 +470,12 @@ mod tests {
         with.refresh_with(Nanos::SECOND, all, &[mark], 0, Some((0, &exact)));
         assert!(plain.above_short == with.above_short);
         let at = (plain.bucket() - crate::num::log::bucket_of(Px::whole(64_000))) as usize;
+        let rest = exact.rest_q32(LONG, &inventory, plain.bucket());
+        assert!(rest[0] < rest[BANDS - 1]);
         for i in 0..DEPTH {
             let own = with.below_long[i] as f64;
-            let mut want = plain.below_long[i] as f64 * 0.75;
+            let band = ENDS.partition_point(|end| *end <= i as i64);
+            let mut want = plain.below_long[i] as f64 * rest[band] as f64 / ONE32 as f64;
             if i == at {
                 // 6,250 lots at the middle of its bucket: within a basis point of 64,000.
                 let usd = 6_250.0 * 64_000.0 * 100.0;
@@ -478,7 +489,31 @@ mod tests {
         assert!(plain.below_long == with.below_long);
     }
 
-    /// exact + (1 − coverage) · (mass + inert + pending) = open interest, whatever is known.
+    /// Nobody known is no difference, to the byte; everybody known is their positions and nothing else.
+    #[test]
+    fn nothing_known_is_the_model_and_all_known_is_no_model() {
+        let mark = Px::whole(65_000);
+        let inventory = seeded(mark, 50_000);
+        let all = std::slice::from_ref(&*inventory);
+        let (mut plain, mut with) = (map(), map());
+        plain.refresh(Nanos::SECOND, all, &[mark], 0);
+        with.refresh_with(Nanos::SECOND, all, &[mark], 0, Some((0, &positions(&[]))));
+        assert!(bytemuck::bytes_of(&*plain) == bytemuck::bytes_of(&*with));
+        let known = [(LONG, 20_000, Px::whole(64_000)), (LONG, 30_000, Px::ZERO)];
+        with.refresh_with(
+            Nanos::SECOND,
+            all,
+            &[mark],
+            0,
+            Some((0, &positions(&known))),
+        );
+        assert!(plain.above_short == with.above_short);
+        let filled: Vec<_> = (0..DEPTH).filter(|i| with.below_long[*i] != 0).collect();
+        let at = plain.bucket() - crate::num::log::bucket_of(Px::whole(64_000));
+        assert_eq!(filled, [at as usize]);
+    }
+
+    /// exact + Σ rest · mass (inert, pending and far included) = open interest, whatever is known.
     #[test]
     fn what_is_known_and_what_is_filled_in_is_the_open_interest() {
         let inventory = seeded(Px::whole(65_000), 50_000);
@@ -490,14 +525,17 @@ mod tests {
             ];
             let exact = positions(&halves);
             let (low, high) = inventory.window();
-            let mut model = inventory.inert(LONG).get() + inventory.pending(LONG).get();
-            model += (low..=high)
-                .map(|b| inventory.mass(LONG, b).get())
-                .sum::<i64>();
+            let origin = inventory.mark_ln().unwrap().div_euclid(BUCKET);
+            let rest = exact.rest_q32(LONG, &inventory, origin);
+            let mut last = inventory.inert(LONG).get() + inventory.pending(LONG).get();
             let far = (0..crate::inventory::CLASSES).map(|k| inventory.far_mass(LONG, k).get());
-            model += far.sum::<i64>();
+            last += far.sum::<i64>();
+            let mut filled = mul32(last, rest[BANDS - 1]);
+            for bucket in low..=high {
+                let band = ENDS.partition_point(|end| *end <= origin - bucket);
+                filled += mul32(inventory.mass(LONG, bucket).get(), rest[band]);
+            }
             let known = mul32(exact.tracked(LONG).get(), exact.weight_q32(LONG, interest));
-            let filled = mul32(model, exact.rest_q32(LONG, interest));
             let off = known + filled - interest.get();
             // A Q32 share of 5e10 units is exact to a dozen; cells round down one by one.
             assert!(off.abs() <= 10_000, "{lots}: {off}");

@@ -8,20 +8,27 @@
 //! - when the table is full and a larger position comes: the smallest goes (counted in `dropped`).
 //!
 //! *Coverage* of a holder is tracked / open interest; the model fills the rest, so that for each holder
-//! `exact + (1 − coverage) · (model's mass + inert + pending) = open interest` within rounding. Answers are minutes
-//! apart and open interest is of now: when more is tracked than is open, coverage is 1 and every row counts for
-//! open interest / tracked of itself. A row without price counts in coverage and nowhere on the map: it is inert.
+//! `exact + Σ over bands (rest · model's mass) = open interest` within rounding, inert and pending included. Answers
+//! are minutes apart and open interest is of now: when more is tracked than is open, coverage is 1 and every row counts
+//! for open interest / tracked of itself. A row without price counts in coverage and nowhere on the map: it is inert.
+//!
+//! *Rest*, what is left for the model, grows with distance: who trades is asked, and who trades stands nearer to the
+//! mark than who holds. It is `(1 − coverage) · distance^β`, scaled to the sum above, with `β = coverage · old` and
+//! `old = min(√PRIOR share, 1 − coverage)`: how much has not traded since the start. Where nothing is known, all is, or
+//! everybody has traded, it is 1 − coverage everywhere. Distance goes by [`ENDS`]; the last band holds what lies
+//! beyond 20 %, outside of the window, or has no price.
 //!
 //! θ of an exact row is 1. Large positions are sold a fifth at first, but within half a minute the rest may follow, and
 //! a mark that stays there takes it all; what survives is told by the next answer.
 //!
 //! Integers only; no clock, no allocation; all zeros is the empty state.
 
+use super::Inventory;
 use crate::event::Position;
 use crate::market::Holder;
-use crate::num::fixed::{ONE32, mul_div};
+use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div, mul32, mulq, sqrtq};
 use crate::num::log::ln_px;
-use crate::num::{HEADROOM, Qty};
+use crate::num::{HEADROOM, Qty, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
 
@@ -29,6 +36,12 @@ use bytemuck::{Pod, Zeroable};
 pub const ROWS: usize = 4_096;
 /// A position that was not confirmed for this long is no longer counted on.
 pub const FRESH: Nanos = Nanos::HOUR;
+/// Bands of distance from the mark in which the rest is one number.
+pub const BANDS: usize = 18;
+/// First bucket behind each band but the last: half octaves, so that a band weighs 2^(β/2) times the nearer one.
+pub const ENDS: [i64; BANDS - 1] = [
+    4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128, 181, 256, 362, 512, 724, 1_024,
+];
 
 /// One account's position.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -208,10 +221,18 @@ impl Exact {
         share(self.tracked[holder as usize], interest.get(), 1_000_000)
     }
 
-    /// What is left for the model, Q32: 1 − coverage.
+    /// What is left for the model of `inventory` by bands of distance from bucket `origin`, Q32.
+    ///
+    /// Of all its mass it is 1 − coverage; it does not fall with distance, may pass 1 far out, and stays below 3.
     #[must_use]
-    pub const fn rest_q32(&self, holder: Holder, interest: Qty) -> i64 {
-        ONE32 - share(self.tracked[holder as usize], interest.get(), ONE32)
+    pub fn rest_q32(&self, holder: Holder, inventory: &Inventory, origin: i64) -> [i64; BANDS] {
+        let interest = inventory.interest_now();
+        let known = share(self.tracked[holder as usize], interest.get(), ONE32);
+        if known == 0 || known == ONE32 {
+            return [ONE32 - known; BANDS];
+        }
+        let masses = banded(inventory, holder, origin);
+        tilted(known, inventory.prior_share_e6(), &masses)
     }
 
     /// What a row counts for, Q32: 1 unless more is tracked than is open.
@@ -234,6 +255,44 @@ impl Exact {
     }
 }
 
+/// The model's open interest by bands of distance from a bucket.
+fn banded(inventory: &Inventory, holder: Holder, origin: i64) -> [i64; BANDS] {
+    let half = &inventory.halves[holder as usize];
+    let (low, high) = inventory.reach(holder);
+    let (mut all, mut from, mut left) = ([0; BANDS], i64::MIN, inventory.interest);
+    for (mass, end) in all.iter_mut().zip(ENDS) {
+        // What a rounded origin leaves behind itself is of the first band.
+        let (near, wide) = match holder {
+            Holder::Long => (origin - end + 1, origin.saturating_sub(from)),
+            Holder::Short => (origin.saturating_add(from), origin + end - 1),
+        };
+        *mass = half.mass_over(near.max(low), wide.min(high));
+        (from, left) = (end, left - *mass);
+    }
+    all[BANDS - 1] = left.max(0);
+    all
+}
+
+/// The rest by bands, Q32, of a known share (Q32) and the model's masses: known + Σ rest · mass is Σ mass.
+fn tilted(known: i64, prior_e6: i64, masses: &[i64; BANDS]) -> [i64; BANDS] {
+    let (coverage, rest) = (known >> 16, ONE32 - known);
+    let old = sqrtq(mul_div(prior_e6, ONE, 1_000_000)).min(ONE - coverage);
+    let nearer = exp2neg(mulq(coverage, old) / 2);
+    let (mut weight, mut one) = ([0; BANDS], ONE32);
+    for band in weight.iter_mut().rev() {
+        *band = one;
+        one = mul32(one, nearer);
+    }
+    let pairs = || masses.iter().zip(&weight);
+    let all: i128 = masses.iter().map(|mass| i128::from(*mass)).sum();
+    let weighed: i128 = pairs().map(|(m, w)| i128::from(*m) * i128::from(*w)).sum();
+    if weighed == 0 {
+        return [rest; BANDS];
+    }
+    // Masses below 2^57 in all: the product stays within 2^121.
+    weight.map(|weight| narrow(i128::from(rest) * i128::from(weight) * all / weighed))
+}
+
 /// `part` of `all` in units of `one`, from 0 to `one`; 0 of nothing.
 const fn share(part: i64, all: i64, one: i64) -> i64 {
     if all <= 0 || part <= 0 {
@@ -246,8 +305,10 @@ const fn share(part: i64, all: i64, one: i64) -> i64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
 mod tests {
     use super::*;
+    use crate::inventory::{CLASSES, Params};
     use crate::num::Px;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -295,13 +356,44 @@ mod tests {
         exact.tell(Nanos::SECOND, &holds(1, Holder::Long, 300, 90), None);
         let of = |interest| Qty::new(interest);
         assert_eq!(exact.coverage_e6(Holder::Long, of(1_200)), 250_000);
-        assert_eq!(exact.rest_q32(Holder::Long, of(1_200)), ONE32 / 4 * 3);
         assert_eq!(exact.weight_q32(Holder::Long, of(1_200)), ONE32);
         assert_eq!(exact.coverage_e6(Holder::Long, of(100)), 1_000_000);
-        assert_eq!(exact.rest_q32(Holder::Long, of(100)), 0);
         assert_eq!(exact.weight_q32(Holder::Long, of(100)), ONE32 / 3);
         assert_eq!(exact.coverage_e6(Holder::Long, Qty::ZERO), 0);
-        assert_eq!(exact.rest_q32(Holder::Short, of(100)), ONE32);
+    }
+
+    #[test]
+    fn bands_hold_what_their_buckets_hold_and_the_last_what_is_left() {
+        let params = Params::default();
+        let mut inventory: Box<Inventory> = bytemuck::allocation::zeroed_box();
+        inventory.mark(Nanos::SECOND, Px::whole(65_000), &params);
+        inventory.interest(Nanos::SECOND, Qty::whole(50_000), &params);
+        let mark = inventory
+            .mark_ln()
+            .unwrap()
+            .div_euclid(crate::num::log::BUCKET);
+        // The mark's own bucket, one that a rounded offset leaves behind it, and one far from all mass.
+        for origin in [mark, mark + 1, mark - 1, mark + 100_000] {
+            for (holder, way) in [(Holder::Long, -1), (Holder::Short, 1)] {
+                let got = banded(&inventory, holder, origin);
+                let (low, high) = inventory.window();
+                let mut want = [0; BANDS];
+                for bucket in low..=high {
+                    let away = ((bucket - origin) * way).max(0);
+                    want[ENDS.partition_point(|end| *end <= away)] +=
+                        inventory.mass(holder, bucket).get();
+                }
+                for band in 0..BANDS - 1 {
+                    // A bucket's mass is rounded down class by class.
+                    let slack = CLASSES as i64 * 8_192;
+                    assert!(
+                        (got[band] - want[band]).abs() <= slack,
+                        "{band} {got:?} {want:?}"
+                    );
+                }
+                assert_eq!(got.iter().sum::<i64>(), inventory.interest_now().get());
+            }
+        }
     }
 
     #[test]
@@ -328,6 +420,37 @@ mod tests {
     type Held = (Holder, i64, i64, Nanos);
 
     proptest! {
+        /// Known and rest are the whole; the rest does not fall with distance; the twin computes in reals.
+        #[test]
+        fn the_rest_sums_to_what_is_not_known(
+            known in 1..ONE32,
+            prior in 0i64..=1_000_000,
+            masses in proptest::array::uniform18(prop_oneof![Just(0), 0i64..1_000, 0i64..1 << 52]),
+        ) {
+            let rest = tilted(known, prior, &masses);
+            let all: i128 = masses.iter().map(|m| i128::from(*m)).sum();
+            let filled: i128 = masses.iter().zip(&rest).map(|(m, r)| i128::from(*m) * i128::from(*r)).sum();
+            let off = i128::from(ONE32 - known) * all - filled;
+            // A share is rounded down by less than one.
+            prop_assert!((0..=all).contains(&off), "{off} of {all}");
+            prop_assert!(rest.is_sorted() && rest[BANDS - 1] < 3 * ONE32, "{rest:?}");
+            if prior == 0 {
+                prop_assert_eq!(rest, [ONE32 - known; BANDS]);
+            }
+            let one = ONE32 as f64;
+            let coverage = known as f64 / one;
+            let old = (prior as f64 / 1e6).sqrt().min(1.0 - coverage);
+            let weight = |band: usize| 2f64.powf(-coverage * old / 2.0 * (BANDS - 1 - band) as f64);
+            let total: f64 = masses.iter().map(|m| *m as f64).sum();
+            let weighed: f64 = masses.iter().enumerate().map(|(b, m)| *m as f64 * weight(b)).sum();
+            for (band, rest) in rest.iter().enumerate() {
+                if all > 0 {
+                    let want = (1.0 - coverage) * weight(band) * total / weighed;
+                    prop_assert!((*rest as f64 / one - want).abs() < 2e-3 * want + 1e-9, "{band} {want}");
+                }
+            }
+        }
+
         /// The twin is a map that is asked about everybody each time.
         #[test]
         fn it_is_what_a_map_of_all_accounts_would_be(

@@ -153,6 +153,17 @@ impl Half {
         (0..CLASSES).fold(0, |sum, k| sum + self.mass_of(k, cell[k]))
     }
 
+    /// Mass of the buckets from `low` to `high`, both within the window, before θ; 0 when there are none.
+    pub(super) fn mass_over(&self, low: i64, high: i64) -> i64 {
+        let mut raw = [0i64; CLASSES];
+        for bucket in low..=high {
+            for (sum, cell) in raw.iter_mut().zip(&self.cells[slot(bucket)]) {
+                *sum += cell;
+            }
+        }
+        (0..CLASSES).fold(0, |sum, k| sum + self.mass_of(k, raw[k]))
+    }
+
     /// Mass of one bucket of the window per class, before θ.
     pub(super) fn bucket_masses(&self, bucket: i64) -> [i64; CLASSES] {
         let cell = &self.cells[slot(bucket)];
