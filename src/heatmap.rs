@@ -64,7 +64,7 @@ pub struct Heatmap {
     /// Index of the heaviest bucket of each half, and of the densest under the reading kernel.
     heaviest: [i64; 2],
     densest: [i64; 2],
-    /// Cents by holder and venue.
+    /// Cents of the model by holder and venue.
     parts: [[i64; VENUES]; 2],
     /// From the mark to the far edge of its own bucket, Q48, per half.
     near: [i64; 2],
@@ -214,6 +214,9 @@ impl Heatmap {
             let count = room.saturating_add(1).clamp(0, DEPTH as i64) as usize;
             let (mut at, mut from) = (start, 0);
             for (end, factor) in parts {
+                if from == count {
+                    break;
+                }
                 let end = end.min(count);
                 for (sum, power) in half[from..end].iter_mut().zip(&powers[from..end]) {
                     let qty = plane[at.rem_euclid(BUCKETS as i64) as usize];
@@ -340,7 +343,14 @@ impl Heatmap {
         let bucket = self.bucket().saturating_add(way);
         px_of_ln(bucket.saturating_mul(BUCKET).saturating_add(BUCKET / 2))
     }
-    /// What a venue has of a holder's notional.
+    /// What exact positions have of a holder's notional: all that is of no venue's model.
+    #[must_use]
+    pub fn known(&self, holder: Holder) -> Usd {
+        let parts = self.parts[holder as usize].iter();
+        let models = parts.fold(0, |sum: i64, part| sum.saturating_add(*part));
+        Usd::new(self.total(holder).get().saturating_sub(models).max(0))
+    }
+    /// What a venue's model has of a holder's notional.
     #[must_use]
     pub fn part(&self, holder: Holder, v: usize) -> Usd {
         Usd::new(self.parts[holder as usize].get(v).copied().unwrap_or(0))
@@ -484,6 +494,10 @@ mod tests {
             }
             assert!((own - want).abs() <= 2.0 + want * 1e-9, "{i} {own} {want}");
         }
+        assert_eq!(plain.known(LONG), Usd::ZERO);
+        let known = with.total(LONG).minus(with.part(LONG, 0));
+        assert_eq!((with.known(LONG), with.known(SHORT)), (known, Usd::ZERO));
+        assert!((known.get() as f64 / (6_250.0 * 64_000.0 * 100.0) - 1.0).abs() < 1e-4);
         // Positions of a venue that is not in the map change nothing.
         with.refresh_with(Nanos::SECOND, all, &[mark], 0, Some((1, &exact)));
         assert!(plain.below_long == with.below_long);

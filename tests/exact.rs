@@ -507,8 +507,20 @@ fn the_map_of_exact_positions_is_nearer_to_the_truth_than_the_model_alone() {
         let mut covered = Vec::new();
         for look in 1..=hours * 6 {
             desk.advance(begin.plus(Nanos::new(Nanos::MINUTE.get() * 10 * look)));
-            let coverage = desk.shard.wide(0).unwrap().map.coverage_e6;
-            covered.push(coverage);
+            let wide = desk.shard.wide(0).unwrap();
+            covered.push(wide.map.coverage_e6);
+            // Positions are part of what the venue has, and of what is expected.
+            assert!(
+                wide.map.venue_share_e4[0] >= 9_990,
+                "{:?}",
+                wide.map.venue_share_e4
+            );
+            for (usd, [low, high]) in [
+                (wide.long_usd, wide.map.long_interval_usd),
+                (wide.short_usd, wide.map.short_interval_usd),
+            ] {
+                assert!(low <= usd && usd <= high, "{low} {usd} {high}");
+            }
             let name = desk.world.params().contracts[0].symbol.clone();
             let truth = desk.world.truth(&name).unwrap();
             for holder in Holder::BOTH {

@@ -358,9 +358,16 @@ const UP: [i64; LADDER_BPS.len()] = moves(1);
 const DOWN: [i64; LADDER_BPS.len()] = moves(-1);
 
 impl Room {
+    /// What a venue has of a holder's notional: of its model, and of the positions that are known there.
+    fn part(&self, holder: Holder, v: usize) -> i64 {
+        let known = self.known().filter(|(at, _)| *at == v);
+        let known = known.map_or(0, |_| self.heatmap.known(holder).get());
+        self.heatmap.part(holder, v).get().saturating_add(known)
+    }
+
     /// Share of the map that is the reference's, Q16; 0 while it has none.
     pub(super) fn own_share(&self) -> i64 {
-        let part = |holder| self.heatmap.part(holder, self.slot()).get();
+        let part = |holder| self.part(holder, self.slot());
         let all = |holder| self.heatmap.total(holder).get();
         let [part, all] = [
             Holder::BOTH
@@ -381,8 +388,9 @@ impl Room {
         if map.venues == 0 {
             return record;
         }
+        // What is known is what it is; only a model has a band.
         let interval = |holder: Holder| {
-            self.mapped().fold([0i64; 2], |sums, v| {
+            self.mapped().fold([map.known(holder).get(); 2], |sums, v| {
                 let part = map.part(holder, v).get();
                 let band = self.inventory[v].band_q16(holder);
                 core::array::from_fn(|at| sums[at].saturating_add(mul_div(part, band[at], ONE)))
@@ -406,7 +414,7 @@ impl Room {
         let all = Holder::BOTH.map(|holder| map.total(holder).get());
         let all = all[0].saturating_add(all[1]);
         for v in self.mapped() {
-            let part = Holder::BOTH.map(|holder| map.part(holder, v).get());
+            let part = Holder::BOTH.map(|holder| self.part(holder, v));
             let part = part[0].saturating_add(part[1]);
             record.venue_share_e4[v] = mul_div(part, 10_000, all).clamp(0, 10_000) as u16;
         }
