@@ -2,10 +2,10 @@
 //!
 //! Forced flow H against what takes it, D, both in dollars by distance from the mark. D is the *reference venue's* book
 //! as far as it is seen, with a share of refill, and behind that the square-root law: to move price by x the market
-//! takes V (x / σ)² of notional, V and σ of one hour (the ratio V / σ² is the same for every span). Forced flow meets
-//! the book of its own venue, so H is counted by the reference's share of the map. The *gain* of a zone is its H over
-//! the D it lies in: at 1 it feeds itself. The *end* is where D from the zone's near edge on has eaten all that is
-//! forced until there.
+//! takes V (x / σ)² of notional, V and σ of one hour (the ratio V / σ² is the same for every span), x from where the
+//! flow begins. Forced flow meets the book of its own venue, so H is counted by the reference's share of the map. The
+//! *gain* of a zone is its H over the D it lies in: at 1 it feeds itself. The *end* is where D from the zone's near
+//! edge on has eaten all that is forced until there.
 //!
 //! *Live* is told by prints and interest, by side: QUIET, BUILDING (a hundredth of the usual minute's turnover is
 //! forced), RUNNING (a twentieth, and interest falls), EXHAUSTED (it faded to a quarter and price stopped extending),
@@ -37,8 +37,7 @@ pub struct Depth {
     until: [i64; SEEN + 1],
     /// Cells that the book answers for.
     seen: usize,
-    /// What the law takes within `seen`, and its coefficient: cents over cells squared, Q32; 0 = no law.
-    law_seen: i64,
+    /// The law's coefficient: cents over cells squared, Q32; 0 = no law.
     law: i128,
 }
 
@@ -61,7 +60,6 @@ impl Depth {
         let mut depth = Self {
             until: [0; SEEN + 1],
             seen: 0,
-            law_seen: 0,
             law: coefficient(turnover, sigma),
         };
         if mark.get() <= 0 {
@@ -95,7 +93,6 @@ impl Depth {
         }
         // The cell of the last level is known in part only: the book ends somewhere in it.
         depth.seen = cell;
-        depth.law_seen = depth.law(cell);
         depth
     }
 
@@ -120,14 +117,24 @@ impl Depth {
     /// What takes flow within so many cells; `None` where neither book nor law says.
     #[must_use]
     pub fn within(&self, cells: usize) -> Option<i64> {
+        self.between(0, cells)
+    }
+
+    /// What takes a flow that begins `near` cells away until it has come `cells` away. The law speaks of an order from
+    /// where it begins: whatever moved price there before has been paid for.
+    #[must_use]
+    pub fn between(&self, near: usize, cells: usize) -> Option<i64> {
+        let [near_seen, cells_seen] = [near, cells].map(|at| at.min(self.seen));
+        let book = (self.until[cells_seen]).saturating_sub(self.until[near_seen]);
         if cells <= self.seen {
-            return Some(self.until[cells]);
+            return Some(book);
         }
         if self.law == 0 {
             return None;
         }
-        let beyond = self.law(cells).saturating_sub(self.law_seen);
-        Some(self.until[self.seen].saturating_add(beyond))
+        let by_book = self.law(self.seen.saturating_sub(near));
+        let law = self.law(cells.saturating_sub(near)).saturating_sub(by_book);
+        Some(book.saturating_add(law))
     }
 }
 
@@ -148,7 +155,7 @@ pub struct Fall {
 /// is not known.
 #[must_use]
 pub fn gain(depth: &Depth, near: usize, far: usize, usd: i64, share: i64) -> Option<i64> {
-    let takes = depth.within(far + 1)?.saturating_sub(depth.within(near)?);
+    let takes = depth.between(near, far + 1)?;
     let forced = mul_div(usd, share, ONE);
     // Nothing there to take it: as large as it gets, held to a number that can be published.
     Some(if takes <= 0 {
@@ -172,17 +179,16 @@ pub fn fall(
     share: i64,
 ) -> Option<Fall> {
     let gain = gain(depth, near, far, usd, share)?;
-    let start = depth.within(near)?;
     let (mut forced, mut end) = (0i64, near);
     for (cell, cents) in half.iter().enumerate().skip(near) {
         forced = forced.saturating_add(*cents);
-        let Some(takes) = depth.within(cell + 1) else {
+        let Some(takes) = depth.between(near, cell + 1) else {
             break;
         };
         end = cell;
         // The zone goes as one, whatever of it lies behind this cell.
         let all = mul_div(forced.max(usd), share, ONE);
-        if all <= takes.saturating_sub(start) {
+        if all <= takes {
             break;
         }
     }
@@ -357,6 +363,32 @@ mod tests {
         assert_eq!((none.within(0), none.within(1)), (Some(0), None));
     }
 
+    /// The law speaks of an order from where it begins: a zone that is farther away does not lie in a deeper market.
+    #[test]
+    fn behind_the_book_a_zone_is_as_deep_as_it_is_wide() {
+        let book = book(1, 100);
+        for above in [true, false] {
+            let depth = Depth::read(&book, above, Px::whole(MARK), 1_000_000_000, SIGMA);
+            let seen = depth.seen();
+            let own = |near: usize| gain(&depth, near, near + 24, 250_000_000, ONE).unwrap();
+            assert_eq!(own(seen), own(seen + 100));
+            assert_eq!(own(seen), own(seen + 2_000));
+            // Half a sigma takes a quarter of an hour's turnover: all that is forced there.
+            assert!((own(seen) - ONE).abs() < ONE / 50, "{}", own(seen));
+            // A fall that leaves the book goes on by the law from where it began, without a step.
+            let at = |cells: usize| depth.between(seen - 10, cells).unwrap();
+            assert_eq!(
+                at(seen),
+                depth.within(seen).unwrap() - depth.within(seen - 10).unwrap()
+            );
+            let law = |cells: i64| 1_000_000_000 * cells * cells / 2_500;
+            let want = at(seen) + law(40) - law(10);
+            let got = at(seen + 30);
+            assert!((got - want).abs() < want / 20, "{got} {want}");
+            assert!((0..2_000).all(|n| at(n + seen) <= at(n + seen + 1)));
+        }
+    }
+
     /// D of one a cell: the integral can be done by hand.
     fn flat(cents: i64) -> Depth {
         let mut until = [0; SEEN + 1];
@@ -366,7 +398,6 @@ mod tests {
         Depth {
             until,
             seen: SEEN,
-            law_seen: 0,
             law: 0,
         }
     }
