@@ -40,7 +40,7 @@
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
 #define ISOTHERM_ABI_MINOR   3
-#define ISOTHERM_LAYOUT_HASH 0x33cf3902abb59c38ull
+#define ISOTHERM_LAYOUT_HASH 0x0e0f9355e926bf29ull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
 #define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
@@ -241,7 +241,10 @@ struct isotherm_cascade {
     /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no venue prints */
     uint8_t state;
     uint8_t beyond;                    /* 1 = the end lies beyond the visible book: square-root law */
-    uint8_t spare[6];
+    uint8_t spare[2];
+    /* the same gain of what price may cross within a minute, a quarter of the one-hour sigma, 1e-4;
+       UINT32_MAX = not known */
+    uint32_t path_gain_e4;
 };
 
 /* Readings of the whole map of a symbol. */
@@ -540,7 +543,8 @@ ISOTHERM_FIELD(cascade, gain_e4, 16, 4);
 ISOTHERM_FIELD(cascade, zone, 20, 4);
 ISOTHERM_FIELD(cascade, state, 24, 1);
 ISOTHERM_FIELD(cascade, beyond, 25, 1);
-ISOTHERM_FIELD(cascade, spare, 26, 6);
+ISOTHERM_FIELD(cascade, spare, 26, 2);
+ISOTHERM_FIELD(cascade, path_gain_e4, 28, 4);
 ISOTHERM_SIZE(map, 304);
 ISOTHERM_FIELD(map, long_interval_usd, 0, 16);
 ISOTHERM_FIELD(map, short_interval_usd, 16, 16);

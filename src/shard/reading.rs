@@ -18,7 +18,7 @@ use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
 use crate::signal::window::Window;
 use crate::time::Nanos;
-use crate::zone::cascade::{Depth, fall};
+use crate::zone::cascade::{Depth, fall, of_path};
 use crate::zone::odds::label;
 use crate::zone::{Change, HOLDER_NONE, RELATIVE, Zone, Zones, cause};
 use bytemuck::Zeroable as _;
@@ -409,8 +409,8 @@ impl Room {
         if let Some((holder, at, _)) = map.densest() {
             record.max_pain_e10 = map.price(holder, at).get();
         }
-        record.cascade_up = self.cascade(Holder::Short, &depth[0]);
-        record.cascade_down = self.cascade(Holder::Long, &depth[1]);
+        record.cascade_up = self.cascade(Holder::Short, &depth[0], sigma);
+        record.cascade_down = self.cascade(Holder::Long, &depth[1], sigma);
         let all = Holder::BOTH.map(|holder| map.total(holder).get());
         let all = all[0].saturating_add(all[1]);
         for v in self.mapped() {
@@ -421,17 +421,19 @@ impl Room {
         record
     }
 
-    fn cascade(&self, holder: Holder, depth: &Depth) -> CascadeRecord {
+    fn cascade(&self, holder: Holder, depth: &Depth, sigma: i64) -> CascadeRecord {
         let mut record = CascadeRecord::ABSENT;
         if self.prints() {
             record.state = self.live[holder as usize].state();
         }
-        let above = holder == Holder::Short;
+        let (above, share) = (holder == Holder::Short, self.own_share());
+        if let Some(gain) = of_path(self.heatmap.half(holder), depth, sigma, share) {
+            record.path_gain_e4 = many_e4(gain);
+        }
         let Some(zone) = self.zones.nearest(above) else {
             return record;
         };
         record.zone = zone.id;
-        let share = self.own_share();
         let cells = zone.cells_from(self.own().mark);
         if share == 0 {
             return record;

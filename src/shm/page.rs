@@ -515,7 +515,7 @@ pub const SHAPES: [Shape; 16] = [
         offset_ns offset_error_ns heard_mono_ns),
     shape!("error", ErrorRecord, count first_ns last_ns level spare_level code subject text),
     shape!("odds", OddsRecord, p_touch_e4 p_run_e4 kappa_e4 label relative rank_e4 heat_e4),
-    shape!("cascade", CascadeRecord, end_e10 usd gain_e4 zone state beyond spare),
+    shape!("cascade", CascadeRecord, end_e10 usd gain_e4 zone state beyond spare path_gain_e4),
     shape!("map", MapRecord, long_interval_usd short_interval_usd ladder_up_usd ladder_down_usd
         ladder_up_sigma_usd ladder_down_sigma_usd max_pain_e10 cascade_up cascade_down coverage_e6
         venue_share_e4),

@@ -179,8 +179,11 @@ pub struct CascadeRecord {
     pub state: u8,
     /// 1 = the end lies beyond the visible book, where depth is the square-root law's.
     pub beyond: u8,
-    /// Keeps the record whole words.
-    pub spare: [u8; 6],
+    /// Fills the half word.
+    pub spare: [u8; 2],
+    /// The same gain of what price may cross within a minute, a quarter of the one-hour sigma from the mark on, zone or
+    /// not, 1e-4; [`NO_SHARE`] = not known.
+    pub path_gain_e4: u32,
 }
 
 /// Steps of the ladders in basis points.
@@ -228,7 +231,8 @@ impl CascadeRecord {
         zone: 0,
         state: NO_STATE,
         beyond: 0,
-        spare: [0; 6],
+        spare: [0; 2],
+        path_gain_e4: NO_SHARE,
     };
 }
 

@@ -42,6 +42,7 @@ fn cascade(show: &Show, wide: &Wide, record: &CascadeRecord) -> Value {
     json!({
         "zone": (record.zone != 0).then_some(record.zone),
         "gain": known.then(|| share(record.gain_e4.into(), 4)),
+        "path_gain": (mapped(wide) && record.path_gain_e4 != NO_SHARE).then(|| share(record.path_gain_e4.into(), 4)),
         "end": (known && record.end_e10 != 0).then(|| show.level(record.end_e10)),
         "usd": money(wide, record.usd),
         "beyond_book": known.then_some(record.beyond == 1),

@@ -487,7 +487,7 @@ mod tests {
                     zone: 1,
                     state: 3,
                     beyond: 1,
-                    spare: [0; 6],
+                    ..CascadeRecord::ABSENT
                 };
             }
             let text = symbol(&show, &wide, 8);

@@ -5,7 +5,8 @@
 //! takes V (x / σ)² of notional, V and σ of one hour (the ratio V / σ² is the same for every span), x from where the
 //! flow begins. Forced flow meets the book of its own venue, so H is counted by the reference's share of the map. The
 //! *gain* of a zone is its H over the D it lies in: at 1 it feeds itself. The *end* is where D from the zone's near
-//! edge on has eaten all that is forced until there.
+//! edge on has eaten all that is forced until there. The gain *of the path* is the same of the cells that price may
+//! cross within a minute, whether there is a zone or not.
 //!
 //! *Live* is told by prints and interest, by side: QUIET, BUILDING (a hundredth of the usual minute's turnover is
 //! forced), RUNNING (a twentieth, and interest falls), EXHAUSTED (it faded to a quarter and price stopped extending),
@@ -136,6 +137,21 @@ impl Depth {
         let law = self.law(cells.saturating_sub(near)).saturating_sub(by_book);
         Some(book.saturating_add(law))
     }
+}
+
+/// Parts of an hour's sigma that a path goes: a quarter is two sigmas of a minute.
+const PATH_PARTS: i64 = 4;
+
+/// H over D of the cells that price may cross within a minute, from the mark on, Q16; `sigma` is one hour's, `share`
+/// as in [`gain`]. `None` where one of them is not known.
+#[must_use]
+pub fn of_path(half: &[i64; DEPTH], depth: &Depth, sigma: i64, share: i64) -> Option<i64> {
+    if sigma <= 0 || share <= 0 {
+        return None;
+    }
+    let cells = (1 + (sigma / PATH_PARTS) / (BUCKET >> 16)).min(DEPTH as i64) as usize;
+    let usd = half[..cells].iter().copied().fold(0, i64::saturating_add);
+    gain(depth, 0, cells - 1, usd, share)
 }
 
 /// The answer about one side.
@@ -387,6 +403,29 @@ mod tests {
             assert!((got - want).abs() < want / 20, "{got} {want}");
             assert!((0..2_000).all(|n| at(n + seen) <= at(n + seen + 1)));
         }
+    }
+
+    #[test]
+    fn the_gain_of_a_path_is_of_the_cells_a_minute_may_cross() {
+        let mut half = [0i64; DEPTH];
+        // A sigma is fifty cells, a quarter of it thirteen.
+        half[..13].fill(6);
+        half[13..].fill(1_000_000);
+        let got = of_path(&half, &flat(10), SIGMA, ONE);
+        assert_eq!(got, Some(6 * ONE / 10));
+        assert_eq!(
+            of_path(&half, &flat(10), SIGMA, ONE / 2),
+            Some(3 * ONE / 10)
+        );
+        assert_eq!(of_path(&half, &flat(10), 1, ONE), Some(6 * ONE / 10));
+        for (sigma, share) in [(0, ONE), (-1, ONE), (SIGMA, 0)] {
+            assert_eq!(of_path(&half, &flat(10), sigma, share), None);
+        }
+        // No depth known.
+        let empty: Box<Book> = bytemuck::allocation::zeroed_box();
+        let none = Depth::read(&empty, true, Px::whole(MARK), 0, 0);
+        assert_eq!(of_path(&half, &none, SIGMA, ONE), None);
+        let _ = of_path(&[i64::MAX; DEPTH], &flat(0), i64::MAX, i64::MAX);
     }
 
     /// D of one a cell: the integral can be done by hand.
