@@ -1,16 +1,21 @@
 //! A simulated tape with its book, through the whole of the test of cascades: decoders, tape, replay, page, figures.
 //!
-//! It is hours long, so the figures mean nothing; that they are there, of what the world printed, is what is asked.
+//! It is hours long, so the figures mean little: that they are there, of what the world printed, that a gain which
+//! knows is found and its shuffle is not. `ISOTHERM_PROOF=full` takes three weeks of the untouched crowd, with the book
+//! as it is and a tenth as deep, and prints what the engine's forecast was worth (six gigabytes in the folder for
+//! temporary files; some ten minutes).
 
 use crate::ear;
-use isotherm::prove::cascade::{self, Least, eye, report};
-use isotherm::prove::input;
+use isotherm::prove::cascade::{self, Found, Least, eye, report};
+use isotherm::prove::{input, score};
 use isotherm::sim::{Params, World};
 use isotherm::time::Nanos;
 use std::path::Path;
 
 /// Hours from the begin to midnight, and behind it.
 const HOURS: [i64; 2] = [2, 1];
+/// Of the long form.
+const DAYS: i64 = 21;
 const LEAST: Least = Least {
     days: 2,
     events: 4,
@@ -36,7 +41,10 @@ fn crowd() -> Params {
 }
 
 fn recorded(path: &Path, has_book: bool, hours: i64) {
-    let world = World::new(3, crowd()).unwrap();
+    told(path, World::new(3, crowd()).unwrap(), has_book, hours);
+}
+
+fn told(path: &Path, world: World, has_book: bool, hours: i64) {
     let end = Nanos::new(hours * Nanos::HOUR.get());
     ear::recorded(
         path,
@@ -77,9 +85,77 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     assert_eq!((found.counted.days, found.counted.event_days), (2, 2));
     assert_eq!(found.counted.unseen, 0);
     assert!(found.areas.iter().all(Option::is_some) && found.base.is_some());
+    let found = |minutes: Vec<eye::Minute>| -> Found {
+        let seen = Ok(eye::Seen::from([("BTC".to_owned(), minutes)]));
+        cascade::of(&inputs[0], &seen, &LEAST, 50).unwrap()
+    };
+    let area = |found: &Found| found.areas[0].unwrap().value;
+    let base = found(minutes.clone()).base.unwrap().value;
+    // One that knows what the minute will print, and the same at other minutes.
+    let mut knowing = minutes.clone();
+    for minute in &mut knowing {
+        let prints = inputs[0].sources.iter().flat_map(|source| &source.prints);
+        let prints =
+            prints.filter(|print| print.at.get().div_euclid(Nanos::MINUTE.get()) == minute.at);
+        let mut gain = [0.0; 2];
+        prints.for_each(|print| gain[print.holder as usize] += 0.1);
+        minute
+            .said
+            .iter_mut()
+            .for_each(|said| said.gain = gain.map(Some));
+    }
+    let count = knowing.len();
+    let knows = area(&found(knowing.clone()));
+    // Few events: one shuffle may be lucky.
+    let shuffles = (1..=20usize).map(|turn| {
+        let mut other = knowing.clone();
+        for (at, minute) in other.iter_mut().enumerate() {
+            let gain = knowing[(at * 101 + turn * 7) % count].said;
+            let gain = gain.map_or([Some(0.0); 2], |said| said.gain);
+            minute.said.iter_mut().for_each(|said| said.gain = gain);
+        }
+        area(&found(other))
+    });
+    let shuffled = shuffles.sum::<f64>() / 20.0;
+    println!("base {base:.3}, knowing {knows:.3}, shuffled {shuffled:.3}");
+    assert!(
+        knows > 0.9 && shuffled < 3.0 * base,
+        "{base} {knows} {shuffled}"
+    );
     // Hours are too little for a proof.
     let why = cascade::of(&inputs[0], &seen, &cascade::LEAST, 200).unwrap_err();
     assert!(why.contains("30 events on 10 days are needed"), "{why}");
+}
+
+/// What the engine's own forecast is worth.
+#[test]
+fn three_weeks_with_books() {
+    if std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full") {
+        for (seed, deep) in [(22, 1.0), (23, 0.1)] {
+            let mut params = Params::only(&["BTCUSDT"]);
+            // Every two seconds: 280 MB a day.
+            params.cadence.book = 20;
+            params.cadence.kline = 0;
+            params.contracts[0].level_usd *= deep;
+            let folder = tempfile::tempdir().unwrap();
+            let files = [folder.path().join("days.tape")];
+            told(
+                &files[0],
+                World::new(seed, params).unwrap(),
+                true,
+                DAYS * 24,
+            );
+            let inputs = input::read(&files, None).unwrap();
+            let seen = eye::seen(&files, None, &inputs);
+            let found = cascade::of(&inputs[0], &seen, &cascade::LEAST, score::REPS);
+            println!("seed {seed}, {DAYS} days, books {deep} as deep as usual:");
+            report::text(&found)
+                .iter()
+                .for_each(|line| println!("{line}"));
+            let found = found.unwrap();
+            assert!(found.areas[0].unwrap().low > found.base.unwrap().high);
+        }
+    }
 }
 
 #[test]

@@ -25,10 +25,12 @@ pub struct Said {
     pub mark: f64,
     /// Sigma of an hour; `None` = not warm.
     pub sigma: Option<f64>,
-    /// The gain; 0 without a hot zone on that side, `None` = not known, or no book behind it.
+    /// The gain of the path; `None` = not known, or no book behind it.
     pub gain: [Option<f64>; 2],
-    /// Log price of the end.
-    pub end: [Option<f64>; 2],
+    /// The gain of the nearest hot zone; 0 without one on that side, `None` as before.
+    pub zone: [Option<f64>; 2],
+    /// Log prices of that zone's near edge and of the end.
+    pub end: [Option<[f64; 2]>; 2],
 }
 
 /// One minute that was seen.
@@ -55,16 +57,25 @@ pub fn said(wide: &Wide) -> Option<Said> {
     let has_book = wide.bid_e10 > 0 && wide.ask_e10 > 0;
     let has_map = wide.map.long_interval_usd[0] != NO_USD;
     let by = [wide.map.cascade_down, wide.map.cascade_up];
-    let gain = |of: CascadeRecord| match of {
-        _ if !has_book || !has_map => None,
-        of if of.zone == 0 => Some(0.0),
-        of => (of.gain_e4 != NO_SHARE).then(|| f64::from(of.gain_e4) / 1e4),
+    let e4 = |gain: u32| (has_book && has_map && gain != NO_SHARE).then(|| f64::from(gain) / 1e4);
+    let zone = |of: CascadeRecord| match of.zone {
+        0 => e4(0),
+        _ => e4(of.gain_e4),
+    };
+    let edge = |of: CascadeRecord| {
+        let below = wide.hot_below.iter().map(|zone| (zone.id, zone.high_e10));
+        let above = wide.hot_above.iter().map(|zone| (zone.id, zone.low_e10));
+        let mut all = below
+            .chain(above)
+            .filter(|(id, _)| *id != 0 && *id == of.zone);
+        all.next().and_then(|(_, price)| ln(price))
     };
     Some(Said {
         mark,
         sigma: (wide.sigma_1h_q32 > 0).then(|| wide.sigma_1h_q32 as f64 / (1i64 << 32) as f64),
-        gain: by.map(gain),
-        end: by.map(|of| gain(of).and(ln(of.end_e10))),
+        gain: by.map(|of| e4(of.path_gain_e4)),
+        zone: by.map(zone),
+        end: by.map(|of| zone(of).and(edge(of).zip(ln(of.end_e10)).map(<[f64; 2]>::from))),
     })
 }
 

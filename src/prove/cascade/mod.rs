@@ -6,14 +6,16 @@
 //! percentile of that holder's minutes, five at least; minutes less than ten minutes behind such a minute are no rows,
 //! so that an event is the first of its run. A row is a minute and a holder, after half an hour that was seen whole.
 //!
-//! - *Area* under precision and recall of the published gain, against the range of the last half hour and against the
-//!   holder's own prints of the last half hour. A constant has the share of events as its area.
+//! - *Area* under precision and recall of the published gain of the path, against [`RIVALS`]. A constant has the share
+//!   of events as its area.
 //! - *Lead*: how long a gain of one and more had stood unbroken when the event's minute began, at most half an hour.
-//! - *End*: the published end against the extreme of ten minutes from the event's begin, in the engine's sigmas of an
-//!   hour, and against the median extreme after the events before.
+//! - *End*: the published end, which speaks of the nearest zone if it goes, against the extreme of ten minutes from the
+//!   event's begin, in the engine's sigmas of an hour: of events in which price came to that zone. The guess, by sigma
+//!   alone, is as far behind the zone's near edge as price went in the median of such events before.
 //!
-//! Nothing here is fitted and nothing of it enters the gate. A side without a hot zone has a gain of nothing; a gain
-//! that is not known, or that no book stands behind, is no row. Lengths in minutes, log prices and dollars `f64`.
+//! Nothing here is fitted and nothing of it enters the gate. A side without a hot zone has a zone's gain of nothing; a
+//! minute at which a gain or sigma is not known, or that no book stands behind, is no row. Lengths in minutes, log
+//! prices and dollars `f64`.
 
 pub mod eye;
 pub mod report;
@@ -28,7 +30,13 @@ use crate::time::Nanos;
 use rows::{Rows, Scored};
 
 /// What the gain is held against, in the order of [`Found::areas`] behind it.
-pub const RIVALS: [&str; 2] = ["range of 30 min", "own prints of 30 min"];
+pub const RIVALS: [&str; 5] = [
+    "sigma of an hour",
+    "range of 30 min",
+    "own prints of 30 min",
+    "own prints of the minute before",
+    "gain of the nearest zone",
+];
 
 /// How much is needed; a proof takes [`LEAST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +83,7 @@ pub struct Counted {
     pub warned: usize,
     /// Of these, for half an hour or longer.
     pub censored: usize,
-    /// Events with a published end, a whole path behind them, and enough events before.
+    /// Events that came to the zone, with a published end, a whole path behind them, and enough of the kind before.
     pub ends: usize,
     /// Prints in minutes that were not seen.
     pub unseen: usize,
@@ -208,8 +216,11 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     };
     let orders = [
         Order::new(of, &days.of, &|row| row.gain),
+        Order::new(of, &days.of, &|row| row.sigma),
         Order::new(of, &days.of, &|row| row.range),
         Order::new(of, &days.of, &|row| row.recent),
+        Order::new(of, &days.of, &|row| row.just),
+        Order::new(of, &days.of, &|row| row.zone),
     ];
     let sums = days.sums(&|at| {
         let feeds = f64::from(of[at].gain >= rows::FEEDS);
@@ -255,8 +266,10 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         span: (at(of.first()), at(of.last())),
         bar: (bars.clone().min().unwrap_or(0), bars.max().unwrap_or(0)),
         base,
-        areas: [0, 1, 2].map(|at| figure(&|w| orders[at].area(w))),
-        over: [1, 2].map(|at| figure(&|w| less(orders[0].area(w), orders[at].area(w)))),
+        areas: core::array::from_fn(|at| figure(&|w| orders[at].area(w))),
+        over: core::array::from_fn(|at| {
+            figure(&|w| less(orders[0].area(w), orders[at + 1].area(w)))
+        }),
         warned,
         alarmed,
         told,

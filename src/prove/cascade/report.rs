@@ -74,8 +74,9 @@ fn told(of: &Found) -> String {
 }
 
 /// What is asked, in words.
-const ASKED: &str = "g is what the page said last before a minute: forced flow over what the book takes at the nearest \
-                     zone. Area under precision and recall; a constant has the share of events";
+const ASKED: &str = "g is what the page said last before a minute: forced flow over what the book takes, on a quarter \
+                     of the hour's sigma from the mark. Area under precision and recall; a constant has the share of \
+                     events. The end is of events that came to the nearest zone";
 
 fn measured(of: &Found) -> Grid {
     let counted = &of.counted;
@@ -106,7 +107,7 @@ fn measured(of: &Found) -> Grid {
             of.missed[0],
         ),
         (
-            "error of the median extreme before".to_owned(),
+            "error of the zone's edge and the median way behind it".to_owned(),
             of.missed[1],
         ),
         ("the second less the first".to_owned(), of.nearer),

@@ -30,7 +30,8 @@ pub struct Event {
     pub bar: u32,
     /// Minutes that a gain of [`FEEDS`] had stood; `None` = it did not stand.
     pub lead: Option<usize>,
-    /// Errors of the published end and of the guess, sigmas; `None` where one of both is not known.
+    /// Errors of the published end and of the guess, sigmas; `None` where one of both is not known, or price did not
+    /// come to the zone.
     pub errors: Option<[f64; 2]>,
 }
 
@@ -41,12 +42,18 @@ pub struct Scored {
     pub at: i64,
     /// Whose prints.
     pub holder: Holder,
-    /// The gain that was said before it.
+    /// The gain of the path that was said before it.
     pub gain: f64,
+    /// That of the nearest hot zone.
+    pub zone: f64,
+    /// Sigma of an hour.
+    pub sigma: f64,
     /// Highest less lowest log price of [`PAST`] minutes.
     pub range: f64,
     /// The holder's prints of [`PAST`] minutes.
     pub recent: f64,
+    /// Of the last of them.
+    pub just: f64,
     /// It is an event.
     pub event: Option<Event>,
 }
@@ -146,7 +153,7 @@ pub fn rows(minutes: &[Minute], input: &Input, least: &Least) -> Rows {
     (out.counted.minutes, out.counted.unseen) = (minutes.len(), unseen);
     let mut past = [Past::default(), Past::default()];
     let mut last = [i64::MIN / 2; 2];
-    // Extremes after events, with the minute from which on they are known.
+    // How far price went on behind a zone's near edge in events, with the minute from which on that is known.
     let mut ends: Vec<(i64, f64)> = Vec::new();
     for (i, minute) in minutes.iter().enumerate() {
         for holder in Holder::BOTH {
@@ -163,7 +170,9 @@ pub fn rows(minutes: &[Minute], input: &Input, least: &Least) -> Rows {
             if !rests || !is_whole {
                 continue;
             }
-            let Some((said, gain)) = minute.said.and_then(|s| Some((s, s.gain[side]?))) else {
+            let said = minute.said;
+            let said = said.and_then(|s| Some((s, s.gain[side]?, s.zone[side]?, s.sigma?)));
+            let Some((said, gain, zone, sigma)) = said else {
                 out.counted.unknown += 1;
                 out.counted.unknown_events += usize::from(is_event);
                 continue;
@@ -177,13 +186,16 @@ pub fn rows(minutes: &[Minute], input: &Input, least: &Least) -> Rows {
                 let known: Vec<f64> = known.map(|(_, far)| *far).collect();
                 let guess = quantile(&known, 0.5).filter(|_| known.len() >= GUESSED);
                 let went = extreme(minutes, i, holder, &said);
-                let end = said.end[side]
-                    .zip(said.sigma)
-                    .map(|(end, sigma)| holder.hurts() as f64 * (end - said.mark) / sigma);
-                if let Some(went) = went {
+                let way = |to: f64| holder.hurts() as f64 * (to - said.mark) / sigma;
+                // All three in sigmas behind the near edge; nothing was said of a zone that price did not come to.
+                let behind = went.zip(said.end[side]).and_then(|(went, [edge, end])| {
+                    let edge = way(edge).max(0.0);
+                    (went >= edge).then(|| (went - edge, way(end) - edge))
+                });
+                if let Some((went, _)) = behind {
                     ends.push((minute.at + RUN as i64, went));
                 }
-                let errors = went.zip(end).zip(guess);
+                let errors = behind.zip(guess);
                 Event {
                     bar,
                     lead: lead(minutes, i, holder),
@@ -195,8 +207,11 @@ pub fn rows(minutes: &[Minute], input: &Input, least: &Least) -> Rows {
                 at: minute.at,
                 holder,
                 gain,
+                zone,
+                sigma,
                 range: high - low,
                 recent: f64::from(recent),
+                just: f64::from(prints[i - 1][side]),
                 event,
             });
         }

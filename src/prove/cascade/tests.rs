@@ -28,6 +28,7 @@ fn quiet(at: i64, mark: f64) -> Minute {
             mark,
             sigma: Some(SIGMA),
             gain: [Some(0.1); 2],
+            zone: [Some(0.1); 2],
             end: [None; 2],
         }),
         high: mark,
@@ -83,7 +84,8 @@ fn knowing(days: usize, lead: usize, seed: u64, even: bool) -> (Vec<Minute>, Inp
         let coming = (0..=lead).find_map(|k| events.get(i + k).copied().flatten());
         if let (Some((holder, go)), Some(said)) = (coming, &mut minute.said) {
             said.gain[holder as usize] = Some(1.5);
-            said.end[holder as usize] = Some(mark + holder.hurts() as f64 * (go + 0.1) * SIGMA);
+            let at = |sigmas: f64| mark + holder.hurts() as f64 * sigmas * SIGMA;
+            said.end[holder as usize] = Some([at(0.2), at(go + 0.1)]);
         } else if let (0, Some(said)) = (draws.below(500), &mut minute.said) {
             said.gain[draws.below(2)] = Some(1.2);
         }
@@ -195,7 +197,7 @@ fn what_the_range_knows_too_is_no_gain() {
     }
     let got = found(&rows(&minutes, &told(prints), &SHORT), &SHORT, 200).unwrap();
     assert!(got.areas[0].unwrap().low > got.base.unwrap().high);
-    assert!(got.over[0].unwrap().low < 0.005, "{:?}", got.over[0]);
+    assert!(got.over[1].unwrap().low < 0.005, "{:?}", got.over[1]);
     assert_eq!(got.counted.warned, 0);
     assert_eq!((got.lead, got.nearer, got.missed), (None, None, [None; 2]));
 }
@@ -300,6 +302,36 @@ fn a_lead_is_told_up_to_half_an_hour() {
     }
 }
 
+/// What is said of a zone if it goes is not held against an event that did not come to it.
+#[test]
+fn an_end_is_of_events_that_came_to_the_zone() {
+    let mut minutes: Vec<Minute> = (0..1_000).map(|i| quiet(START + i, 4.0)).collect();
+    let mut prints = Vec::new();
+    // Every fourth goes to two sigmas only, the others to three; the zone begins at 2.5, its end is at 3.25.
+    for (n, at) in (200..900).step_by(50).enumerate() {
+        let go = if n % 4 == 1 { 2.0 } else { 3.0 };
+        minutes[at + 2].high = 4.0 + go * SIGMA;
+        let said = minutes[at].said.as_mut().unwrap();
+        said.end[1] = Some([2.5, 3.25].map(|sigmas| 4.0 + sigmas * SIGMA));
+        prints.extend(printed(START + at as i64, Holder::Short, 6));
+    }
+    let got = rows(&minutes, &told(prints), &SHORT).scored;
+    let events: Vec<_> = got.iter().filter_map(|row| row.event).collect();
+    assert_eq!(events.len(), 14);
+    for (n, event) in events.iter().enumerate() {
+        // The first five that came are what the guess stands on.
+        let want = (n >= 7 && n % 4 != 1).then_some([0.25, 0.0]);
+        let got = event.errors;
+        assert_eq!(got.is_some(), want.is_some(), "event {n}: {got:?}");
+        if let Some((got, want)) = got.zip(want) {
+            assert!(
+                (got[0] - want[0]).abs() < 1e-9 && (got[1] - want[1]).abs() < 1e-9,
+                "{got:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_gain_that_is_not_known_is_no_row() {
     let mut minutes: Vec<Minute> = (0..300).map(|i| quiet(START + i, 4.0)).collect();
@@ -307,13 +339,21 @@ fn a_gain_that_is_not_known_is_no_row() {
         minute.said.iter_mut().for_each(|said| said.gain[0] = None);
     }
     minutes[230].said = None;
+    minutes[231]
+        .said
+        .iter_mut()
+        .for_each(|said| said.zone[1] = None);
+    minutes[232]
+        .said
+        .iter_mut()
+        .for_each(|said| said.sigma = None);
     let prints = printed(START + 210, Holder::Long, 5).collect();
     let got = rows(&minutes, &told(prints), &SHORT);
     assert_eq!(
         (got.counted.unknown, got.counted.unknown_events),
-        (11 + 2, 1)
+        (11 + 2 + 1 + 2, 1)
     );
-    assert_eq!(got.scored.len(), 2 * 180 - 13 - 9);
+    assert_eq!(got.scored.len(), 2 * 180 - 16 - 9);
     let why = found(&got, &SHORT, 10).unwrap_err();
     assert!(
         why.starts_with("0 events on 0 days")
@@ -352,8 +392,19 @@ fn record(at: i64, mark: i64) -> Wide {
         end_e10: 110 * Px::ONE,
         gain_e4: 12_500,
         zone: 7,
+        path_gain_e4: 300,
         ..CascadeRecord::ABSENT
     };
+    wide.map.cascade_down.path_gain_e4 = 20_000;
+    // A zone that was swept stands beside it, and one of another side has the other edge near.
+    let edges = [(7, 104, 120), (8, 90, 120)];
+    for (zone, (id, low, high)) in wide.hot_above.iter_mut().zip(edges) {
+        zone.id = id;
+        (zone.low_e10, zone.high_e10) = (low * Px::ONE, high * Px::ONE);
+    }
+    let below = &mut wide.hot_below[0];
+    below.id = 9;
+    (below.low_e10, below.high_e10) = (80 * Px::ONE, 95 * Px::ONE);
     wide
 }
 
@@ -363,23 +414,39 @@ fn what_the_page_says_is_read_as_it_says_it() {
     let mut wide = record(0, 100);
     let got = said(&wide).unwrap();
     assert_eq!((got.mark, got.sigma), (of(100), None));
-    // Longs, then shorts: no zone below is a gain of nothing.
-    assert_eq!(got.gain, [Some(0.0), Some(1.25)]);
-    assert_eq!(got.end, [None, Some(of(110))]);
+    // Longs, then shorts: no zone below is a zone's gain of nothing.
+    assert_eq!(got.gain, [Some(2.0), Some(0.03)]);
+    assert_eq!(got.zone, [Some(0.0), Some(1.25)]);
+    assert_eq!(got.end, [None, Some([of(104), of(110)])]);
     wide.sigma_1h_q32 = 1 << 31;
     assert_eq!(said(&wide).unwrap().sigma, Some(0.5));
+    wide.map.cascade_down = CascadeRecord {
+        gain_e4: 1,
+        zone: 9,
+        end_e10: 90 * Px::ONE,
+        ..CascadeRecord::ABSENT
+    };
     wide.map.cascade_up = CascadeRecord {
         zone: 7,
         ..CascadeRecord::ABSENT
     };
-    assert_eq!(said(&wide).unwrap().gain, [Some(0.0), None]);
+    let got = said(&wide).unwrap();
+    assert_eq!((got.gain, got.zone), ([None; 2], [Some(0.0001), None]));
+    assert_eq!(got.end, [Some([of(95), of(90)]), None]);
     let mut wide = record(0, 100);
     wide.bid_e10 = 0;
-    assert_eq!(said(&wide).unwrap().gain, [None; 2]);
-    assert_eq!(said(&wide).unwrap().end, [None; 2]);
+    let got = said(&wide).unwrap();
+    assert_eq!(
+        (got.gain, got.zone, got.end),
+        ([None; 2], [None; 2], [None; 2])
+    );
     wide = record(0, 100);
-    wide.map = MapRecord::ABSENT;
-    assert_eq!(said(&wide).unwrap().gain, [None; 2]);
+    wide.map.long_interval_usd = MapRecord::ABSENT.long_interval_usd;
+    let got = said(&wide).unwrap();
+    assert_eq!(
+        (got.gain, got.zone, got.end),
+        ([None; 2], [None; 2], [None; 2])
+    );
     wide.mark_e10 = 0;
     assert_eq!(said(&wide), None);
 }
@@ -439,8 +506,11 @@ proptest! {
             at: *day as i64 * 1_440,
             holder: Holder::Long,
             gain: f64::from(*gain),
+            zone: 1.0,
+            sigma: 1.0,
             range: 1.0,
             recent: 0.0,
+            just: 0.0,
             event: event.then_some(rows::Event { bar: 5, lead: None, errors: None }),
         }).collect();
         let day: Vec<usize> = of.iter().map(|row| row.2).collect();
