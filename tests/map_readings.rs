@@ -268,12 +268,23 @@ fn every_reading_is_absent_or_what_the_map_says() {
 #[test]
 fn a_cascade_is_told_from_its_zone_outwards() {
     let market = walked(true);
-    let mut told = 0;
+    let (mut told, mut paths) = (0, 0);
     for wide in &market.kept.wides {
         for (side, above) in [
             (&wide.map.cascade_up, true),
             (&wide.map.cascade_down, false),
         ] {
+            // The path's gain needs no zone, but a sigma; nothing on the path is a gain of nothing.
+            if side.path_gain_e4 != u32::MAX {
+                paths += 1;
+                assert!(wide.sigma_1h_q32 > 0);
+                let ladder = if above {
+                    wide.map.ladder_up_sigma_usd
+                } else {
+                    wide.map.ladder_down_sigma_usd
+                };
+                assert!(ladder[0] > 0 || side.path_gain_e4 == 0, "{side:?}");
+            }
             if side.gain_e4 == u32::MAX {
                 assert!(side.end_e10 == 0 && side.usd == NO_USD, "{side:?}");
                 continue;
@@ -294,7 +305,7 @@ fn a_cascade_is_told_from_its_zone_outwards() {
             }
         }
     }
-    assert!(told > 100, "{told}");
+    assert!(told > 100 && paths > 100, "{told} {paths}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! It is hours long, so the figures mean little: that they are there, of what the world printed, that a gain which
 //! knows is found and its shuffle is not. `ISOTHERM_PROOF=full` takes three weeks of the untouched crowd, with the book
-//! as it is and a tenth as deep, and prints what the engine's forecast was worth (six gigabytes in the folder for
+//! as it is and a tenth as deep, and prints what the engine's forecast was worth (seven gigabytes in the folder for
 //! temporary files; some ten minutes).
 
 use crate::ear;
