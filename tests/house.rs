@@ -69,7 +69,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("learn", "config tape replay shard shm"),
     (
         "prove",
-        "config tape replay venue inventory heatmap zone calibrate shard shm",
+        "config tape replay venue inventory heatmap zone calibrate signal shard shm",
     ),
     ("historian", "config tape replay shard shm"),
     // Pictures are drawn of histories.

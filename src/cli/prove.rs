@@ -2,7 +2,7 @@
 
 use crate::prove::judge::{Proof, Scores};
 use crate::prove::{
-    self, Options, Report, cascade, cells, forecast, ledger, magnet, report, score,
+    self, Options, Report, cascade, cells, direction, forecast, ledger, magnet, report, score,
 };
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
@@ -18,7 +18,8 @@ Examples:
 Totals by period and side are scored as they are; liquidation prints are scored by the price they
 lie at, where marks and interest are told beside them, and summed by the hour as well. Beside the
 verdict stand forecasts of the next period, whether zones draw the price, and, where a tape has
-books and prints, whether the gain tells of cascades.";
+books and prints, whether the gain tells of cascades, and, where it has books, whether the bias
+tells where the price goes.";
 
 /// Measure the map on history.
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub(super) struct Args {
     /// Append the verdicts to this ledger, one JSON object a line
     #[arg(long)]
     ledger: Option<PathBuf>,
-    /// Only the map and its verdict: no comparisons, forecasts, zones or cascades
+    /// Only the map and its verdict: no comparisons, forecasts, zones, cascades or direction
     #[arg(long)]
     quick: bool,
     /// Also walk the map with every parameter at the ends of its range, and score it over path models told less
@@ -119,9 +120,11 @@ fn symbol(proof: &Proof) {
     let forecasts = proof.forecast.iter().flat_map(forecast::report::text);
     let zones = magnet::report::text(&proof.magnet);
     let cascades = cascade::report::text(&proof.cascade);
+    let direction = direction::report::text(&proof.direction);
     forecasts
         .chain(zones)
         .chain(cascades)
+        .chain(direction)
         .for_each(|line| say!("{line}"));
 }
 

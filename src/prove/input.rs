@@ -121,6 +121,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// True when a venue told levels of a book.
+    #[must_use]
+    pub fn has_book(&self) -> bool {
+        self.sources.iter().any(|source| source.has_book)
+    }
     fn source(&mut self, venue: VenueId) -> &mut Source {
         let at = match self.sources.iter().position(|own| own.venue == venue) {
             Some(at) => at,

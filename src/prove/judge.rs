@@ -4,6 +4,7 @@
 
 use super::cascade;
 use super::cells;
+use super::direction;
 use super::forecast;
 use super::gate::{self, Evidence, Verdict};
 use super::magnet;
@@ -103,8 +104,10 @@ pub struct Proof {
     pub forecast: Option<forecast::Found>,
     /// Magnet and reaction, or why it was not measured.
     pub magnet: Result<magnet::Found, String>,
-    /// Cascades, or why they were not measured; set by the run, which replays the tapes of all symbols once.
+    /// Cascades, or why they were not measured.
     pub cascade: Result<cascade::Found, String>,
+    /// Direction of the bias, or why it was not measured.
+    pub direction: Result<direction::Found, String>,
 }
 
 /// What came of all symbols.
@@ -296,6 +299,7 @@ impl Bench<'_> {
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
             cascade: walked.cascade.clone(),
+            direction: walked.direction.clone(),
         })
     }
 
@@ -346,6 +350,7 @@ impl Bench<'_> {
             forecast: walked.forecast.clone(),
             magnet: walked.magnet.clone(),
             cascade: walked.cascade.clone(),
+            direction: walked.direction.clone(),
         })
     }
 }

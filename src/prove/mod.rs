@@ -19,6 +19,7 @@ pub mod boost;
 pub mod cascade;
 pub mod cells;
 mod days;
+pub mod direction;
 pub mod forecast;
 pub mod gate;
 pub mod grid;
@@ -29,6 +30,7 @@ pub mod ledger;
 pub mod linear;
 pub mod magnet;
 pub mod naive;
+pub mod page;
 pub mod path;
 pub mod realised;
 pub mod report;
@@ -56,6 +58,9 @@ pub struct Options {
     /// The ends of every parameter's range too, and rivals that know less.
     pub sensitivity: bool,
 }
+
+/// Why nothing was measured where nobody asked for it.
+pub const NOT_ASKED: &str = "left out of a quick proof";
 
 /// One file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,10 +162,10 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         last = Some(error);
     };
     let page = if options.quick {
-        Err(cascade::NOT_ASKED.to_owned())
+        Err(NOT_ASKED.to_owned())
     } else {
-        told("replaying for cascades");
-        cascade::eye::seen(&options.files, options.symbols.as_deref(), &read)
+        told("replaying for what the page said");
+        page::heard(&options.files, options.symbols.as_deref(), &read)
     };
     for input in &read {
         let name = &input.symbol;

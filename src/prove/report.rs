@@ -87,6 +87,7 @@ fn proof(of: &Proof) -> Value {
         "forecasts": of.forecast.as_ref().map(super::forecast::report::object),
         "magnet": super::magnet::report::object(&of.magnet),
         "cascade": super::cascade::report::object(&of.cascade),
+        "direction": super::direction::report::object(&of.direction),
         "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -285,6 +286,7 @@ fn symbol(out: &mut String, proof: &Proof) {
     super::forecast::report::html(out, proof.forecast.as_ref());
     super::magnet::report::html(out, &proof.magnet);
     super::cascade::report::html(out, &proof.cascade);
+    super::direction::report::html(out, &proof.direction);
 }
 
 fn sums(out: &mut String, proof: &Proof) {

@@ -6,10 +6,12 @@
 use super::cascade;
 use super::cells;
 use super::days::warm;
+use super::direction;
 use super::forecast;
 use super::input::{Input, Period};
 use super::magnet;
 use super::naive::{self, Naive};
+use super::page::Heard;
 use super::path;
 use super::realised;
 use super::totals::{Row, TRAIN_ROWS};
@@ -45,6 +47,8 @@ pub struct Walked {
     pub magnet: Result<magnet::Found, String>,
     /// Cascades, or why they were not measured.
     pub cascade: Result<cascade::Found, String>,
+    /// Direction of the bias, or why it was not measured.
+    pub direction: Result<direction::Found, String>,
 }
 
 /// One map, one way to look at it.
@@ -160,7 +164,7 @@ const YESTERDAYS: View = ("frozen", |met| met.yesterday);
 /// What the proof refuses: no path, no interest, nothing realised, or too little of it.
 pub fn walked(
     input: &Input,
-    page: &Result<cascade::eye::Seen, String>,
+    page: &Result<Heard, String>,
     options: &Options,
     told: &mut dyn FnMut(&str),
 ) -> Result<Walked, ProveError> {
@@ -234,7 +238,7 @@ pub fn walked(
         }
     }
     let magnet = if options.quick {
-        Err("left out of a quick proof".to_owned())
+        Err(super::NOT_ASKED.to_owned())
     } else {
         told("walking its zones");
         magnet::of(input, options.reps)
@@ -255,7 +259,18 @@ pub fn walked(
             .then(|| forecast::found(input, options.reps, told))
             .transpose()?,
         magnet,
-        cascade: cascade::of(input, page, &cascade::LEAST, options.reps),
+        cascade: cascade::of(
+            input,
+            page.as_ref().map(|page| &page.cascade),
+            &cascade::LEAST,
+            options.reps,
+        ),
+        direction: direction::of(
+            input,
+            page.as_ref().map(|page| &page.direction),
+            &direction::LEAST,
+            options.reps,
+        ),
     })
 }
 

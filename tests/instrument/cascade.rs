@@ -1,13 +1,13 @@
 //! A simulated tape with its book, through the whole of the test of cascades: decoders, tape, replay, page, figures.
 //!
 //! It is hours long, so the figures mean little: that they are there, of what the world printed, that a gain which
-//! knows is found and its shuffle is not. `ISOTHERM_PROOF=full` takes three weeks of the untouched crowd, with the book
-//! as it is and a tenth as deep, and prints what the engine's forecast was worth (seven gigabytes in the folder for
-//! temporary files; some ten minutes).
+//! knows is found and its shuffle is not. The same page is asked where the price goes. `ISOTHERM_PROOF=full` takes three
+//! weeks of the untouched crowd, with the book as it is and a tenth as deep, and prints what the engine's forecasts were
+//! worth (seven gigabytes in the folder for temporary files; some ten minutes).
 
 use crate::ear;
 use isotherm::prove::cascade::{self, Found, Least, eye, report};
-use isotherm::prove::{input, score};
+use isotherm::prove::{direction, input, page, score};
 use isotherm::sim::{Params, World};
 use isotherm::time::Nanos;
 use std::path::Path;
@@ -63,8 +63,8 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     recorded(&tape, true, HOURS[0] + HOURS[1]);
     let files = [tape];
     let inputs = input::read(&files, None).unwrap();
-    let seen = eye::seen(&files, None, &inputs);
-    let minutes = &seen.as_ref().unwrap()["BTC"];
+    let heard = page::heard(&files, None, &inputs).unwrap();
+    let minutes = &heard.cascade["BTC"];
     let known = minutes
         .iter()
         .filter(|m| m.said.is_some_and(|s| s.gain[0].is_some()));
@@ -77,7 +77,7 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     let zones = minutes.iter().filter_map(|m| m.said);
     let zones = zones.filter(|s| s.gain.iter().any(|g| g.is_some_and(|g| g > 0.0)));
     assert!(zones.count() > 20, "there are zones, and gains of them");
-    let found = cascade::of(&inputs[0], &seen, &LEAST, 200);
+    let found = cascade::of(&inputs[0], Ok(&heard.cascade), &LEAST, 200);
     report::text(&found)
         .iter()
         .for_each(|line| println!("{line}"));
@@ -86,8 +86,8 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     assert_eq!(found.counted.unseen, 0);
     assert!(found.areas.iter().all(Option::is_some) && found.base.is_some());
     let found = |minutes: Vec<eye::Minute>| -> Found {
-        let seen = Ok(eye::Seen::from([("BTC".to_owned(), minutes)]));
-        cascade::of(&inputs[0], &seen, &LEAST, 50).unwrap()
+        let seen = eye::Seen::from([("BTC".to_owned(), minutes)]);
+        cascade::of(&inputs[0], Ok(&seen), &LEAST, 50).unwrap()
     };
     let area = |found: &Found| found.areas[0].unwrap().value;
     let base = found(minutes.clone()).base.unwrap().value;
@@ -123,11 +123,38 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
         "{base} {knows} {shuffled}"
     );
     // Hours are too little for a proof.
-    let why = cascade::of(&inputs[0], &seen, &cascade::LEAST, 200).unwrap_err();
+    let why = cascade::of(&inputs[0], Ok(&heard.cascade), &cascade::LEAST, 200).unwrap_err();
     assert!(why.contains("30 events on 10 days are needed"), "{why}");
+    directed(&inputs[0], &heard);
 }
 
-/// What the engine's own forecast is worth.
+/// The same page, as to where the price goes.
+fn directed(input: &input::Input, heard: &page::Heard) {
+    let few = direction::Least {
+        days: 2,
+        rows: 10,
+        train: 1,
+    };
+    let found = direction::of(input, Ok(&heard.direction), &few, 200);
+    direction::report::text(&found)
+        .iter()
+        .for_each(|line| println!("{line}"));
+    for (mode, found) in found.unwrap() {
+        let found = found.unwrap();
+        assert!(found.rows > 10 && found.silent < 20, "{mode:?}");
+        assert!(found.areas.iter().all(Option::is_some));
+    }
+    let [scalp, day] = direction::of(input, Ok(&heard.direction), &direction::LEAST, 200)
+        .unwrap()
+        .try_into()
+        .unwrap();
+    for (_, refused) in [scalp, day] {
+        let why = refused.unwrap_err();
+        assert!(why.contains("500 rows on 10 days are needed"), "{why}");
+    }
+}
+
+/// What the engine's own forecast of cascades and its bias are worth.
 #[test]
 fn three_weeks_with_books() {
     if std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full") {
@@ -146,14 +173,24 @@ fn three_weeks_with_books() {
                 DAYS * 24,
             );
             let inputs = input::read(&files, None).unwrap();
-            let seen = eye::seen(&files, None, &inputs);
-            let found = cascade::of(&inputs[0], &seen, &cascade::LEAST, score::REPS);
+            let heard = page::heard(&files, None, &inputs).unwrap();
+            let found = cascade::of(&inputs[0], Ok(&heard.cascade), &cascade::LEAST, score::REPS);
             println!("seed {seed}, {DAYS} days, books {deep} as deep as usual:");
             report::text(&found)
                 .iter()
                 .for_each(|line| println!("{line}"));
             let found = found.unwrap();
             assert!(found.areas[0].unwrap().low > found.base.unwrap().high);
+            let directed = direction::of(
+                &inputs[0],
+                Ok(&heard.direction),
+                &direction::LEAST,
+                score::REPS,
+            );
+            direction::report::text(&directed)
+                .iter()
+                .for_each(|line| println!("{line}"));
+            assert!(directed.unwrap().iter().all(|(_, mode)| mode.is_ok()));
         }
     }
 }
@@ -165,10 +202,8 @@ fn a_tape_without_books_is_not_replayed() {
     recorded(&tape, false, 1);
     let files = [tape];
     let inputs = input::read(&files, None).unwrap();
-    let seen = eye::seen(&files, None, &inputs);
-    assert_eq!(seen, Ok(eye::Seen::new()));
-    assert_eq!(
-        cascade::of(&inputs[0], &seen, &LEAST, 200),
-        Err("no book".to_owned())
-    );
+    let heard = page::heard(&files, None, &inputs).unwrap();
+    assert!(heard.cascade.is_empty() && heard.direction.is_empty());
+    let none = cascade::of(&inputs[0], Ok(&heard.cascade), &LEAST, 200);
+    assert_eq!(none, Err("no book".to_owned()));
 }

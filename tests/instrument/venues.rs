@@ -15,7 +15,7 @@ use isotherm::prove::cells::{self, Cells, report};
 use isotherm::prove::gate::Verdict;
 use isotherm::prove::input::{Input, Source, Told, Traded};
 use isotherm::prove::score::{Draws, Figure};
-use isotherm::prove::{self, Options, Report, cascade, judge, symbol};
+use isotherm::prove::{self, Options, Report, judge, symbol};
 use isotherm::time::Nanos;
 use std::collections::BTreeMap;
 
@@ -313,7 +313,7 @@ fn prints_are_judged_by_cell_where_their_hours_are_too_few() {
     };
     let walked = symbol::walked(
         &input,
-        &Err(cascade::NOT_ASKED.to_owned()),
+        &Err(prove::NOT_ASKED.to_owned()),
         &options,
         &mut |_| {},
     )

@@ -7,13 +7,10 @@
 
 use crate::market::Holder;
 use crate::num::Px;
-use crate::prove::input::Input;
 use crate::prove::path;
-use crate::replay::{self, ReplayError};
-use crate::shm::record::{CascadeRecord, Headline, NO_SHARE, NO_USD, Publish, Wide};
+use crate::shm::record::{CascadeRecord, NO_SHARE, NO_USD, Wide};
 use crate::time::Nanos;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Minutes by symbol.
 pub type Seen = BTreeMap<String, Vec<Minute>>;
@@ -145,31 +142,4 @@ impl Eye {
         }
         self.seen
     }
-}
-
-impl Publish for Eye {
-    fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
-    fn wide(&mut self, symbol: usize, record: &Wide) {
-        self.take(symbol, record);
-    }
-}
-
-/// Replays the tapes and listens; nothing is replayed where no symbol's tapes hold both prints and a book.
-///
-/// # Errors
-/// A tape that cannot be replayed, in words.
-pub fn seen(
-    files: &[PathBuf],
-    symbols: Option<&[String]>,
-    inputs: &[Input],
-) -> Result<Seen, String> {
-    if inputs.iter().all(|input| super::has_both(input).is_err()) {
-        return Ok(Seen::new());
-    }
-    let mut eye = Eye::default();
-    let told = |error: ReplayError| format!("the tapes cannot be replayed: {error}");
-    for path in files {
-        replay::watch(path, symbols, &mut eye, &mut Eye::begin).map_err(told)?;
-    }
-    Ok(eye.close())
 }

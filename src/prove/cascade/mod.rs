@@ -59,9 +59,6 @@ pub const LEAST: Least = Least {
     rare: 99,
 };
 
-/// Why nothing was measured where nobody asked for it.
-pub const NOT_ASKED: &str = "left out of a quick proof";
-
 /// What was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
@@ -292,11 +289,11 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
 /// Why nothing can be measured.
 pub fn of(
     input: &Input,
-    seen: &Result<eye::Seen, String>,
+    seen: Result<&eye::Seen, &String>,
     least: &Least,
     reps: usize,
 ) -> Result<Found, String> {
-    let seen = seen.as_ref().map_err(Clone::clone)?;
+    let seen = seen.map_err(Clone::clone)?;
     has_both(input)?;
     let Some(minutes) = seen.get(&input.symbol) else {
         return Err("the engine said nothing of it".to_owned());
@@ -319,7 +316,7 @@ pub fn has_both(input: &Input) -> Result<(), String> {
     if input.sources.iter().all(|source| source.prints.is_empty()) {
         return Err("no prints".to_owned());
     }
-    if !input.sources.iter().any(|source| source.has_book) {
+    if !input.has_book() {
         return Err("no book".to_owned());
     }
     Ok(())

@@ -1,0 +1,388 @@
+//! Direction: whether the published bias tells where the price goes (heatmap.md 4.6), as far as a tape with a book
+//! shows it.
+//!
+//! The tape is replayed through the engine ([`eye`]); what its page said last before a minute is held against the
+//! middle of the book one horizon of the mode later. A row is a minute of the mode's grid in which the mode said
+//! something (a confidence above 0), the price one horizon before and after was seen, and it is not the same.
+//!
+//! - *Area* under the ROC curve of "the price rises", of the bias and of three rivals on the same rows: the return of
+//!   the horizon before, and the scores of the order-flow and of the liquidation category alone. One half is nothing.
+//! - *Right*: share of rows on whose side the price went, of all with a bias and of the strongest half, fifth and
+//!   tenth by |bias|; what a trade on that side brings in the horizon, in basis points, before and after the spread
+//!   that stood (fees are the reader's own).
+//! - *Skill*: the Brier score of a chance that an isotonic regression of the days before makes of the bias, against
+//!   the share of rises in these days: 1 − ours / theirs. The same of the return before.
+//!
+//! Nothing of it enters the map's gate. Not scored: swing, whose horizon of a day needs blocks of weeks; the bias
+//! without its liquidation signals, which the page does not tell. Log prices, shares and basis points `f64`.
+
+pub mod eye;
+pub mod report;
+
+use super::days::Days;
+use super::gate;
+use super::input::Input;
+use super::score::{self, Figure, Step};
+use crate::shm::record::MODE_NAMES;
+use crate::time::Nanos;
+use eye::Minute;
+
+/// What the bias is held against, in the order of [`Scored::areas`] behind it.
+pub const RIVALS: [&str; 3] = [
+    "the return before",
+    "order flow alone",
+    "liquidations alone",
+];
+
+/// Shares of the rows, strongest first, of which it is told how often they are right.
+pub const STRONGEST: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
+
+/// How much is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Least {
+    /// Days with rows.
+    pub days: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Days that an isotonic regression is fitted to before the first is scored.
+    pub train: usize,
+}
+
+/// What a proof asks for.
+pub const LEAST: Least = Least {
+    days: gate::LEAST_BLOCKS,
+    rows: 500,
+    train: 3,
+};
+
+/// A mode that is scored, minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// Its number.
+    pub number: usize,
+    /// Its horizon (scoring.md 0).
+    pub horizon: i64,
+    /// From one row to the next.
+    pub grid: i64,
+}
+
+impl Mode {
+    /// As the page calls it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        MODE_NAMES.get(self.number).copied().unwrap_or_default()
+    }
+}
+
+/// Scalp looks every 15 s; minutes are what is kept.
+pub const SCORED: [Mode; 2] = [
+    Mode {
+        number: 0,
+        horizon: 1,
+        grid: 1,
+    },
+    Mode {
+        number: 1,
+        horizon: 60,
+        grid: 5,
+    },
+];
+
+/// One row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Number of its minute.
+    pub at: i64,
+    /// The bias, then what [`RIVALS`] say.
+    pub said: [f64; 1 + RIVALS.len()],
+    /// Return of the horizon, basis points; never 0.
+    pub way: f64,
+    /// Basis points.
+    pub spread: f64,
+}
+
+impl Row {
+    const fn day(&self) -> i64 {
+        Nanos::new(self.at * Nanos::MINUTE.get()).day()
+    }
+    fn rises(&self) -> f64 {
+        f64::from(u8::from(self.way > 0.0))
+    }
+}
+
+/// The strongest part of the rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Strongest {
+    /// Least |bias| of it.
+    pub from: f64,
+    /// Rows of it.
+    pub rows: usize,
+    /// Share on whose side the price went.
+    pub right: Option<Figure>,
+    /// What that side brought, basis points.
+    pub brought: Option<Figure>,
+    /// The same less the spread.
+    pub kept: Option<Figure>,
+}
+
+/// What came of a mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// Which.
+    pub mode: Mode,
+    /// First and last row.
+    pub span: (Nanos, Nanos),
+    /// Rows and their days.
+    pub rows: usize,
+    /// Days.
+    pub days: usize,
+    /// Minutes of the grid in which nothing was said, and rows whose price stood still.
+    pub silent: usize,
+    /// See `silent`.
+    pub still: usize,
+    /// Share of rises.
+    pub base: Option<Figure>,
+    /// Area of the bias, then of [`RIVALS`].
+    pub areas: [Option<Figure>; 1 + RIVALS.len()],
+    /// The bias' area less a rival's.
+    pub over: [Option<Figure>; RIVALS.len()],
+    /// By [`STRONGEST`].
+    pub strongest: [Strongest; STRONGEST.len()],
+    /// Brier skill over the share of rises: of the bias, of the return before, and the first less the second.
+    pub skill: [Option<Figure>; 3],
+}
+
+/// What came of a symbol: each mode, or why it was not measured.
+pub type Found = Vec<(Mode, Result<Scored, String>)>;
+
+/// A score's order of rows: rises and falls of each day at each value, lowest first.
+struct Order(Vec<Vec<(usize, f64, f64)>>);
+
+impl Order {
+    fn new(rows: &[Row], day: &[usize], which: usize) -> Self {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|a, b| rows[*a].said[which].total_cmp(&rows[*b].said[which]));
+        let same = |a: &usize, b: &usize| rows[*a].said[which] == rows[*b].said[which];
+        let groups = order.chunk_by(same).map(|group| {
+            let mut out: Vec<(usize, f64, f64)> = Vec::new();
+            for row in group {
+                let (day, rise) = (day[*row], rows[*row].rises());
+                match out.last_mut() {
+                    Some(own) if own.0 == day => {
+                        (own.1, own.2) = (own.1 + rise, own.2 + 1.0 - rise);
+                    }
+                    _ => out.push((day, rise, 1.0 - rise)),
+                }
+            }
+            out
+        });
+        Self(groups.collect())
+    }
+
+    /// Chance that a rise was said higher than a fall, equals half; `None` where one of both never came.
+    fn area(&self, weight: &[f64]) -> Option<f64> {
+        let (mut rises, mut falls, mut above) = (0.0, 0.0, 0.0);
+        for group in &self.0 {
+            let (mut up, mut down) = (0.0, 0.0);
+            for (day, rise, fall) in group {
+                up += weight[*day] * rise;
+                down += weight[*day] * fall;
+            }
+            above += up * (falls + down / 2.0);
+            (rises, falls) = (rises + up, falls + down);
+        }
+        (rises > 0.0 && falls > 0.0).then(|| above / (rises * falls))
+    }
+}
+
+/// Rows of a mode, how often it was silent, and how often the price stood still.
+#[must_use]
+pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
+    let mid = |at: i64| {
+        let found = minutes.binary_search_by_key(&at, |minute| minute.at);
+        found.ok().map(|at| minutes[at].mid)
+    };
+    let (mut rows, mut silent, mut still) = (Vec::new(), 0, 0);
+    for minute in minutes.iter().filter(|m| m.at % mode.grid == 0) {
+        let Some(voice) = minute.voice[mode.number] else {
+            silent += 1;
+            continue;
+        };
+        let [before, after] = [-mode.horizon, mode.horizon].map(|way| mid(minute.at + way));
+        let (Some(before), Some(after)) = (before, after) else {
+            continue;
+        };
+        let way = (after - minute.mid) * 1e4;
+        if way == 0.0 {
+            still += 1;
+            continue;
+        }
+        rows.push(Row {
+            at: minute.at,
+            said: [
+                voice.bias,
+                minute.mid - before,
+                voice.flow,
+                voice.liquidation,
+            ],
+            way,
+            spread: minute.spread * 1e4,
+        });
+    }
+    (rows, silent, still)
+}
+
+/// The chance that a curve of reliability says, on the line between two steps; `None` of no curve.
+fn chance(curve: &[Step], said: f64) -> Option<f64> {
+    let last = curve.len().checked_sub(1)?;
+    let at = curve.partition_point(|step| step.said <= said);
+    let [low, high] = [at.saturating_sub(1), at.min(last)].map(|at| curve[at]);
+    let part = (said - low.said) / (high.said - low.said);
+    let part = if part.is_finite() {
+        part.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    Some(low.happened + part * (high.happened - low.happened))
+}
+
+/// Squared errors by day of chances made from the days before: of the bias, of the return before, of the share of
+/// rises.
+fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 3]> {
+    let mut sums = vec![[0.0; 3]; days.count];
+    for (day, sums) in sums.iter_mut().enumerate().skip(train) {
+        let first = days.of.partition_point(|of| *of < day);
+        let last = days.of.partition_point(|of| *of <= day);
+        let begin = rows[first].day() * 24 * 60;
+        // What came of a row must be known when the day begins.
+        let known = rows[..first].partition_point(|row| row.at + horizon <= begin);
+        let past = &rows[..known];
+        let rose: Vec<f64> = past.iter().map(Row::rises).collect();
+        let Some(share) = score::mean(&rose) else {
+            continue;
+        };
+        let curves = [0, 1].map(|which| {
+            let said: Vec<f64> = past.iter().map(|row| row.said[which]).collect();
+            score::isotonic(&said, &rose)
+        });
+        for row in &rows[first..last] {
+            let says = |which: usize| chance(&curves[which], row.said[which]).unwrap_or(share);
+            for (sum, said) in sums.iter_mut().zip([says(0), says(1), share]) {
+                *sum += (said - row.rises()).powi(2);
+            }
+        }
+    }
+    sums
+}
+
+fn strongest(rows: &[Row], days: &Days, part: f64, reps: usize) -> Strongest {
+    let sizes: Vec<f64> = rows.iter().map(|row| row.said[0].abs()).collect();
+    // No bias is on no side, however few have one.
+    let from = score::quantile(&sizes, 1.0 - part).unwrap_or(0.0).max(1.0);
+    let sums = days.sums(&|at| {
+        let row = &rows[at];
+        let way = row.way * row.said[0].signum();
+        if row.said[0].abs() < from {
+            return [0.0; 4];
+        }
+        [f64::from(u8::from(way > 0.0)), way, row.spread, 1.0]
+    });
+    let count: f64 = sums.iter().map(|day| day[3]).sum();
+    let [right, brought, kept] = days.of_sums(reps, &sums, |[right, way, spread, n]| {
+        let mean = |sum: f64| (*n > 0.0).then(|| sum / n);
+        [mean(*right), mean(*way), mean(way - spread)]
+    });
+    Strongest {
+        from,
+        rows: count as usize,
+        right,
+        brought,
+        kept,
+    }
+}
+
+/// Figures of the rows of a mode.
+///
+/// # Errors
+/// Why nothing can be measured.
+pub fn scored(
+    minutes: &[Minute],
+    mode: &Mode,
+    least: &Least,
+    reps: usize,
+) -> Result<Scored, String> {
+    let (rows, silent, still) = rows(minutes, mode);
+    let days = Days::new(rows.iter().map(Row::day));
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return Err(format!(
+            "nothing was said in {silent} minutes of the grid, and the price of a horizon before and after seen in none"
+        ));
+    };
+    if rows.len() < least.rows || days.count < least.days {
+        return Err(format!(
+            "{} rows on {} days ({silent} minutes in which nothing was said); {} rows on {} days are needed",
+            rows.len(),
+            days.count,
+            least.rows,
+            least.days
+        ));
+    }
+    let orders: [Order; 1 + RIVALS.len()] =
+        core::array::from_fn(|which| Order::new(&rows, &days.of, which));
+    let areas = score::figures(days.count, reps, &mut |drawn| {
+        let areas: [Option<f64>; 1 + RIVALS.len()] =
+            core::array::from_fn(|which| orders[which].area(&drawn.times));
+        let over = |which: usize| areas[0].zip(areas[1 + which]).map(|(a, b)| a - b);
+        core::array::from_fn::<_, { 1 + 2 * RIVALS.len() }, _>(|at| match at {
+            0..=3 => areas[at],
+            _ => over(at - 1 - RIVALS.len()),
+        })
+    });
+    let rises = days.sums(&|at| [rows[at].rises(), 1.0]);
+    let [base] = days.of_sums(reps, &rises, |[up, n]| [(*n > 0.0).then(|| up / n)]);
+    let errors = errors(&rows, &days, mode.horizon, least.train);
+    let skill = days.of_sums(reps, &errors, |[bias, before, share]| {
+        let skill = |error: f64| (*share > 0.0).then(|| 1.0 - error / share);
+        let less = (*share > 0.0).then(|| (before - bias) / share);
+        [skill(*bias), skill(*before), less]
+    });
+    let at = |row: &Row| Nanos::new(row.at * Nanos::MINUTE.get());
+    Ok(Scored {
+        mode: *mode,
+        span: (at(first), at(last)),
+        rows: rows.len(),
+        days: days.count,
+        silent,
+        still,
+        base,
+        areas: core::array::from_fn(|which| areas[which]),
+        over: core::array::from_fn(|which| areas[1 + RIVALS.len() + which]),
+        strongest: STRONGEST.map(|part| strongest(&rows, &days, part, reps)),
+        skill,
+    })
+}
+
+/// The test of a symbol, from what the page said when its tapes were replayed.
+///
+/// # Errors
+/// Why nothing can be measured.
+pub fn of(
+    input: &Input,
+    seen: Result<&eye::Seen, &String>,
+    least: &Least,
+    reps: usize,
+) -> Result<Found, String> {
+    let seen = seen.map_err(Clone::clone)?;
+    if !input.has_book() {
+        return Err("no book".to_owned());
+    }
+    let Some(minutes) = seen.get(&input.symbol) else {
+        return Err("the engine said nothing of it".to_owned());
+    };
+    Ok(SCORED
+        .map(|mode| (mode, scored(minutes, &mode, least, reps)))
+        .to_vec())
+}
+
+#[cfg(test)]
+mod tests;

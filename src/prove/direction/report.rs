@@ -1,0 +1,169 @@
+//! Report: the test of direction, for machines, for people at a terminal, and as a part of the page of HTML.
+
+use super::{Found, Mode, RIVALS, STRONGEST, Scored};
+use crate::prove::grid::Grid;
+use crate::prove::report::{date, escape, figure, said};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Why there is no third mode.
+const NO_SWING: &str = "its horizon of a day needs blocks of weeks";
+
+/// What is asked, in words.
+const ASKED: &str = "does the bias tell where the middle of the book goes in the horizon of its mode? area under the \
+                     ROC curve of a rise (one half is nothing); skill is that of the Brier score, over the share of \
+                     rises so far";
+
+fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
+    let of = match of {
+        Ok(of) => of,
+        Err(why) => return json!({ "mode": mode.name(), "not_measured": why }),
+    };
+    let rivals = RIVALS.iter().zip(&of.areas[1..]).zip(&of.over);
+    let rivals = rivals.map(|((name, area), over)| {
+        json!({ "name": name, "area": figure(*area), "gain_over_it": figure(*over) })
+    });
+    let parts = STRONGEST.iter().zip(&of.strongest).map(|(part, of)| {
+        json!({
+            "share": part,
+            "least_bias": of.from,
+            "rows": of.rows,
+            "right": figure(of.right),
+            "brought_bp": figure(of.brought),
+            "after_spread_bp": figure(of.kept),
+        })
+    });
+    json!({
+        "mode": mode.name(),
+        "horizon_s": mode.horizon * 60,
+        "grid_s": mode.grid * 60,
+        "first_ms": of.span.0.get() / 1_000_000,
+        "last_ms": of.span.1.get() / 1_000_000,
+        "rows": of.rows,
+        "days": of.days,
+        "silent": of.silent,
+        "still": of.still,
+        "share_of_rises": figure(of.base),
+        "area": figure(of.areas[0]),
+        "rivals": rivals.collect::<Vec<_>>(),
+        "strongest": parts.collect::<Vec<_>>(),
+        "brier_skill": figure(of.skill[0]),
+        "brier_skill_of_return_before": figure(of.skill[1]),
+        "brier_skill_over_it": figure(of.skill[2]),
+    })
+}
+
+/// As a JSON object; a reason where nothing was measured.
+#[must_use]
+pub fn object(of: &Result<Found, String>) -> Value {
+    match of {
+        Ok(modes) => {
+            let swing = json!({ "mode": "swing", "not_measured": NO_SWING });
+            json!({ "modes": modes.iter().map(mode).chain([swing]).collect::<Vec<_>>() })
+        }
+        Err(why) => json!({ "not_measured": why }),
+    }
+}
+
+fn told(of: &Scored) -> String {
+    format!(
+        "{} to {}: {} rows of {} days, {} min ahead, one every {} min; nothing said in {} more, price still in {}",
+        date(of.span.0),
+        date(of.span.1),
+        of.rows,
+        of.days,
+        of.mode.horizon,
+        of.mode.grid,
+        of.silent,
+        of.still
+    )
+}
+
+fn measured(of: &Scored) -> [Grid; 2] {
+    let mut rows = vec![
+        ("share of rises".to_owned(), of.base),
+        ("area of the bias".to_owned(), of.areas[0]),
+    ];
+    for ((name, area), over) in RIVALS.iter().zip(&of.areas[1..]).zip(&of.over) {
+        rows.push((format!("area of {name}"), *area));
+        rows.push((format!("the bias less {name}"), *over));
+    }
+    rows.extend([
+        ("Brier skill of the bias".to_owned(), of.skill[0]),
+        ("Brier skill of the return before".to_owned(), of.skill[1]),
+        ("the first less the second".to_owned(), of.skill[2]),
+    ]);
+    let mut figures = Grid::new("what|measured");
+    figures.rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![name, said(value)])
+        .collect();
+    let mut parts =
+        Grid::new("strongest|least bias|rows|right|brought, bp|less the spread that stood, bp");
+    parts.rows = STRONGEST
+        .iter()
+        .zip(&of.strongest)
+        .map(|(part, of)| {
+            vec![
+                format!("{:.0} %", part * 100.0),
+                format!("{:.0}", of.from),
+                of.rows.to_string(),
+                said(of.right),
+                said(of.brought),
+                said(of.kept),
+            ]
+        })
+        .collect();
+    [figures, parts]
+}
+
+/// Lines for a terminal.
+#[must_use]
+pub fn text(of: &Result<Found, String>) -> Vec<String> {
+    let modes = match of {
+        Ok(modes) => modes,
+        Err(why) => return vec![format!("  direction: not measured: {why}")],
+    };
+    let mut lines = vec![format!("  direction: {ASKED}")];
+    for (mode, of) in modes {
+        match of {
+            Err(why) => lines.push(format!("    {}: not measured: {why}", mode.name())),
+            Ok(of) => {
+                lines.push(format!("    {}: {}", mode.name(), told(of)));
+                lines.extend(measured(of).iter().flat_map(|grid| grid.text(6)));
+            }
+        }
+    }
+    lines.push(format!("    swing: not measured: {NO_SWING}"));
+    lines
+}
+
+/// A part of the page.
+pub fn html(out: &mut String, of: &Result<Found, String>) {
+    out.push_str("<h3>Direction</h3>");
+    let modes = match of {
+        Ok(modes) => modes,
+        Err(why) => {
+            let _ = write!(out, "<p>Not measured: {}.</p>", escape(why));
+            return;
+        }
+    };
+    let _ = write!(out, "<p>{}.</p>", escape(ASKED));
+    for (mode, of) in modes {
+        match of {
+            Err(why) => {
+                let why = escape(why);
+                let _ = write!(
+                    out,
+                    "<p class=note>{}: not measured: {why}.</p>",
+                    mode.name()
+                );
+            }
+            Ok(of) => {
+                let _ = write!(out, "<p class=note>{}: {}.</p>", mode.name(), told(of));
+                measured(of).iter().for_each(|grid| grid.html(out));
+            }
+        }
+    }
+    let _ = write!(out, "<p class=note>swing: not measured: {NO_SWING}.</p>");
+}

@@ -1,0 +1,222 @@
+//! The test of direction, on made-up minutes.
+
+use super::eye::{Eye, Voice};
+use super::*;
+use crate::num::Px;
+use crate::prove::input::Source;
+use crate::prove::path;
+use crate::prove::score::Draws;
+use crate::shm::record::{MODES, Wide};
+use crate::signal::Category;
+use bytemuck::Zeroable;
+
+const START: i64 = 20_000 * 24 * 60;
+const SHORT: Least = Least {
+    days: 5,
+    rows: 500,
+    train: 2,
+};
+
+/// Days of a walk in which a bias of 60 is right in so many of a hundred minutes; one in ten is of 10 and knows
+/// nothing.
+fn knowing(days: usize, right: usize, seed: u64) -> Vec<Minute> {
+    let mut draws = Draws::new(seed);
+    let (mut minutes, mut mid): (Vec<Minute>, f64) = (Vec::new(), 4.0);
+    for i in 0..days as i64 * 24 * 60 {
+        let way = if draws.below(2) == 0 { 1.0 } else { -1.0 };
+        let (size, chance) = if draws.below(10) == 0 {
+            (10.0, 50)
+        } else {
+            (60.0, right)
+        };
+        let told = if draws.below(100) < chance { way } else { -way };
+        let voice = Voice {
+            bias: size * told,
+            flow: 0.0,
+            liquidation: -told,
+        };
+        minutes.push(Minute {
+            at: START + i,
+            mid,
+            spread: 1e-4,
+            voice: [Some(voice), None, None],
+        });
+        mid += way * 2e-4;
+    }
+    minutes
+}
+
+fn scalp(minutes: &[Minute]) -> Scored {
+    scored(minutes, &SCORED[0], &SHORT, 200).unwrap()
+}
+
+#[test]
+fn a_bias_that_knows_is_found() {
+    let got = scalp(&knowing(8, 60, 1));
+    assert_eq!((got.days, got.rows), (8, 8 * 24 * 60 - 2));
+    // .9 of the rows are right in six of ten, the rest by chance.
+    let area = got.areas[0].unwrap();
+    assert!(area.low > 0.55 && area.high < 0.64, "{area:?}");
+    assert!(got.over.iter().all(|over| over.unwrap().low > 0.0));
+    // Turned round it knows as much, the wrong way.
+    assert!(got.areas[3].unwrap().high < 0.45);
+    let flow = got.areas[2].unwrap();
+    assert_eq!((flow.low, flow.value, flow.high), (0.5, 0.5, 0.5));
+    let [all, half, ..] = got.strongest;
+    assert_eq!((all.from, half.from), (10.0, 60.0));
+    assert!(all.rows == got.rows && half.rows < all.rows);
+    let [right, brought, kept] = [half.right, half.brought, half.kept].map(Option::unwrap);
+    assert!((right.value - 0.6).abs() < 0.015, "{right:?}");
+    assert!((brought.value - (2.0 * right.value - 1.0) * 2.0).abs() < 1e-6);
+    assert!((brought.value - kept.value - 1.0).abs() < 1e-6);
+    let [skill, before, more] = got.skill.map(Option::unwrap);
+    assert!(skill.low > 0.01 && more.low > 0.0, "{skill:?}");
+    assert!(before.low < 0.0 && before.high < 0.01, "{before:?}");
+    // The same figures every time.
+    assert_eq!(scalp(&knowing(8, 60, 1)), got);
+}
+
+#[test]
+fn a_bias_of_another_minute_is_not() {
+    let mut minutes = knowing(8, 60, 2);
+    let said: Vec<_> = minutes.iter().map(|minute| minute.voice).collect();
+    for (minute, voice) in minutes.iter_mut().zip(said.iter().cycle().skip(1_000)) {
+        minute.voice = *voice;
+    }
+    let got = scalp(&minutes);
+    let area = got.areas[0].unwrap();
+    assert!(area.low < 0.5 && area.high > 0.5, "{area:?}");
+    assert!(got.skill[0].unwrap().low < 0.0);
+    assert!(got.strongest[0].kept.unwrap().high < 0.0);
+}
+
+#[test]
+fn a_row_needs_both_ends_of_its_horizon_and_a_price_that_moved() {
+    let mut minutes = knowing(1, 60, 3);
+    let all = rows(&minutes, &SCORED[0]).0.len();
+    minutes[100].voice[0] = None;
+    let (short, silent, still) = rows(&minutes, &SCORED[0]);
+    assert_eq!((short.len(), silent, still), (all - 1, 1, 0));
+    minutes[200].mid = minutes[199].mid;
+    let (short, _, still) = rows(&minutes, &SCORED[0]);
+    assert!(still > 0 && short.len() + still == all - 1);
+    // Of a minute nobody saw: neither it, nor the one that ends there, nor the one that has it behind it.
+    minutes.remove(300);
+    assert_eq!(rows(&minutes, &SCORED[0]).0.len(), short.len() - 3);
+    // The day mode looks every five minutes, an hour back and ahead.
+    for minute in &mut minutes {
+        minute.voice[1] = minute.voice[0];
+    }
+    let (day, _, _) = rows(&minutes, &SCORED[1]);
+    assert!(day.iter().all(|row| row.at % 5 == 0));
+    assert!(
+        day.iter()
+            .all(|row| (START + 60..=START + 24 * 60 - 61).contains(&row.at))
+    );
+}
+
+#[test]
+fn too_little_is_said_and_nothing_is_nothing() {
+    let why = scored(&knowing(4, 60, 4), &SCORED[0], &SHORT, 50).unwrap_err();
+    assert!(
+        why.contains("5758 rows on 4 days") && why.contains("on 5 days are needed"),
+        "{why}"
+    );
+    let why = scored(&knowing(8, 60, 5), &SCORED[1], &SHORT, 50).unwrap_err();
+    assert!(why.contains("nothing was said in 2304 minutes"), "{why}");
+    let mut input = Input {
+        symbol: "BTC".to_owned(),
+        ..Input::default()
+    };
+    let seen = eye::Seen::new();
+    assert_eq!(of(&input, Ok(&seen), &SHORT, 50).unwrap_err(), "no book");
+    input.sources.push(Source {
+        has_book: true,
+        ..Source::default()
+    });
+    let why = of(&input, Ok(&seen), &SHORT, 50).unwrap_err();
+    assert_eq!(why, "the engine said nothing of it");
+    let refused = "left out".to_owned();
+    assert_eq!(of(&input, Err(&refused), &SHORT, 50).unwrap_err(), refused);
+}
+
+/// What comes of a row is not known when the day begins that it reaches into.
+#[test]
+fn chances_are_of_the_days_before() {
+    let minutes = knowing(4, 100, 6);
+    let (rows, ..) = rows(&minutes, &SCORED[0]);
+    let days = Days::new(rows.iter().map(Row::day));
+    let errors = errors(&rows, &days, 1, 2);
+    assert_eq!(errors[..2], [[0.0; 3]; 2]);
+    let n = days.of.iter().filter(|day| **day == 2).count() as f64;
+    // Nine of ten are known for sure, of the others nothing.
+    assert!((errors[2][0] / n - 0.025).abs() < 0.005, "{errors:?}");
+    assert!((errors[2][2] / n - 0.25).abs() < 0.005);
+    // Whatever the scored days say, the first of them is judged by what came before.
+    let mut later = rows.clone();
+    let first = later[0].day();
+    for row in later.iter_mut().filter(|row| row.day() > first + 2) {
+        row.way = -row.way;
+    }
+    assert_eq!(super::errors(&later, &days, 1, 2)[2], errors[2]);
+}
+
+#[test]
+fn chances_lie_on_the_line_between_two_steps() {
+    let step = |said, happened| Step {
+        said,
+        happened,
+        n: 1,
+    };
+    let curve = [step(-10.0, 0.25), step(10.0, 0.75)];
+    for (said, want) in [
+        (-90.0, 0.25),
+        (-10.0, 0.25),
+        (0.0, 0.5),
+        (5.0, 0.625),
+        (90.0, 0.75),
+    ] {
+        assert_eq!(chance(&curve, said), Some(want), "{said}");
+    }
+    assert_eq!(chance(&[], 1.0), None);
+    assert_eq!(chance(&curve[..1], 1.0), Some(0.25));
+}
+
+fn page(at: i64, ms: i64, bid: i64, bias: i8) -> Wide {
+    let mut wide = Wide::zeroed();
+    wide.recv_ns = at * Nanos::MINUTE.get() + ms * 1_000_000;
+    (wide.bid_e10, wide.ask_e10) = (Px::whole(bid).get(), Px::whole(bid + 2).get());
+    for mode in &mut wide.mode {
+        (mode.bias, mode.confidence) = (bias, 40);
+        mode.categories = [i8::MIN; _];
+        mode.categories[Category::OrderFlow as usize] = -50;
+    }
+    wide.mode[MODES - 1].confidence = 0;
+    wide
+}
+
+#[test]
+fn a_minute_keeps_what_was_said_last_before_it() {
+    let mut eye = Eye::default();
+    eye.begin(&["BTC".to_owned()]);
+    eye.take(0, &page(100, 0, 99, 7));
+    eye.take(0, &page(100, 59_900, 199, 8));
+    // Without a book there is no price, and nothing is kept.
+    let mut bare = page(100, 59_950, 0, 9);
+    bare.bid_e10 = 0;
+    eye.take(0, &bare);
+    eye.take(0, &page(101, 0, 299, 10));
+    eye.take(7, &page(102, 0, 299, 11));
+    let seen = eye.close();
+    let minutes = &seen["BTC"];
+    assert_eq!(minutes.iter().map(|m| m.at).collect::<Vec<_>>(), [101, 102]);
+    let first = minutes[0];
+    let [bid, ask] = [199, 201].map(|price| path::ln(Px::whole(price)));
+    assert_eq!((first.mid, first.spread), ((bid + ask) / 2.0, ask - bid));
+    let voice = Voice {
+        bias: 8.0,
+        flow: -0.5,
+        liquidation: 0.0,
+    };
+    assert_eq!(first.voice, [Some(voice), Some(voice), None]);
+}
