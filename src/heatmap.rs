@@ -181,8 +181,6 @@ impl Heatmap {
                 Holder::Short => (&mut self.above_short, 1, high.saturating_sub(start)),
             };
             let powers = &FACTORS[holder as usize];
-            // Up to which index what factor holds: one for all, unless some of it is known.
-            let mut parts = [(DEPTH, factor); BANDS];
             if let Some(exact) = exact {
                 let interest = inventory.interest_now();
                 let weight = exact.weight_q32(holder, interest);
@@ -195,28 +193,30 @@ impl Heatmap {
                         *sum = sum.saturating_add(cents(qty, price, shift));
                     }
                 }
-                let rest = exact.rest_q32(holder, inventory, start);
-                for (band, (end, scaled)) in parts.iter_mut().enumerate() {
-                    *end = ENDS.get(band).map_or(DEPTH, |end| *end as usize);
-                    *scaled = mul32(factor, rest[band]);
-                }
             }
+            let rest = exact.map(|exact| exact.rest_q32(holder, inventory, start));
+            // Up to which index a band goes, and its factor: one for all, unless some of it is known.
+            let band_at = |band: usize| match &rest {
+                Some(rest) => (
+                    ENDS.get(band).map_or(DEPTH, |end| *end as usize),
+                    mul32(factor, rest[band.min(BANDS - 1)]),
+                ),
+                None => (DEPTH, factor),
+            };
             // Rounding of the offset can leave the venue's own bucket just behind index 0: it
             // belongs to it.
             let (mut behind, mut part) = (start, 0i64);
             while (own - behind) * way < 0 {
                 behind -= way;
                 let qty = inventory.hot(holder, behind).get();
-                let cents = cents(qty, parts[0].1, shift);
+                let cents = cents(qty, band_at(0).1, shift);
                 half[0] = half[0].saturating_add(cents);
                 part = part.saturating_add(cents);
             }
             let count = room.saturating_add(1).clamp(0, DEPTH as i64) as usize;
-            let (mut at, mut from) = (start, 0);
-            for (end, factor) in parts {
-                if from == count {
-                    break;
-                }
+            let (mut at, mut from, mut band) = (start, 0, 0);
+            while from < count {
+                let (end, factor) = band_at(band);
                 let end = end.min(count);
                 for (sum, power) in half[from..end].iter_mut().zip(&powers[from..end]) {
                     let qty = plane[at.rem_euclid(BUCKETS as i64) as usize];
@@ -228,7 +228,7 @@ impl Heatmap {
                         part = part.saturating_add(cents);
                     }
                 }
-                from = end;
+                (from, band) = (end, band + 1);
             }
             self.parts[holder as usize][v] = part;
         }
