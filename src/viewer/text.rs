@@ -91,11 +91,15 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
     )
 }
 
-fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
-    let gain = match record.gain_e4 {
+fn ratio(e4: u32) -> String {
+    match e4 {
         NO_SHARE => "-".to_string(),
-        gain => format!("{}.{:02}", gain / 10_000, gain % 10_000 / 100),
-    };
+        _ => format!("{}.{:02}", e4 / 10_000, e4 % 10_000 / 100),
+    }
+}
+
+fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
+    let gain = ratio(record.gain_e4);
     let state = match record.state {
         NO_STATE => "no prints",
         state => named(&CASCADE_STATES, state),
@@ -140,8 +144,10 @@ fn map_lines(show: &Show, wide: &Wide) -> String {
         .map(|_| show.level(map.max_pain_e10));
     let _ = writeln!(
         out,
-        "\n  densest at {}",
-        pain.unwrap_or_else(|| "-".to_string())
+        "\n  densest at {}; gain of the path: up {}, down {}",
+        pain.unwrap_or_else(|| "-".to_string()),
+        ratio(map.cascade_up.path_gain_e4),
+        ratio(map.cascade_down.path_gain_e4),
     );
     for (way, record) in [("up", &map.cascade_up), ("down", &map.cascade_down)] {
         let _ = writeln!(out, "{}", cascade_line(show, way, record));
@@ -487,6 +493,7 @@ mod tests {
                     zone: 1,
                     state: 3,
                     beyond: 1,
+                    path_gain_e4: u32::MAX - 1,
                     ..CascadeRecord::ABSENT
                 };
             }

@@ -1,9 +1,9 @@
 //! A simulated tape with its book, through the whole of the test of cascades: decoders, tape, replay, page, figures.
 //!
 //! It is hours long, so the figures mean little: that they are there, of what the world printed, that a gain which
-//! knows is found and its shuffle is not. The same page is asked where the price goes. `ISOTHERM_PROOF=full` takes three
-//! weeks of the untouched crowd, with the book as it is and a tenth as deep, and prints what the engine's forecasts were
-//! worth (seven gigabytes in the folder for temporary files; some ten minutes).
+//! knows is found and its shuffle is not. The same page is asked where the price goes. `ISOTHERM_PROOF=full` takes
+//! three weeks of the untouched crowd, with the book as it is and a tenth as deep, and prints what the engine's
+//! forecasts were worth (seven gigabytes in the folder for temporary files; some ten minutes).
 
 use crate::ear;
 use isotherm::prove::cascade::{self, Found, Least, eye, report};
