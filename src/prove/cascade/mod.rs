@@ -24,6 +24,7 @@ pub mod rows;
 use super::days::Days;
 use super::gate;
 use super::input::Input;
+use super::order::Order;
 use super::realised;
 use super::score::{self, Figure};
 use crate::time::Nanos;
@@ -115,51 +116,6 @@ pub struct Found {
     pub nearer: Option<Figure>,
 }
 
-/// A score's order of rows: how many events and rows each day has at each value, highest first.
-struct Order(Vec<Vec<(usize, f64, f64)>>);
-
-impl Order {
-    fn new(rows: &[Scored], day: &[usize], score: &dyn Fn(&Scored) -> f64) -> Self {
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by(|a, b| score(&rows[*b]).total_cmp(&score(&rows[*a])));
-        let mut out: Vec<Vec<(usize, f64, f64)>> = Vec::new();
-        let mut last = None;
-        for at in order {
-            let value = score(&rows[at]);
-            if last != Some(value) {
-                out.push(Vec::new());
-                last = Some(value);
-            }
-            let event = f64::from(u8::from(rows[at].event.is_some()));
-            let Some(group) = out.last_mut() else {
-                continue;
-            };
-            match group.last_mut() {
-                Some(own) if own.0 == day[at] => (own.1, own.2) = (own.1 + event, own.2 + 1.0),
-                _ => group.push((day[at], event, 1.0)),
-            }
-        }
-        Self(out)
-    }
-
-    /// Mean precision over recall; rows of one value are taken together. `None` without an event.
-    fn area(&self, weight: &[f64]) -> Option<f64> {
-        let (mut hits, mut all, mut sum) = (0.0, 0.0, 0.0);
-        for group in &self.0 {
-            let mut more = 0.0;
-            for (day, events, rows) in group {
-                more += weight[*day] * events;
-                all += weight[*day] * rows;
-            }
-            hits += more;
-            if more > 0.0 {
-                sum += more * hits / all;
-            }
-        }
-        (hits > 0.0).then(|| sum / hits)
-    }
-}
-
 fn less(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     a.zip(b).map(|(a, b)| a - b)
 }
@@ -212,13 +168,14 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         score::figure(days.count, reps, &mut |drawn| statistic(&drawn.times))
     };
     let orders = [
-        Order::new(of, &days.of, &|row| row.gain),
-        Order::new(of, &days.of, &|row| row.sigma),
-        Order::new(of, &days.of, &|row| row.range),
-        Order::new(of, &days.of, &|row| row.recent),
-        Order::new(of, &days.of, &|row| row.just),
-        Order::new(of, &days.of, &|row| row.zone),
-    ];
+        |row: &Scored| row.gain,
+        |row: &Scored| row.sigma,
+        |row: &Scored| row.range,
+        |row: &Scored| row.recent,
+        |row: &Scored| row.just,
+        |row: &Scored| row.zone,
+    ]
+    .map(|score| Order::new(&days.of, &|at| (score(&of[at]), of[at].event.is_some())));
     let sums = days.sums(&|at| {
         let feeds = f64::from(of[at].gain >= rows::FEEDS);
         match of[at].event {
@@ -263,9 +220,9 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         span: (at(of.first()), at(of.last())),
         bar: (bars.clone().min().unwrap_or(0), bars.max().unwrap_or(0)),
         base,
-        areas: core::array::from_fn(|at| figure(&|w| orders[at].area(w))),
+        areas: core::array::from_fn(|at| figure(&|w| orders[at].precision(w))),
         over: core::array::from_fn(|at| {
-            figure(&|w| less(orders[0].area(w), orders[at + 1].area(w)))
+            figure(&|w| less(orders[0].precision(w), orders[at + 1].precision(w)))
         }),
         warned,
         alarmed,

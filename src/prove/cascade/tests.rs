@@ -502,45 +502,6 @@ fn a_minute_holds_what_was_said_before_it() {
 
 proptest! {
     #[test]
-    fn the_area_is_that_of_every_threshold(
-        of in proptest::collection::vec((0u8..5, any::<bool>(), 0usize..3), 1..60),
-        weight in proptest::collection::vec(0u8..4, 3),
-    ) {
-        let scored: Vec<Scored> = of.iter().map(|(gain, event, day)| Scored {
-            at: *day as i64 * 1_440,
-            holder: Holder::Long,
-            gain: f64::from(*gain),
-            zone: 1.0,
-            sigma: 1.0,
-            range: 1.0,
-            recent: 0.0,
-            just: 0.0,
-            event: event.then_some(rows::Event { bar: 5, lead: None, errors: None }),
-        }).collect();
-        let day: Vec<usize> = of.iter().map(|row| row.2).collect();
-        let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();
-        let sum = |from: f64, events: bool| -> f64 {
-            let own = scored.iter().zip(&day);
-            let own = own.filter(|(row, _)| row.gain >= from && (row.event.is_some() || !events));
-            own.map(|(_, day)| weight[*day]).sum()
-        };
-        let all = sum(0.0, true);
-        let mut want = 0.0;
-        for from in (0..5).map(f64::from) {
-            let more = sum(from, true) - sum(from + 1.0, true);
-            if more > 0.0 {
-                want += more / all * sum(from, true) / sum(from, false);
-            }
-        }
-        let got = Order::new(&scored, &day, &|row| row.gain).area(&weight);
-        prop_assert_eq!(got.is_some(), all > 0.0);
-        prop_assert!((got.unwrap_or(want) - want).abs() < 1e-9 || all == 0.0);
-        let flat = Order::new(&scored, &day, &|row| row.range).area(&weight);
-        let base = all / sum(0.0, false);
-        prop_assert!((flat.unwrap_or(base) - base).abs() < 1e-9 || all == 0.0);
-    }
-
-    #[test]
     fn the_bar_is_what_the_past_seldom_reached(
         counts in proptest::collection::vec(0usize..14, 160..260),
     ) {

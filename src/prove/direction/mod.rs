@@ -22,6 +22,7 @@ pub mod report;
 use super::days::Days;
 use super::gate;
 use super::input::Input;
+use super::order::Order;
 use super::score::{self, Figure, Step};
 use crate::shm::record::MODE_NAMES;
 use crate::time::Nanos;
@@ -155,46 +156,6 @@ pub struct Scored {
 /// What came of a symbol: each mode, or why it was not measured.
 pub type Found = Vec<(Mode, Result<Scored, String>)>;
 
-/// A score's order of rows: rises and falls of each day at each value, lowest first.
-struct Order(Vec<Vec<(usize, f64, f64)>>);
-
-impl Order {
-    fn new(rows: &[Row], day: &[usize], which: usize) -> Self {
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        order.sort_by(|a, b| rows[*a].said[which].total_cmp(&rows[*b].said[which]));
-        let same = |a: &usize, b: &usize| rows[*a].said[which] == rows[*b].said[which];
-        let groups = order.chunk_by(same).map(|group| {
-            let mut out: Vec<(usize, f64, f64)> = Vec::new();
-            for row in group {
-                let (day, rise) = (day[*row], rows[*row].rises());
-                match out.last_mut() {
-                    Some(own) if own.0 == day => {
-                        (own.1, own.2) = (own.1 + rise, own.2 + 1.0 - rise);
-                    }
-                    _ => out.push((day, rise, 1.0 - rise)),
-                }
-            }
-            out
-        });
-        Self(groups.collect())
-    }
-
-    /// Chance that a rise was said higher than a fall, equals half; `None` where one of both never came.
-    fn area(&self, weight: &[f64]) -> Option<f64> {
-        let (mut rises, mut falls, mut above) = (0.0, 0.0, 0.0);
-        for group in &self.0 {
-            let (mut up, mut down) = (0.0, 0.0);
-            for (day, rise, fall) in group {
-                up += weight[*day] * rise;
-                down += weight[*day] * fall;
-            }
-            above += up * (falls + down / 2.0);
-            (rises, falls) = (rises + up, falls + down);
-        }
-        (rises > 0.0 && falls > 0.0).then(|| above / (rises * falls))
-    }
-}
-
 /// Rows of a mode, how often it was silent, and how often the price stood still.
 #[must_use]
 pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
@@ -327,11 +288,12 @@ pub fn scored(
             least.days
         ));
     }
-    let orders: [Order; 1 + RIVALS.len()] =
-        core::array::from_fn(|which| Order::new(&rows, &days.of, which));
+    let orders: [Order; 1 + RIVALS.len()] = core::array::from_fn(|which| {
+        Order::new(&days.of, &|at| (rows[at].said[which], rows[at].way > 0.0))
+    });
     let areas = score::figures(days.count, reps, &mut |drawn| {
         let areas: [Option<f64>; 1 + RIVALS.len()] =
-            core::array::from_fn(|which| orders[which].area(&drawn.times));
+            core::array::from_fn(|which| orders[which].above(&drawn.times));
         let over = |which: usize| areas[0].zip(areas[1 + which]).map(|(a, b)| a - b);
         core::array::from_fn::<_, { 1 + 2 * RIVALS.len() }, _>(|at| match at {
             0..=3 => areas[at],

@@ -16,6 +16,7 @@ use crate::market::Holder;
 use crate::prove::ProveError;
 use crate::prove::days::Days;
 use crate::prove::gate;
+use crate::prove::order::Order;
 use crate::prove::score::{self, Figure};
 use crate::time::Nanos;
 
@@ -164,8 +165,8 @@ struct Bench<'a> {
 /// What a model did, day by day.
 struct Tally {
     sums: Vec<Sums>,
-    /// Pairs of a row with an event of one day and a row without of another, that are ranked right.
-    right: Vec<Vec<f64>>,
+    /// Rows by how far the model's number lies above what is an event.
+    order: Order,
 }
 
 impl Bench<'_> {
@@ -194,26 +195,12 @@ impl Bench<'_> {
                 .zip(more)
                 .for_each(|(sum, more)| *sum += more);
         });
-        let mut keys = vec![[Vec::new(), Vec::new()]; self.days.count];
-        for (at, (day, event)) in self.days.of.iter().zip(&self.events).enumerate() {
-            let above = said.number(model, self.first + at) - event;
-            keys[*day][usize::from(self.is_event(at))].push(above);
-        }
-        for [without, _] in &mut keys {
-            without.sort_by(f64::total_cmp);
-        }
-        let ranked = |with: &[f64], without: &[f64]| -> f64 {
-            let of = |key: &f64| {
-                let less = without.partition_point(|other| other < key);
-                let upto = without.partition_point(|other| other <= key);
-                (less + upto) as f64 / 2.0
-            };
-            with.iter().map(of).sum()
-        };
-        let row = |a: &[Vec<f64>; 2]| keys.iter().map(|b| ranked(&a[1], &b[0])).collect();
         Tally {
             sums,
-            right: keys.iter().map(row).collect(),
+            order: Order::new(&self.days.of, &|at| {
+                let above = said.number(model, self.first + at) - self.events[at];
+                (above, self.is_event(at))
+            }),
         }
     }
 
@@ -240,21 +227,10 @@ impl Bench<'_> {
 
     /// AUC over the days drawn, of one model less another.
     fn auc(&self, of: &Tally, less: Option<&Tally>) -> Option<Figure> {
-        let count = self.days.sums(&|at| match self.is_event(at) {
-            true => [0.0, 1.0],
-            false => [1.0, 0.0],
-        });
         score::figure(self.days.count, self.reps, &mut |drawn| {
-            let times = &drawn.times;
-            let all = |k: usize| -> f64 { times.iter().zip(&count).map(|(t, n)| t * n[k]).sum() };
-            let pairs = all(0) * all(1);
-            let ranked = |tally: &Tally| -> f64 {
-                let own =
-                    |row: &Vec<f64>| -> f64 { row.iter().zip(times).map(|(r, t)| r * t).sum() };
-                let rows = tally.right.iter().zip(times).filter(|(_, t)| **t > 0.0);
-                rows.map(|(row, t)| t * own(row)).sum()
-            };
-            (pairs > 0.0).then(|| (ranked(of) - less.map_or(0.0, ranked)) / pairs)
+            let own = of.order.above(&drawn.times)?;
+            let other = less.map_or(Some(0.0), |less| less.order.above(&drawn.times))?;
+            Some(own - other)
         })
     }
 
