@@ -25,8 +25,9 @@ mod plain;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use isotherm::calibrate::{Calibration, observation};
-use isotherm::event::Liquidation;
+use isotherm::event::{Liquidation, Position};
 use isotherm::heatmap::Heatmap;
+use isotherm::inventory::exact::{Exact, ROWS};
 use isotherm::inventory::{Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::log::{BUCKET, bucket_of, px_of_ln};
@@ -197,12 +198,34 @@ fn refreshes(criterion: &mut Criterion) {
             });
         });
     }
+    let exact = accounts();
+    criterion.bench_function("map refresh, 1 venue, a full table of accounts", |b| {
+        let all = std::slice::from_ref(&one);
+        b.iter(|| map.refresh_with(now, all, &marks[..1], 0, Some((0, &exact))));
+    });
     for (name, maps) in ROUGH {
         let mut refresh = rough(maps);
         criterion.bench_function(&format!("zone refresh, 8,192 rough cells, {name}"), |b| {
             b.iter_custom(|times| (0..times).map(|_| refresh()).sum());
         });
     }
+}
+
+/// As many positions as are kept, from the mark to 20 % on either side of it.
+fn accounts() -> Box<Exact> {
+    let mut exact: Box<Exact> = bytemuck::allocation::zeroed_box();
+    for account in 0..ROWS as i64 {
+        let holder = Holder::BOTH[account as usize % 2];
+        let told = Position {
+            account: account as u64,
+            holder,
+            qty: Qty::new(1_000),
+            entry: Px::whole(65_000),
+            liquidation: Px::whole(65_000 + holder.hurts() * account * 13_000 / ROWS as i64),
+        };
+        exact.tell(Nanos::SECOND, &told, None);
+    }
+    exact
 }
 
 /// Refreshes zones over so many maps in turn, none with an empty cell or one like its neighbour: the most that a map

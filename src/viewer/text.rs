@@ -91,15 +91,11 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
     )
 }
 
-fn ratio(e4: u32) -> String {
-    match e4 {
-        NO_SHARE => "-".to_string(),
-        _ => format!("{}.{:02}", e4 / 10_000, e4 % 10_000 / 100),
-    }
-}
-
 fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
-    let gain = ratio(record.gain_e4);
+    let gain = match record.gain_e4 {
+        NO_SHARE => "-".to_string(),
+        gain => format!("{}.{:02}", gain / 10_000, gain % 10_000 / 100),
+    };
     let state = match record.state {
         NO_STATE => "no prints",
         state => named(&CASCADE_STATES, state),
@@ -142,12 +138,17 @@ fn map_lines(show: &Show, wide: &Wide) -> String {
     let pain = show
         .price(map.max_pain_e10)
         .map(|_| show.level(map.max_pain_e10));
+    // Hundredths tell them apart, seldom tenths.
+    let path = |of: &CascadeRecord| match of.path_gain_e4 {
+        NO_SHARE => "-".to_string(),
+        gain => format!("{}.{:04}", gain / 10_000, gain % 10_000),
+    };
     let _ = writeln!(
         out,
         "\n  densest at {}; gain of the path: up {}, down {}",
         pain.unwrap_or_else(|| "-".to_string()),
-        ratio(map.cascade_up.path_gain_e4),
-        ratio(map.cascade_down.path_gain_e4),
+        path(&map.cascade_up),
+        path(&map.cascade_down),
     );
     for (way, record) in [("up", &map.cascade_up), ("down", &map.cascade_down)] {
         let _ = writeln!(out, "{}", cascade_line(show, way, record));
