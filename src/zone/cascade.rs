@@ -115,14 +115,8 @@ impl Depth {
         narrow(self.law.saturating_mul(cells * cells) >> 32)
     }
 
-    /// What takes flow within so many cells; `None` where neither book nor law says.
-    #[must_use]
-    pub fn within(&self, cells: usize) -> Option<i64> {
-        self.between(0, cells)
-    }
-
-    /// What takes a flow that begins `near` cells away until it has come `cells` away. The law speaks of an order from
-    /// where it begins: whatever moved price there before has been paid for.
+    /// What takes a flow that begins `near` cells away until it has come `cells` away; `None` where neither book nor
+    /// law says. The law speaks of an order from where it begins: whatever moved price there before has been paid for.
     #[must_use]
     pub fn between(&self, near: usize, cells: usize) -> Option<i64> {
         let [near_seen, cells_seen] = [near, cells].map(|at| at.min(self.seen));
@@ -360,23 +354,23 @@ mod tests {
         for above in [true, false] {
             let depth = Depth::read(&book, above, Px::whole(MARK), 0, 0);
             assert!((48..=51).contains(&depth.seen()), "{}", depth.seen());
-            let got = depth.within(40).unwrap();
+            let got = depth.between(0, 40).unwrap();
             // 8 of price, a lot each tenth, half of it refilled: 80 x 1000 x 1.5 dollars.
             let want = 80 * 1_000 * 100 * 3 / 2;
             assert!((got - want).abs() < want / 20, "{above} {got} {want}");
-            assert_eq!(depth.within(60), None);
+            assert_eq!(depth.between(0, 60), None);
             let law = Depth::read(&book, above, Px::whole(MARK), 1_000_000_000, SIGMA);
-            let seen = law.within(law.seen()).unwrap();
+            let seen = law.between(0, law.seen()).unwrap();
             // A sigma is fifty cells; two sigmas take four hours' turnover.
             let want = seen + 4_000_000_000 - 1_000_000_000;
-            let got = law.within(100).unwrap();
+            let got = law.between(0, 100).unwrap();
             assert!((got - want).abs() < want / 20, "{got} {want}");
-            assert!((0..2_000).all(|n| law.within(n) <= law.within(n + 1)));
+            assert!((0..2_000).all(|n| law.between(0, n) <= law.between(0, n + 1)));
         }
         let empty: Box<Book> = bytemuck::allocation::zeroed_box();
         let none = Depth::read(&empty, true, Px::whole(MARK), 0, 0);
         assert!(!none.is_known());
-        assert_eq!((none.within(0), none.within(1)), (Some(0), None));
+        assert_eq!((none.between(0, 0), none.between(0, 1)), (Some(0), None));
     }
 
     /// The law speaks of an order from where it begins: a zone that is farther away does not lie in a deeper market.
@@ -395,7 +389,7 @@ mod tests {
             let at = |cells: usize| depth.between(seen - 10, cells).unwrap();
             assert_eq!(
                 at(seen),
-                depth.within(seen).unwrap() - depth.within(seen - 10).unwrap()
+                depth.between(0, seen).unwrap() - depth.between(0, seen - 10).unwrap()
             );
             let law = |cells: i64| 1_000_000_000 * cells * cells / 2_500;
             let want = at(seen) + law(40) - law(10);

@@ -405,7 +405,7 @@ impl Zones {
                 let (near, far) = zone.reach(origin);
                 let ahead = zone.ahead(sight.mark).max(0);
                 let way = fixed::div32(ahead, sight.mark.get());
-                let lambda = match depth.within(near) {
+                let lambda = match depth.between(0, near) {
                     Some(path) if sight.flow != [0; 2] => odds::lambda(flow, path),
                     _ => odds::lambda(0, 0),
                 };
