@@ -30,7 +30,7 @@ pub mod ledger;
 pub mod linear;
 pub mod magnet;
 pub mod naive;
-mod order;
+pub mod order;
 pub mod page;
 pub mod path;
 pub mod realised;

@@ -1,5 +1,51 @@
 //! Order: rows by what was said of them, by day, to ask of any draw of days how well that ranks what happened.
 
+use super::score::{self, Figure};
+
+/// How well one score ranks, and its rivals on the same rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked<const RIVALS: usize> {
+    /// Its area.
+    pub area: Option<Figure>,
+    /// In their order.
+    pub rivals: [Beside; RIVALS],
+}
+
+/// A rival, beside the score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beside {
+    /// Its area.
+    pub area: Option<Figure>,
+    /// The score's area less this one; above 0 speaks for the score.
+    pub over: Option<Figure>,
+}
+
+impl<const RIVALS: usize> Ranked<RIVALS> {
+    /// Of so many days, by one of the areas of an order.
+    pub(super) fn new(
+        own: &Order,
+        rivals: &[Order; RIVALS],
+        area: fn(&Order, &[f64]) -> Option<f64>,
+        (days, reps): (usize, usize),
+    ) -> Self {
+        let areas = score::figures(days, reps, &mut |drawn| {
+            rivals.each_ref().map(|rival| area(rival, &drawn.times))
+        });
+        let over = score::figures(days, reps, &mut |drawn| {
+            let own = area(own, &drawn.times);
+            let less = |rival| own.zip(area(rival, &drawn.times)).map(|(a, b)| a - b);
+            rivals.each_ref().map(less)
+        });
+        Self {
+            area: score::figure(days, reps, &mut |drawn| area(own, &drawn.times)),
+            rivals: core::array::from_fn(|at| Beside {
+                area: areas[at],
+                over: over[at],
+            }),
+        }
+    }
+}
+
 /// Rows in the order of what was said, lowest first, those of one value together: of each day, how many happened and
 /// how many did not.
 #[derive(Debug)]

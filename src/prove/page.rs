@@ -7,28 +7,45 @@ use super::input::Input;
 use super::{cascade, direction};
 use crate::replay::{self, ReplayError};
 use crate::shm::record::{Headline, Publish, Wide};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What was heard.
-#[derive(Debug)]
+/// What was heard of a symbol, minute by minute.
+#[derive(Debug, Default)]
 pub struct Heard {
     /// Of cascades.
-    pub cascade: cascade::eye::Seen,
+    pub cascade: Vec<cascade::eye::Minute>,
     /// Of direction.
-    pub direction: direction::eye::Seen,
+    pub direction: Vec<direction::eye::Minute>,
 }
+
+/// By symbol.
+pub type Page = BTreeMap<String, Heard>;
 
 #[derive(Debug, Default)]
 struct Eyes {
-    cascade: cascade::eye::Eye,
-    direction: direction::eye::Eye,
+    /// Of the run that is heard.
+    symbols: Vec<String>,
+    by: BTreeMap<String, (cascade::eye::Eye, direction::eye::Eye)>,
+}
+
+impl Eyes {
+    fn begin(&mut self, symbols: &[String]) {
+        self.symbols = symbols.to_vec();
+        for name in symbols {
+            self.by.entry(name.clone()).or_default().0.begin();
+        }
+    }
 }
 
 impl Publish for Eyes {
     fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
     fn wide(&mut self, symbol: usize, record: &Wide) {
-        self.cascade.take(symbol, record);
-        self.direction.take(symbol, record);
+        let name = self.symbols.get(symbol);
+        if let Some((cascade, direction)) = name.and_then(|name| self.by.get_mut(name)) {
+            cascade.take(record);
+            direction.take(record);
+        }
     }
 }
 
@@ -40,20 +57,49 @@ pub fn heard(
     files: &[PathBuf],
     symbols: Option<&[String]>,
     inputs: &[Input],
-) -> Result<Heard, String> {
+) -> Result<Page, String> {
     let mut eyes = Eyes::default();
     if inputs.iter().any(Input::has_book) {
         let told = |error: ReplayError| format!("the tapes cannot be replayed: {error}");
-        let mut begin = |eyes: &mut Eyes, symbols: &[String]| {
-            eyes.cascade.begin(symbols);
-            eyes.direction.begin(symbols);
-        };
         for path in files {
-            replay::watch(path, symbols, &mut eyes, &mut begin).map_err(told)?;
+            replay::watch(path, symbols, &mut eyes, &mut Eyes::begin).map_err(told)?;
         }
     }
-    Ok(Heard {
-        cascade: eyes.cascade.close(),
-        direction: eyes.direction.close(),
-    })
+    let close = |(name, (cascade, direction)): (_, (cascade::eye::Eye, direction::eye::Eye))| {
+        let heard = Heard {
+            cascade: cascade.close(),
+            direction: direction.close(),
+        };
+        (name, heard)
+    };
+    Ok(eyes.by.into_iter().map(close).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num::Px;
+    use bytemuck::Zeroable;
+
+    #[test]
+    fn a_record_is_of_the_symbol_that_has_its_place_in_the_run() {
+        let mut wide = Wide::zeroed();
+        (wide.mark_e10, wide.bid_e10, wide.ask_e10) = (Px::ONE, Px::ONE, 2 * Px::ONE);
+        let mut eyes = Eyes::default();
+        eyes.wide(0, &wide);
+        for names in [["BTC", "ETH"], ["ETH", "SOL"]] {
+            eyes.begin(&names.map(str::to_owned));
+            eyes.wide(1, &wide);
+            eyes.wide(2, &wide);
+        }
+        let heard = eyes
+            .by
+            .into_iter()
+            .map(|(name, (a, b))| (name, a.close().len(), b.close().len()));
+        let want = [("BTC", 0, 0), ("ETH", 1, 1), ("SOL", 1, 1)];
+        assert_eq!(
+            heard.collect::<Vec<_>>(),
+            want.map(|(name, a, b)| (name.to_owned(), a, b))
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::judge::{Line, Proof, Rival, Scores};
+use super::order::{Beside, Ranked};
 use super::score::Figure;
 use super::{Report, gate::Verdict};
 use crate::time::Nanos;
@@ -28,6 +29,72 @@ pub(super) fn figure(of: Option<Figure>) -> Value {
         Value::Null,
         |f| json!({ "value": f.value, "low": f.low, "high": f.high }),
     )
+}
+
+/// A part of the report as an object, or why it was not measured.
+pub(super) fn object_of<T>(of: &Result<T, String>, told: fn(&T) -> Value) -> Value {
+    match of {
+        Ok(found) => told(found),
+        Err(why) => json!({ "not_measured": why }),
+    }
+}
+
+/// The same in lines for a terminal; `what` is what it would be about.
+pub(super) fn lines_of<T>(
+    of: &Result<T, String>,
+    what: &str,
+    told: fn(&T) -> Vec<String>,
+) -> Vec<String> {
+    match of {
+        Ok(found) => told(found),
+        Err(why) => vec![format!("{what}: not measured: {why}")],
+    }
+}
+
+/// The same as a part of the page of HTML.
+pub(super) fn html_of<T>(
+    out: &mut String,
+    of: &Result<T, String>,
+    head: &str,
+    told: fn(&mut String, &T),
+) {
+    let _ = write!(out, "<h3>{head}</h3>");
+    match of {
+        Ok(found) => told(out, found),
+        Err(why) => {
+            let _ = write!(out, "<p>Not measured: {}.</p>", escape(why));
+        }
+    }
+}
+
+/// Rivals of a score, for machines.
+pub(super) fn beside(names: &[&str], of: &[Beside]) -> Value {
+    let rivals = names.iter().zip(of).map(|(name, of)| {
+        json!({ "name": name, "area": figure(of.area), "gain_over_it": figure(of.over) })
+    });
+    rivals.collect()
+}
+
+/// A score and its rivals, for people.
+pub(super) fn ranked<const RIVALS: usize>(
+    what: &str,
+    names: &[&str; RIVALS],
+    of: &Ranked<RIVALS>,
+) -> Vec<(String, Option<Figure>)> {
+    let mut rows = vec![(format!("area of {what}"), of.area)];
+    for (name, rival) in names.iter().zip(&of.rivals) {
+        rows.push((format!("area of {name}"), rival.area));
+        rows.push((format!("{what} less {name}"), rival.over));
+    }
+    rows
+}
+
+/// Figures and what each is of, as a table.
+pub(super) fn figures(rows: Vec<(String, Option<Figure>)>) -> Grid {
+    let mut grid = Grid::new("what|measured");
+    let row = |(name, value)| vec![name, said(value)];
+    grid.rows = rows.into_iter().map(row).collect();
+    grid
 }
 
 fn line(of: &Line) -> Value {

@@ -361,6 +361,21 @@ pub fn isotonic(said: &[f64], happened: &[f64]) -> Vec<Step> {
     steps
 }
 
+/// What happened at a saying, on the line between the steps beside it; `None` of no curve.
+#[must_use]
+pub fn on_curve(steps: &[Step], said: f64) -> Option<f64> {
+    let at = steps.partition_point(|step| step.said <= said);
+    let before = at.checked_sub(1).and_then(|at| steps.get(at));
+    match (before, steps.get(at)) {
+        (Some(a), Some(b)) => {
+            let part = (said - a.said) / (b.said - a.said);
+            Some(a.happened + part * (b.happened - a.happened))
+        }
+        (Some(end), None) | (None, Some(end)) => Some(end.happened),
+        (None, None) => None,
+    }
+}
+
 /// Area between the capture curve and that of no knowledge, twice: 1 = everything in the first cell, 0 = no skill.
 #[must_use]
 pub fn area_skill(realised: &[f64], map: &[f64]) -> Option<f64> {
@@ -380,6 +395,27 @@ mod tests {
 
     fn close(a: Option<f64>, b: f64) -> bool {
         a.is_some_and(|a| (a - b).abs() < 1e-9)
+    }
+
+    #[test]
+    fn a_curve_is_read_on_the_line_between_two_steps() {
+        let step = |said, happened| Step {
+            said,
+            happened,
+            n: 1,
+        };
+        let curve = [step(-10.0, 0.25), step(10.0, 0.75)];
+        for (said, want) in [
+            (-90.0, 0.25),
+            (-10.0, 0.25),
+            (0.0, 0.5),
+            (5.0, 0.625),
+            (90.0, 0.75),
+        ] {
+            assert_eq!(on_curve(&curve, said), Some(want), "{said}");
+        }
+        assert_eq!(on_curve(&[], 1.0), None);
+        assert_eq!(on_curve(&curve[..1], 1.0), Some(0.25));
     }
 
     #[test]

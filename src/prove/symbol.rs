@@ -11,7 +11,7 @@ use super::forecast;
 use super::input::{Input, Period};
 use super::magnet;
 use super::naive::{self, Naive};
-use super::page::Heard;
+use super::page::{Heard, Page};
 use super::path;
 use super::realised;
 use super::totals::{Row, TRAIN_ROWS};
@@ -164,7 +164,7 @@ const YESTERDAYS: View = ("frozen", |met| met.yesterday);
 /// What the proof refuses: no path, no interest, nothing realised, or too little of it.
 pub fn walked(
     input: &Input,
-    page: &Result<Heard, String>,
+    page: &Result<Page, String>,
     options: &Options,
     told: &mut dyn FnMut(&str),
 ) -> Result<Walked, ProveError> {
@@ -243,6 +243,9 @@ pub fn walked(
         told("walking its zones");
         magnet::of(input, options.reps)
     };
+    let nothing = Heard::default();
+    let heard = page.as_ref().map_err(Clone::clone);
+    let heard = heard.map(|page| page.get(&input.symbol).unwrap_or(&nothing));
     Ok(Walked {
         symbol: input.symbol.clone(),
         test,
@@ -259,18 +262,12 @@ pub fn walked(
             .then(|| forecast::found(input, options.reps, told))
             .transpose()?,
         magnet,
-        cascade: cascade::of(
-            input,
-            page.as_ref().map(|page| &page.cascade),
-            &cascade::LEAST,
-            options.reps,
-        ),
-        direction: direction::of(
-            input,
-            page.as_ref().map(|page| &page.direction),
-            &direction::LEAST,
-            options.reps,
-        ),
+        cascade: heard
+            .clone()
+            .and_then(|heard| cascade::of(input, &heard.cascade, &cascade::LEAST, options.reps)),
+        direction: heard.and_then(|heard| {
+            direction::of(input, &heard.direction, &direction::LEAST, options.reps)
+        }),
     })
 }
 

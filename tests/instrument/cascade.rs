@@ -64,7 +64,7 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     let files = [tape];
     let inputs = input::read(&files, None).unwrap();
     let heard = page::heard(&files, None, &inputs).unwrap();
-    let minutes = &heard.cascade["BTC"];
+    let minutes = &heard["BTC"].cascade;
     let known = minutes
         .iter()
         .filter(|m| m.said.is_some_and(|s| s.gain[0].is_some()));
@@ -77,19 +77,18 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     let zones = minutes.iter().filter_map(|m| m.said);
     let zones = zones.filter(|s| s.gain.iter().any(|g| g.is_some_and(|g| g > 0.0)));
     assert!(zones.count() > 20, "there are zones, and gains of them");
-    let found = cascade::of(&inputs[0], Ok(&heard.cascade), &LEAST, 200);
+    let found = cascade::of(&inputs[0], &heard["BTC"].cascade, &LEAST, 200);
     report::text(&found)
         .iter()
         .for_each(|line| println!("{line}"));
     let found = found.unwrap();
     assert_eq!((found.counted.days, found.counted.event_days), (2, 2));
     assert_eq!(found.counted.unseen, 0);
-    assert!(found.areas.iter().all(Option::is_some) && found.base.is_some());
+    assert!(found.ranked.area.is_some() && found.base.is_some());
     let found = |minutes: Vec<eye::Minute>| -> Found {
-        let seen = eye::Seen::from([("BTC".to_owned(), minutes)]);
-        cascade::of(&inputs[0], Ok(&seen), &LEAST, 50).unwrap()
+        cascade::of(&inputs[0], &minutes, &LEAST, 50).unwrap()
     };
-    let area = |found: &Found| found.areas[0].unwrap().value;
+    let area = |found: &Found| found.ranked.area.unwrap().value;
     let base = found(minutes.clone()).base.unwrap().value;
     // One that knows what the minute will print, and the same at other minutes.
     let mut knowing = minutes.clone();
@@ -123,9 +122,9 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
         "{base} {knows} {shuffled}"
     );
     // Hours are too little for a proof.
-    let why = cascade::of(&inputs[0], Ok(&heard.cascade), &cascade::LEAST, 200).unwrap_err();
+    let why = cascade::of(&inputs[0], &heard["BTC"].cascade, &cascade::LEAST, 200).unwrap_err();
     assert!(why.contains("30 events on 10 days are needed"), "{why}");
-    directed(&inputs[0], &heard);
+    directed(&inputs[0], &heard["BTC"]);
 }
 
 /// The same page, as to where the price goes.
@@ -135,16 +134,16 @@ fn directed(input: &input::Input, heard: &page::Heard) {
         rows: 10,
         train: 1,
     };
-    let found = direction::of(input, Ok(&heard.direction), &few, 200);
+    let found = direction::of(input, &heard.direction, &few, 200);
     direction::report::text(&found)
         .iter()
         .for_each(|line| println!("{line}"));
     for (mode, found) in found.unwrap() {
         let found = found.unwrap();
         assert!(found.rows > 10 && found.silent < 20, "{mode:?}");
-        assert!(found.areas.iter().all(Option::is_some));
+        assert!(found.ranked.area.is_some());
     }
-    let [scalp, day] = direction::of(input, Ok(&heard.direction), &direction::LEAST, 200)
+    let [scalp, day] = direction::of(input, &heard.direction, &direction::LEAST, 200)
         .unwrap()
         .try_into()
         .unwrap();
@@ -174,16 +173,21 @@ fn three_weeks_with_books() {
             );
             let inputs = input::read(&files, None).unwrap();
             let heard = page::heard(&files, None, &inputs).unwrap();
-            let found = cascade::of(&inputs[0], Ok(&heard.cascade), &cascade::LEAST, score::REPS);
+            let found = cascade::of(
+                &inputs[0],
+                &heard["BTC"].cascade,
+                &cascade::LEAST,
+                score::REPS,
+            );
             println!("seed {seed}, {DAYS} days, books {deep} as deep as usual:");
             report::text(&found)
                 .iter()
                 .for_each(|line| println!("{line}"));
             let found = found.unwrap();
-            assert!(found.areas[0].unwrap().low > found.base.unwrap().high);
+            assert!(found.ranked.area.unwrap().low > found.base.unwrap().high);
             let directed = direction::of(
                 &inputs[0],
-                Ok(&heard.direction),
+                &heard["BTC"].direction,
                 &direction::LEAST,
                 score::REPS,
             );
@@ -203,7 +207,7 @@ fn a_tape_without_books_is_not_replayed() {
     let files = [tape];
     let inputs = input::read(&files, None).unwrap();
     let heard = page::heard(&files, None, &inputs).unwrap();
-    assert!(heard.cascade.is_empty() && heard.direction.is_empty());
-    let none = cascade::of(&inputs[0], Ok(&heard.cascade), &LEAST, 200);
+    assert!(heard.is_empty());
+    let none = cascade::of(&inputs[0], &[], &LEAST, 200);
     assert_eq!(none, Err("no book".to_owned()));
 }

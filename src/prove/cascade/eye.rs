@@ -10,10 +10,6 @@ use crate::num::Px;
 use crate::prove::path;
 use crate::shm::record::{CascadeRecord, NO_SHARE, NO_USD, Wide};
 use crate::time::Nanos;
-use std::collections::BTreeMap;
-
-/// Minutes by symbol.
-pub type Seen = BTreeMap<String, Vec<Minute>>;
 
 /// What a record of the page said.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,40 +72,28 @@ pub fn said(wide: &Wide) -> Option<Said> {
     })
 }
 
-/// Listens to the page.
+/// Listens to the page of one symbol.
 #[derive(Debug, Default)]
 pub struct Eye {
-    symbols: Vec<String>,
-    /// By symbol of this run.
-    last: Vec<Option<(Nanos, Said)>>,
-    seen: Seen,
+    last: Option<(Nanos, Said)>,
+    minutes: Vec<Minute>,
 }
 
 impl Eye {
-    /// A run of these symbols begins; what was said in another is not said in it.
-    pub fn begin(&mut self, symbols: &[String]) {
-        self.symbols = symbols.to_vec();
-        self.last = vec![None; symbols.len()];
+    /// A run begins; what was said in another is not said in it.
+    pub const fn begin(&mut self) {
+        self.last = None;
     }
 
     /// Takes a record of the page.
-    pub fn take(&mut self, symbol: usize, wide: &Wide) {
-        let (Some(name), Some(last)) = (self.symbols.get(symbol), self.last.get_mut(symbol)) else {
-            return;
-        };
+    pub fn take(&mut self, wide: &Wide) {
         let Some(said) = said(wide) else {
             return;
         };
         let now = Nanos::new(wide.recv_ns);
         let at = now.get().div_euclid(Nanos::MINUTE.get());
-        let before = last.replace((now, said));
-        if !self.seen.contains_key(name) {
-            self.seen.insert(name.clone(), Vec::new());
-        }
-        let Some(minutes) = self.seen.get_mut(name) else {
-            return;
-        };
-        match minutes.last_mut() {
+        let before = self.last.replace((now, said));
+        match self.minutes.last_mut() {
             Some(own) if own.at == at => {
                 own.high = own.high.max(said.mark);
                 own.low = own.low.min(said.mark);
@@ -119,7 +103,7 @@ impl Eye {
                 let is_fresh = |(then, _): &(Nanos, Said)| {
                     begin - then.get() <= Nanos::MINUTE.get() && then.get() < begin
                 };
-                minutes.push(Minute {
+                self.minutes.push(Minute {
                     at,
                     said: before.filter(is_fresh).map(|(_, said)| said),
                     high: said.mark,
@@ -131,15 +115,14 @@ impl Eye {
 
     /// All minutes in the order of time, once each; of one that several tapes hold, that of which more was said.
     #[must_use]
-    pub fn close(mut self) -> Seen {
+    pub fn close(mut self) -> Vec<Minute> {
         let known = |minute: &Minute| {
             let said = minute.said.map_or([None; 2], |said| said.gain);
             Holder::BOTH.map(|holder| said[holder as usize].is_none())
         };
-        for minutes in self.seen.values_mut() {
-            minutes.sort_by_key(|minute| (minute.at, known(minute), minute.said.is_none()));
-            minutes.dedup_by_key(|minute| minute.at);
-        }
-        self.seen
+        let minutes = &mut self.minutes;
+        minutes.sort_by_key(|minute| (minute.at, known(minute), minute.said.is_none()));
+        minutes.dedup_by_key(|minute| minute.at);
+        self.minutes
     }
 }

@@ -24,13 +24,14 @@ pub mod rows;
 use super::days::Days;
 use super::gate;
 use super::input::Input;
-use super::order::Order;
+use super::order::{Order, Ranked};
 use super::realised;
 use super::score::{self, Figure};
 use crate::time::Nanos;
+use eye::Minute;
 use rows::{Rows, Scored};
 
-/// What the gain is held against, in the order of [`Found::areas`] behind it.
+/// What the gain is held against, in the order of [`Found::ranked`].
 pub const RIVALS: [&str; 5] = [
     "sigma of an hour",
     "range of 30 min",
@@ -98,10 +99,8 @@ pub struct Found {
     pub bar: (u32, u32),
     /// Share of rows that are events: what a constant reaches.
     pub base: Option<Figure>,
-    /// Area under precision and recall: of the gain, then of [`RIVALS`].
-    pub areas: [Option<Figure>; 1 + RIVALS.len()],
-    /// The gain's area less a rival's; above 0 speaks for the gain.
-    pub over: [Option<Figure>; RIVALS.len()],
+    /// Area under precision and recall: of the gain, and of [`RIVALS`].
+    pub ranked: Ranked<{ RIVALS.len() }>,
     /// Share of events at whose begin the gain was one or more.
     pub warned: Option<Figure>,
     /// Share of the other rows of which that is so.
@@ -167,15 +166,16 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     let figure = |statistic: &dyn Fn(&[f64]) -> Option<f64>| {
         score::figure(days.count, reps, &mut |drawn| statistic(&drawn.times))
     };
-    let orders = [
-        |row: &Scored| row.gain,
+    let order = |score: fn(&Scored) -> f64| {
+        Order::new(&days.of, &|at| (score(&of[at]), of[at].event.is_some()))
+    };
+    let rivals = [
         |row: &Scored| row.sigma,
         |row: &Scored| row.range,
         |row: &Scored| row.recent,
         |row: &Scored| row.just,
         |row: &Scored| row.zone,
-    ]
-    .map(|score| Order::new(&days.of, &|at| (score(&of[at]), of[at].event.is_some())));
+    ];
     let sums = days.sums(&|at| {
         let feeds = f64::from(of[at].gain >= rows::FEEDS);
         match of[at].event {
@@ -220,10 +220,12 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
         span: (at(of.first()), at(of.last())),
         bar: (bars.clone().min().unwrap_or(0), bars.max().unwrap_or(0)),
         base,
-        areas: core::array::from_fn(|at| figure(&|w| orders[at].precision(w))),
-        over: core::array::from_fn(|at| {
-            figure(&|w| less(orders[0].precision(w), orders[at + 1].precision(w)))
-        }),
+        ranked: Ranked::new(
+            &order(|row| row.gain),
+            &rivals.map(order),
+            Order::precision,
+            (days.count, reps),
+        ),
         warned,
         alarmed,
         told,
@@ -240,43 +242,25 @@ pub fn found(rows: &Rows, least: &Least, reps: usize) -> Result<Found, String> {
     })
 }
 
-/// The test of a symbol, from what its tapes said when they were replayed.
+/// The test of a symbol, from what its page said minute by minute when its tapes were replayed.
 ///
 /// # Errors
 /// Why nothing can be measured.
-pub fn of(
-    input: &Input,
-    seen: Result<&eye::Seen, &String>,
-    least: &Least,
-    reps: usize,
-) -> Result<Found, String> {
-    let seen = seen.map_err(Clone::clone)?;
-    has_both(input)?;
-    let Some(minutes) = seen.get(&input.symbol) else {
-        return Err("the engine said nothing of it".to_owned());
-    };
-    // A minute in which prints may have been lost is as one that nobody saw.
-    let sources = realised::printing(input);
-    let is_whole = |minute: &&eye::Minute| {
-        let [from, to] = [minute.at, minute.at + 1].map(|at| Nanos::new(at * Nanos::MINUTE.get()));
-        !sources.iter().any(|source| source.has_lost(from, to))
-    };
-    let minutes: Vec<eye::Minute> = minutes.iter().filter(is_whole).copied().collect();
-    found(&rows::rows(&minutes, input, least), least, reps)
-}
-
-/// Whether a symbol's tapes hold what is needed.
-///
-/// # Errors
-/// What is missing.
-pub fn has_both(input: &Input) -> Result<(), String> {
+pub fn of(input: &Input, seen: &[Minute], least: &Least, reps: usize) -> Result<Found, String> {
     if input.sources.iter().all(|source| source.prints.is_empty()) {
         return Err("no prints".to_owned());
     }
     if !input.has_book() {
         return Err("no book".to_owned());
     }
-    Ok(())
+    // A minute in which prints may have been lost is as one that nobody saw.
+    let sources = realised::printing(input);
+    let is_whole = |minute: &&Minute| {
+        let [from, to] = [minute.at, minute.at + 1].map(|at| Nanos::new(at * Nanos::MINUTE.get()));
+        !sources.iter().any(|source| source.has_lost(from, to))
+    };
+    let minutes: Vec<Minute> = seen.iter().filter(is_whole).copied().collect();
+    found(&rows::rows(&minutes, input, least), least, reps)
 }
 
 #[cfg(test)]

@@ -2,22 +2,18 @@
 
 use super::{Found, RIVALS};
 use crate::prove::grid::Grid;
-use crate::prove::report::{date, figure, said};
+use crate::prove::report::{self, date, escape, figure};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// As a JSON object; a reason where nothing was measured.
 #[must_use]
 pub fn object(of: &Result<Found, String>) -> Value {
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => return json!({ "not_measured": why }),
-    };
+    report::object_of(of, fields)
+}
+
+fn fields(of: &Found) -> Value {
     let counted = &of.counted;
-    let rivals = RIVALS.iter().zip(&of.areas[1..]).zip(&of.over);
-    let rivals = rivals.map(|((name, area), over)| {
-        json!({ "name": name, "area": figure(*area), "gain_over_it": figure(*over) })
-    });
     json!({
         "first_ms": of.span.0.get() / 1_000_000,
         "last_ms": of.span.1.get() / 1_000_000,
@@ -31,8 +27,8 @@ pub fn object(of: &Result<Found, String>) -> Value {
         "prints_in_unseen_minutes": counted.unseen,
         "prints_that_make_an_event": [of.bar.0, of.bar.1],
         "base_rate": figure(of.base),
-        "area_of_gain": figure(of.areas[0]),
-        "rivals": rivals.collect::<Vec<_>>(),
+        "area_of_gain": figure(of.ranked.area),
+        "rivals": report::beside(&RIVALS, &of.ranked.rivals),
         "warned_share": figure(of.warned),
         "alarmed_share": figure(of.alarmed),
         "warned_less_alarmed": figure(of.told),
@@ -80,14 +76,8 @@ const ASKED: &str = "g is what the page said last before a minute: forced flow o
 
 fn measured(of: &Found) -> Grid {
     let counted = &of.counted;
-    let mut rows = vec![
-        ("share of events".to_owned(), of.base),
-        ("area of g".to_owned(), of.areas[0]),
-    ];
-    for ((name, area), over) in RIVALS.iter().zip(&of.areas[1..]).zip(&of.over) {
-        rows.push((format!("area of {name}"), *area));
-        rows.push((format!("g less {name}"), *over));
-    }
+    let mut rows = vec![("share of events".to_owned(), of.base)];
+    rows.extend(report::ranked("g", &RIVALS, &of.ranked));
     rows.extend([
         (
             "events with g >= 1 before them, share".to_owned(),
@@ -112,19 +102,16 @@ fn measured(of: &Found) -> Grid {
         ),
         ("the second less the first".to_owned(), of.nearer),
     ]);
-    let mut grid = Grid::new("what|measured");
-    let row = |(name, value)| vec![name, said(value)];
-    grid.rows = rows.into_iter().map(row).collect();
-    grid
+    report::figures(rows)
 }
 
 /// Lines for a terminal.
 #[must_use]
 pub fn text(of: &Result<Found, String>) -> Vec<String> {
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => return vec![format!("  cascades: not measured: {why}")],
-    };
+    report::lines_of(of, "  cascades", lines)
+}
+
+fn lines(of: &Found) -> Vec<String> {
     let mut lines = vec![format!("  cascades: {}", told(of)), format!("    {ASKED}")];
     lines.extend(measured(of).text(4));
     lines
@@ -132,21 +119,16 @@ pub fn text(of: &Result<Found, String>) -> Vec<String> {
 
 /// A part of the page.
 pub fn html(out: &mut String, of: &Result<Found, String>) {
-    out.push_str("<h3>Cascades</h3>");
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => {
-            let why = crate::prove::report::escape(why);
-            let _ = write!(out, "<p>Not measured: {why}.</p>");
-            return;
-        }
-    };
+    report::html_of(out, of, "Cascades", part);
+}
+
+fn part(out: &mut String, of: &Found) {
     let _ = write!(
         out,
         "<p>Does the gain tell that forced closures are about to run, and do they end where it says?</p><p \
          class=note>{}. {}.</p>",
         told(of),
-        crate::prove::report::escape(ASKED)
+        escape(ASKED)
     );
     measured(of).html(out);
 }

@@ -8,7 +8,7 @@
 
 use super::Cells;
 use crate::prove::report::{figure, said};
-use crate::prove::score::{self, Figure, Step};
+use crate::prove::score::{self, Figure};
 use serde_json::{Value, json};
 
 /// What came of it.
@@ -53,25 +53,12 @@ pub(super) fn led(said: &[f64], y: &[f64], folds: &[usize]) -> Vec<f64> {
     for ends in folds.windows(2) {
         let steps = score::isotonic(&said[..ends[0]], &y[..ends[0]]);
         let rest = &said[out.len()..ends[1]];
-        out.extend(rest.iter().map(|x| between(&steps, *x)));
+        out.extend(
+            rest.iter()
+                .map(|x| score::on_curve(&steps, *x).unwrap_or(0.0)),
+        );
     }
     out
-}
-
-/// What happened at a saying, on the line between the steps beside it.
-fn between(steps: &[Step], said: f64) -> f64 {
-    let at = steps.partition_point(|step| step.said <= said);
-    match (
-        at.checked_sub(1).and_then(|at| steps.get(at)),
-        steps.get(at),
-    ) {
-        (Some(a), Some(b)) => {
-            let part = (said - a.said) / (b.said - a.said);
-            a.happened + part * (b.happened - a.happened)
-        }
-        (Some(end), None) | (None, Some(end)) => end.happened,
-        (None, None) => 0.0,
-    }
 }
 
 /// As a JSON object.
@@ -115,6 +102,5 @@ mod tests {
         let later = led(&said, &y, &folds);
         assert_eq!(later[..200], right[..200]);
         assert_ne!(later[200..], right[200..]);
-        assert_eq!(between(&[], 3.0), 0.0);
     }
 }

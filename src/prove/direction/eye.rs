@@ -9,10 +9,6 @@ use crate::prove::path;
 use crate::shm::record::{MODES, ModeRecord, Wide};
 use crate::signal::Category;
 use crate::time::Nanos;
-use std::collections::BTreeMap;
-
-/// Minutes by symbol.
-pub type Seen = BTreeMap<String, Vec<Minute>>;
 
 /// What a mode said.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -64,39 +60,28 @@ fn said(wide: &Wide) -> Option<Minute> {
     })
 }
 
-/// Listens to the page.
+/// Listens to the page of one symbol.
 #[derive(Debug, Default)]
-pub struct Eye {
-    symbols: Vec<String>,
-    seen: Seen,
-}
+pub struct Eye(Vec<Minute>);
 
 impl Eye {
-    /// A run of these symbols begins.
-    pub fn begin(&mut self, symbols: &[String]) {
-        self.symbols = symbols.to_vec();
-    }
-
     /// Takes a record of the page: it stands for the minute after it until a later one does.
-    pub fn take(&mut self, symbol: usize, wide: &Wide) {
-        let (Some(name), Some(said)) = (self.symbols.get(symbol), said(wide)) else {
+    pub fn take(&mut self, wide: &Wide) {
+        let Some(said) = said(wide) else {
             return;
         };
-        let minutes = self.seen.entry(name.clone()).or_default();
-        match minutes.last_mut() {
+        match self.0.last_mut() {
             Some(last) if last.at == said.at => *last = said,
-            _ => minutes.push(said),
+            _ => self.0.push(said),
         }
     }
 
     /// All minutes in the order of time, once each; of one that several tapes hold, that of which more was said.
     #[must_use]
-    pub fn close(mut self) -> Seen {
-        for minutes in self.seen.values_mut() {
-            let silent = |minute: &Minute| minute.voice.iter().filter(|v| v.is_none()).count();
-            minutes.sort_by_key(|minute| (minute.at, silent(minute)));
-            minutes.dedup_by_key(|minute| minute.at);
-        }
-        self.seen
+    pub fn close(mut self) -> Vec<Minute> {
+        let silent = |minute: &Minute| minute.voice.iter().filter(|v| v.is_none()).count();
+        self.0.sort_by_key(|minute| (minute.at, silent(minute)));
+        self.0.dedup_by_key(|minute| minute.at);
+        self.0
     }
 }

@@ -22,13 +22,13 @@ pub mod report;
 use super::days::Days;
 use super::gate;
 use super::input::Input;
-use super::order::Order;
-use super::score::{self, Figure, Step};
+use super::order::{Order, Ranked};
+use super::score::{self, Figure};
 use crate::shm::record::MODE_NAMES;
 use crate::time::Nanos;
 use eye::Minute;
 
-/// What the bias is held against, in the order of [`Scored::areas`] behind it.
+/// What the bias is held against, in the order of [`Scored::ranked`].
 pub const RIVALS: [&str; 3] = [
     "the return before",
     "order flow alone",
@@ -143,10 +143,8 @@ pub struct Scored {
     pub still: usize,
     /// Share of rises.
     pub base: Option<Figure>,
-    /// Area of the bias, then of [`RIVALS`].
-    pub areas: [Option<Figure>; 1 + RIVALS.len()],
-    /// The bias' area less a rival's.
-    pub over: [Option<Figure>; RIVALS.len()],
+    /// Area under the ROC curve: of the bias, and of [`RIVALS`].
+    pub ranked: Ranked<{ RIVALS.len() }>,
     /// By [`STRONGEST`].
     pub strongest: [Strongest; STRONGEST.len()],
     /// Brier skill over the share of rises: of the bias, of the return before, and the first less the second.
@@ -193,20 +191,6 @@ pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
     (rows, silent, still)
 }
 
-/// The chance that a curve of reliability says, on the line between two steps; `None` of no curve.
-fn chance(curve: &[Step], said: f64) -> Option<f64> {
-    let last = curve.len().checked_sub(1)?;
-    let at = curve.partition_point(|step| step.said <= said);
-    let [low, high] = [at.saturating_sub(1), at.min(last)].map(|at| curve[at]);
-    let part = (said - low.said) / (high.said - low.said);
-    let part = if part.is_finite() {
-        part.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    Some(low.happened + part * (high.happened - low.happened))
-}
-
 /// Squared errors by day of chances made from the days before: of the bias, of the return before, of the share of
 /// rises.
 fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 3]> {
@@ -227,7 +211,8 @@ fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 3]
             score::isotonic(&said, &rose)
         });
         for row in &rows[first..last] {
-            let says = |which: usize| chance(&curves[which], row.said[which]).unwrap_or(share);
+            let says =
+                |which: usize| score::on_curve(&curves[which], row.said[which]).unwrap_or(share);
             for (sum, said) in sums.iter_mut().zip([says(0), says(1), share]) {
                 *sum += (said - row.rises()).powi(2);
             }
@@ -288,18 +273,14 @@ pub fn scored(
             least.days
         ));
     }
-    let orders: [Order; 1 + RIVALS.len()] = core::array::from_fn(|which| {
-        Order::new(&days.of, &|at| (rows[at].said[which], rows[at].way > 0.0))
-    });
-    let areas = score::figures(days.count, reps, &mut |drawn| {
-        let areas: [Option<f64>; 1 + RIVALS.len()] =
-            core::array::from_fn(|which| orders[which].above(&drawn.times));
-        let over = |which: usize| areas[0].zip(areas[1 + which]).map(|(a, b)| a - b);
-        core::array::from_fn::<_, { 1 + 2 * RIVALS.len() }, _>(|at| match at {
-            0..=3 => areas[at],
-            _ => over(at - 1 - RIVALS.len()),
-        })
-    });
+    let order =
+        |which: usize| Order::new(&days.of, &|at| (rows[at].said[which], rows[at].way > 0.0));
+    let ranked = Ranked::new(
+        &order(0),
+        &core::array::from_fn(|rival| order(1 + rival)),
+        Order::above,
+        (days.count, reps),
+    );
     let rises = days.sums(&|at| [rows[at].rises(), 1.0]);
     let [base] = days.of_sums(reps, &rises, |[up, n]| [(*n > 0.0).then(|| up / n)]);
     let errors = errors(&rows, &days, mode.horizon, least.train);
@@ -317,32 +298,22 @@ pub fn scored(
         silent,
         still,
         base,
-        areas: core::array::from_fn(|which| areas[which]),
-        over: core::array::from_fn(|which| areas[1 + RIVALS.len() + which]),
+        ranked,
         strongest: STRONGEST.map(|part| strongest(&rows, &days, part, reps)),
         skill,
     })
 }
 
-/// The test of a symbol, from what the page said when its tapes were replayed.
+/// The test of a symbol, from what its page said minute by minute when its tapes were replayed.
 ///
 /// # Errors
 /// Why nothing can be measured.
-pub fn of(
-    input: &Input,
-    seen: Result<&eye::Seen, &String>,
-    least: &Least,
-    reps: usize,
-) -> Result<Found, String> {
-    let seen = seen.map_err(Clone::clone)?;
+pub fn of(input: &Input, seen: &[Minute], least: &Least, reps: usize) -> Result<Found, String> {
     if !input.has_book() {
         return Err("no book".to_owned());
     }
-    let Some(minutes) = seen.get(&input.symbol) else {
-        return Err("the engine said nothing of it".to_owned());
-    };
     Ok(SCORED
-        .map(|mode| (mode, scored(minutes, &mode, least, reps)))
+        .map(|mode| (mode, scored(seen, &mode, least, reps)))
         .to_vec())
 }
 

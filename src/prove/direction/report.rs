@@ -2,7 +2,7 @@
 
 use super::{Found, Mode, RIVALS, STRONGEST, Scored};
 use crate::prove::grid::Grid;
-use crate::prove::report::{date, escape, figure, said};
+use crate::prove::report::{self, date, escape, figure, said};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -19,10 +19,6 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
         Ok(of) => of,
         Err(why) => return json!({ "mode": mode.name(), "not_measured": why }),
     };
-    let rivals = RIVALS.iter().zip(&of.areas[1..]).zip(&of.over);
-    let rivals = rivals.map(|((name, area), over)| {
-        json!({ "name": name, "area": figure(*area), "gain_over_it": figure(*over) })
-    });
     let parts = STRONGEST.iter().zip(&of.strongest).map(|(part, of)| {
         json!({
             "share": part,
@@ -44,8 +40,8 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
         "silent": of.silent,
         "still": of.still,
         "share_of_rises": figure(of.base),
-        "area": figure(of.areas[0]),
-        "rivals": rivals.collect::<Vec<_>>(),
+        "area": figure(of.ranked.area),
+        "rivals": report::beside(&RIVALS, &of.ranked.rivals),
         "strongest": parts.collect::<Vec<_>>(),
         "brier_skill": figure(of.skill[0]),
         "brier_skill_of_return_before": figure(of.skill[1]),
@@ -56,13 +52,10 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
 /// As a JSON object; a reason where nothing was measured.
 #[must_use]
 pub fn object(of: &Result<Found, String>) -> Value {
-    match of {
-        Ok(modes) => {
-            let swing = json!({ "mode": "swing", "not_measured": NO_SWING });
-            json!({ "modes": modes.iter().map(mode).chain([swing]).collect::<Vec<_>>() })
-        }
-        Err(why) => json!({ "not_measured": why }),
-    }
+    report::object_of(of, |modes| {
+        let swing = json!({ "mode": "swing", "not_measured": NO_SWING });
+        json!({ "modes": modes.iter().map(mode).chain([swing]).collect::<Vec<_>>() })
+    })
 }
 
 fn told(of: &Scored) -> String {
@@ -80,24 +73,13 @@ fn told(of: &Scored) -> String {
 }
 
 fn measured(of: &Scored) -> [Grid; 2] {
-    let mut rows = vec![
-        ("share of rises".to_owned(), of.base),
-        ("area of the bias".to_owned(), of.areas[0]),
-    ];
-    for ((name, area), over) in RIVALS.iter().zip(&of.areas[1..]).zip(&of.over) {
-        rows.push((format!("area of {name}"), *area));
-        rows.push((format!("the bias less {name}"), *over));
-    }
+    let mut rows = vec![("share of rises".to_owned(), of.base)];
+    rows.extend(report::ranked("the bias", &RIVALS, &of.ranked));
     rows.extend([
         ("Brier skill of the bias".to_owned(), of.skill[0]),
         ("Brier skill of the return before".to_owned(), of.skill[1]),
         ("the first less the second".to_owned(), of.skill[2]),
     ]);
-    let mut figures = Grid::new("what|measured");
-    figures.rows = rows
-        .into_iter()
-        .map(|(name, value)| vec![name, said(value)])
-        .collect();
     let mut parts =
         Grid::new("strongest|least bias|rows|right|brought, bp|less the spread that stood, bp");
     parts.rows = STRONGEST
@@ -114,16 +96,16 @@ fn measured(of: &Scored) -> [Grid; 2] {
             ]
         })
         .collect();
-    [figures, parts]
+    [report::figures(rows), parts]
 }
 
 /// Lines for a terminal.
 #[must_use]
 pub fn text(of: &Result<Found, String>) -> Vec<String> {
-    let modes = match of {
-        Ok(modes) => modes,
-        Err(why) => return vec![format!("  direction: not measured: {why}")],
-    };
+    report::lines_of(of, "  direction", lines)
+}
+
+fn lines(modes: &Found) -> Vec<String> {
     let mut lines = vec![format!("  direction: {ASKED}")];
     for (mode, of) in modes {
         match of {
@@ -140,14 +122,10 @@ pub fn text(of: &Result<Found, String>) -> Vec<String> {
 
 /// A part of the page.
 pub fn html(out: &mut String, of: &Result<Found, String>) {
-    out.push_str("<h3>Direction</h3>");
-    let modes = match of {
-        Ok(modes) => modes,
-        Err(why) => {
-            let _ = write!(out, "<p>Not measured: {}.</p>", escape(why));
-            return;
-        }
-    };
+    report::html_of(out, of, "Direction", part);
+}
+
+fn part(out: &mut String, modes: &Found) {
     let _ = write!(out, "<p>{}.</p>", escape(ASKED));
     for (mode, of) in modes {
         match of {

@@ -55,12 +55,12 @@ fn a_bias_that_knows_is_found() {
     let got = scalp(&knowing(8, 60, 1));
     assert_eq!((got.days, got.rows), (8, 8 * 24 * 60 - 2));
     // .9 of the rows are right in six of ten, the rest by chance.
-    let area = got.areas[0].unwrap();
+    let area = got.ranked.area.unwrap();
     assert!(area.low > 0.55 && area.high < 0.64, "{area:?}");
-    assert!(got.over.iter().all(|over| over.unwrap().low > 0.0));
+    assert!(got.ranked.rivals.iter().all(|r| r.over.unwrap().low > 0.0));
     // Turned round it knows as much, the wrong way.
-    assert!(got.areas[3].unwrap().high < 0.45);
-    let flow = got.areas[2].unwrap();
+    assert!(got.ranked.rivals[2].area.unwrap().high < 0.45);
+    let flow = got.ranked.rivals[1].area.unwrap();
     assert_eq!((flow.low, flow.value, flow.high), (0.5, 0.5, 0.5));
     let [all, half, ..] = got.strongest;
     assert_eq!((all.from, half.from), (10.0, 60.0));
@@ -84,7 +84,7 @@ fn a_bias_of_another_minute_is_not() {
         minute.voice = *voice;
     }
     let got = scalp(&minutes);
-    let area = got.areas[0].unwrap();
+    let area = got.ranked.area.unwrap();
     assert!(area.low < 0.5 && area.high > 0.5, "{area:?}");
     assert!(got.skill[0].unwrap().low < 0.0);
     assert!(got.strongest[0].kept.unwrap().high < 0.0);
@@ -128,16 +128,15 @@ fn too_little_is_said_and_nothing_is_nothing() {
         symbol: "BTC".to_owned(),
         ..Input::default()
     };
-    let seen = eye::Seen::new();
-    assert_eq!(of(&input, Ok(&seen), &SHORT, 50).unwrap_err(), "no book");
+    assert_eq!(of(&input, &[], &SHORT, 50).unwrap_err(), "no book");
     input.sources.push(Source {
         has_book: true,
         ..Source::default()
     });
-    let why = of(&input, Ok(&seen), &SHORT, 50).unwrap_err();
-    assert_eq!(why, "the engine said nothing of it");
-    let refused = "left out".to_owned();
-    assert_eq!(of(&input, Err(&refused), &SHORT, 50).unwrap_err(), refused);
+    for (_, mode) in of(&input, &[], &SHORT, 50).unwrap() {
+        let why = mode.unwrap_err();
+        assert!(why.contains("nothing was said in 0 minutes"), "{why}");
+    }
 }
 
 /// What comes of a row is not known when the day begins that it reaches into.
@@ -161,27 +160,6 @@ fn chances_are_of_the_days_before() {
     assert_eq!(super::errors(&later, &days, 1, 2)[2], errors[2]);
 }
 
-#[test]
-fn chances_lie_on_the_line_between_two_steps() {
-    let step = |said, happened| Step {
-        said,
-        happened,
-        n: 1,
-    };
-    let curve = [step(-10.0, 0.25), step(10.0, 0.75)];
-    for (said, want) in [
-        (-90.0, 0.25),
-        (-10.0, 0.25),
-        (0.0, 0.5),
-        (5.0, 0.625),
-        (90.0, 0.75),
-    ] {
-        assert_eq!(chance(&curve, said), Some(want), "{said}");
-    }
-    assert_eq!(chance(&[], 1.0), None);
-    assert_eq!(chance(&curve[..1], 1.0), Some(0.25));
-}
-
 fn page(at: i64, ms: i64, bid: i64, bias: i8) -> Wide {
     let mut wide = Wide::zeroed();
     wide.recv_ns = at * Nanos::MINUTE.get() + ms * 1_000_000;
@@ -198,17 +176,14 @@ fn page(at: i64, ms: i64, bid: i64, bias: i8) -> Wide {
 #[test]
 fn a_minute_keeps_what_was_said_last_before_it() {
     let mut eye = Eye::default();
-    eye.begin(&["BTC".to_owned()]);
-    eye.take(0, &page(100, 0, 99, 7));
-    eye.take(0, &page(100, 59_900, 199, 8));
+    eye.take(&page(100, 0, 99, 7));
+    eye.take(&page(100, 59_900, 199, 8));
     // Without a book there is no price, and nothing is kept.
     let mut bare = page(100, 59_950, 0, 9);
     bare.bid_e10 = 0;
-    eye.take(0, &bare);
-    eye.take(0, &page(101, 0, 299, 10));
-    eye.take(7, &page(102, 0, 299, 11));
-    let seen = eye.close();
-    let minutes = &seen["BTC"];
+    eye.take(&bare);
+    eye.take(&page(101, 0, 299, 10));
+    let minutes = eye.close();
     assert_eq!(minutes.iter().map(|m| m.at).collect::<Vec<_>>(), [101, 102]);
     let first = minutes[0];
     let [bid, ask] = [199, 201].map(|price| path::ln(Px::whole(price)));

@@ -4,7 +4,7 @@ use super::level::AFTER;
 use super::weigh::{Against, BY, EDGES, MEASURES, NAMES, Pair};
 use super::{FAR, Found, HYPOTHESES, NEAR};
 use crate::prove::grid::Grid;
-use crate::prove::report::{date, figure, said};
+use crate::prove::report::{self, date, figure, said};
 use crate::time::Nanos;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -61,10 +61,10 @@ fn against(name: &str, of: &Against) -> Value {
 /// As a JSON object; a reason where nothing was measured.
 #[must_use]
 pub fn object(of: &Result<Found, String>) -> Value {
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => return json!({ "not_measured": why }),
-    };
+    report::object_of(of, fields)
+}
+
+fn fields(of: &Found) -> Value {
     let counted = &of.counted;
     let controls = NAMES.iter().zip(&of.weighed.against);
     let outcomes = HYPOTHESES.iter().zip(&of.outcomes).map(|((name, says), out)| {
@@ -173,10 +173,10 @@ fn alone(of: &Found) -> String {
 /// Lines for a terminal.
 #[must_use]
 pub fn text(of: &Result<Found, String>) -> Vec<String> {
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => return vec![format!("  magnet and reaction: not measured: {why}")],
-    };
+    report::lines_of(of, "  magnet and reaction", lines)
+}
+
+fn lines(of: &Found) -> Vec<String> {
     let mut lines = vec![format!("  magnet and reaction: {}", told(of))];
     for ((name, says), out) in HYPOTHESES.iter().zip(&of.outcomes) {
         lines.push(format!(
@@ -239,14 +239,10 @@ fn curves(out: &mut String, of: &Found) {
 
 /// A part of the page.
 pub fn html(out: &mut String, of: &Result<Found, String>) {
-    out.push_str("<h3>Magnet and reaction</h3>");
-    let of = match of {
-        Ok(found) => found,
-        Err(why) => {
-            let _ = write!(out, "<p>Not measured: {why}.</p>");
-            return;
-        }
-    };
+    report::html_of(out, of, "Magnet and reaction", page);
+}
+
+fn page(out: &mut String, of: &Found) {
     let _ = write!(
         out,
         "<p>Does a zone draw the price, and what does the price do when it has come? Said before it was measured, \
