@@ -124,7 +124,7 @@ fn guard_counted_zone(zones: &mut Zones, heat: &Heat) {
             Nanos::seconds(turn),
             heat,
             sigma,
-            sigma,
+            [sigma / 8, sigma, sigma * 5],
             Px::new(Px::ONE / 10),
         );
         zones.clear_changes();
@@ -226,7 +226,7 @@ fn refresh(case: Case) -> u64 {
             };
             let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
             guard_counted_zone(&mut zones, &heat);
-            assert!(!zones.hot_above().is_empty());
+            assert!(!zones.hot_above(1).is_empty());
         }
     }
     REFRESHES as u64
@@ -248,7 +248,7 @@ fn refresh_full() -> u64 {
     };
     let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
     guard_counted_zone(&mut zones, &heat);
-    assert!(!zones.hot_above().is_empty());
+    assert!(!zones.hot_above(1).is_empty());
     REFRESHES as u64
 }
 

@@ -265,7 +265,13 @@ fn zoned(zones: &mut Zones, below_long: &[i64], above_short: &[i64], now: Nanos)
         below_long,
         above_short,
     };
-    zones.refresh(now, &heat, 21_474_836, 21_474_836, Px::new(Px::ONE / 10));
+    zones.refresh(
+        now,
+        &heat,
+        21_474_836,
+        [2_772_000, 21_474_836, 105_200_000],
+        Px::new(Px::ONE / 10),
+    );
     zones.clear_changes();
 }
 

@@ -39,8 +39,8 @@
 
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
-#define ISOTHERM_ABI_MINOR   3
-#define ISOTHERM_LAYOUT_HASH 0x0e0f9355e926bf29ull
+#define ISOTHERM_ABI_MINOR   4
+#define ISOTHERM_LAYOUT_HASH 0x49ee6246288e7f1bull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
 #define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
@@ -179,7 +179,7 @@ struct isotherm_zone {
     int64_t peak_e10;                  /* heaviest price */
     int64_t usd;                       /* expected forced notional, cents */
     int64_t distance_bps_e2;           /* near edge from the mark; 0 = inside */
-    uint32_t id;
+    uint32_t id;                       /* stable; says whose it is: ISOTHERM_MODE_OF */
     uint32_t age_s;
     uint8_t kind;                      /* 0 hot, 1 cold */
     uint8_t holder;                    /* 0 long, 1 short, 255 none */
@@ -220,7 +220,7 @@ struct isotherm_ages {
 
 /* What is thought of a hot zone. An unused place is all zeros. */
 struct isotherm_odds {
-    /* reached within the day horizon, 1e-4; UINT16_MAX = not judged, as the next two */
+    /* reached within the mode's horizon (1 min, 1 h, 1 d), 1e-4; UINT16_MAX = not judged, as the next two */
     uint16_t p_touch_e4;
     uint16_t p_run_e4;                 /* touched, runs through rather than holds, 1e-4 */
     uint16_t kappa_e4;                 /* confluence of structure, 1e-4 */
@@ -237,7 +237,7 @@ struct isotherm_cascade {
     int64_t usd;                       /* forced notional from the zone to there, cents; -1 = not known */
     /* forced flow over what the book takes, at the zone, 1e-4; UINT32_MAX = not known */
     uint32_t gain_e4;
-    uint32_t zone;                     /* id of the nearest hot zone; 0 = none */
+    uint32_t zone;                     /* id of the day mode's nearest hot zone; 0 = none */
     /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no venue prints */
     uint8_t state;
     uint8_t beyond;                    /* 1 = the end lies beyond the visible book: square-root law */
@@ -262,6 +262,14 @@ struct isotherm_map {
     /* share of longs' and shorts' interest known position by position, 1e-6; UINT32_MAX = none shows any */
     uint32_t coverage_e6[2];
     uint16_t venue_share_e4[16];       /* share of the map by place of the venue, 1e-4; UINT16_MAX = not in it */
+};
+
+/* A mode's hot zones. */
+struct isotherm_hot {
+    struct isotherm_zone above[8];     /* nearest first */
+    struct isotherm_zone below[8];
+    struct isotherm_odds odds_above[8];/* of above, place by place */
+    struct isotherm_odds odds_below[8];
 };
 
 /* Everything about one symbol, at a limited rate. */
@@ -296,7 +304,12 @@ struct isotherm_wide {
     struct isotherm_map map;
     struct isotherm_odds odds_above[8];/* of hot_above, place by place */
     struct isotherm_odds odds_below[8];/* of hot_below */
+    struct isotherm_hot scalp;         /* the scalp mode's; hot_above ... are the day mode's; from minor 4 */
+    struct isotherm_hot swing;
 };
+
+/* Whose zone an id names: 0 scalp, 1 day, 2 swing, 3 none (cold). */
+#define ISOTHERM_MODE_OF(id) ((id) % 4u)
 
 /* One venue of the instance. An unused place is all zeros. */
 struct isotherm_venue {
@@ -474,7 +487,7 @@ ISOTHERM_FIELD(ages, mark_ms, 8, 4);
 ISOTHERM_FIELD(ages, interest_ms, 12, 4);
 ISOTHERM_FIELD(ages, print_ms, 16, 4);
 ISOTHERM_FIELD(ages, funding_ms, 20, 4);
-ISOTHERM_SIZE(wide, 2264);
+ISOTHERM_SIZE(wide, 4568);
 ISOTHERM_FIELD(wide, input_seq, 0, 8);
 ISOTHERM_FIELD(wide, recv_ns, 8, 8);
 ISOTHERM_FIELD(wide, exch_ns, 16, 8);
@@ -505,6 +518,13 @@ ISOTHERM_FIELD(wide, spare_proof, 1697, 7);
 ISOTHERM_FIELD(wide, map, 1704, 304);
 ISOTHERM_FIELD(wide, odds_above, 2008, 128);
 ISOTHERM_FIELD(wide, odds_below, 2136, 128);
+ISOTHERM_FIELD(wide, scalp, 2264, 1152);
+ISOTHERM_FIELD(wide, swing, 3416, 1152);
+ISOTHERM_SIZE(hot, 1152);
+ISOTHERM_FIELD(hot, above, 0, 448);
+ISOTHERM_FIELD(hot, below, 448, 448);
+ISOTHERM_FIELD(hot, odds_above, 896, 128);
+ISOTHERM_FIELD(hot, odds_below, 1024, 128);
 ISOTHERM_SIZE(venue, 120);
 ISOTHERM_FIELD(venue, name, 0, 16);
 ISOTHERM_FIELD(venue, id, 16, 4);

@@ -35,7 +35,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("book", "num time market event arena health"),
     ("inventory", "num time market event arena health"),
     ("heatmap", "num time market event arena health inventory"),
-    ("zone", "num time market arena book heatmap"),
+    ("zone", "num time market arena book heatmap shm::record"),
     ("calibrate", "num time market event arena inventory heatmap"),
     (
         "signal",

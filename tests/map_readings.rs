@@ -13,8 +13,8 @@ use isotherm::num::log::{BUCKET, bucket_of};
 use isotherm::num::{Px, Qty};
 use isotherm::shard::{Setup, Shard};
 use isotherm::shm::record::{
-    EVENT_ALERT, EVENT_CLOSED, EVENT_LIFE, EventRecord, Headline, LADDER_BPS, MapRecord, NO_E4,
-    NO_USD, Publish, Wide, ZoneRecord,
+    EVENT_ALERT, EVENT_CLOSED, EVENT_LIFE, EventRecord, Headline, LADDER_BPS, MODES, MapRecord,
+    NO_E4, NO_USD, Publish, Wide, ZoneRecord, mode, mode_of,
 };
 use isotherm::time::Nanos;
 use std::collections::BTreeMap;
@@ -28,10 +28,14 @@ const START: Nanos = Nanos::new(1_750_000_000_000_000_000);
 struct Kept {
     events: Vec<EventRecord>,
     wides: Vec<Wide>,
+    /// The newest of each mode.
+    lines: BTreeMap<usize, Headline>,
 }
 
 impl Publish for Kept {
-    fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
+    fn headline(&mut self, _: usize, mode: usize, line: &Headline) {
+        self.lines.insert(mode, *line);
+    }
     fn wide(&mut self, _: usize, record: &Wide) {
         self.wides.push(*record);
     }
@@ -263,6 +267,74 @@ fn every_reading_is_absent_or_what_the_map_says() {
         Holder::Long
     };
     assert!(densest.unwrap() - heat.smoothed(holder, index).get() <= 1);
+}
+
+#[test]
+fn each_mode_reads_the_same_places_over_its_own_horizon() {
+    let market = walked(true);
+    let (mut told, mut sooner) = ([0; 2], [0; 2]);
+    for wide in &market.kept.wides {
+        let all = |mode| {
+            let hot = wide.hot(mode);
+            let zones = hot.above.into_iter().chain(hot.below);
+            let mut places = BTreeMap::new();
+            for (zone, odds) in zones.zip(hot.odds_above.into_iter().chain(hot.odds_below)) {
+                assert!(zone.high_e10 == 0 || mode_of(zone.id) == mode, "{zone:?}");
+                if odds.label != 0 && zone.state != 2 {
+                    places.insert((zone.low_e10, zone.high_e10, zone.holder), (zone, odds));
+                }
+            }
+            places
+        };
+        let modes = [mode::SCALP, mode::DAY, mode::SWING].map(all);
+        for (at, pair) in modes.windows(2).enumerate() {
+            for (place, (near, soon)) in &pair[0] {
+                if let Some((far, late)) = pair[1].get(place) {
+                    told[at] += 1;
+                    assert_eq!(
+                        (near.usd, near.distance_bps_e2),
+                        (far.usd, far.distance_bps_e2)
+                    );
+                    // A longer horizon reaches what a shorter one does; what rests on the way takes at most half.
+                    assert!(
+                        soon.p_touch_e4 <= 2 * late.p_touch_e4 + 1,
+                        "{soon:?} {late:?}"
+                    );
+                    sooner[at] += usize::from(soon.p_touch_e4 < late.p_touch_e4 / 2);
+                    // It calls near what a shorter one calls near.
+                    assert!(near.state <= far.state, "{near:?} {far:?}");
+                }
+            }
+        }
+        let cold = wide.cold_above.iter().chain(&wide.cold_below);
+        assert!(
+            cold.filter(|zone| zone.id != 0)
+                .all(|zone| mode_of(zone.id) == MODES)
+        );
+    }
+    assert!(
+        told.into_iter().chain(sooner).all(|count| count > 100),
+        "{told:?} {sooner:?}"
+    );
+    let wide = market.shard.wide(0).unwrap();
+    for (mode, line) in &market.kept.lines {
+        let hot = wide.hot(*mode);
+        for (list, said) in [
+            (hot.above, line.above_bps_e2),
+            (hot.below, line.below_bps_e2),
+        ] {
+            let nearest = list
+                .iter()
+                .find(|zone| zone.high_e10 != 0 && zone.state <= 2);
+            let want = nearest.map_or(i64::from(i32::MAX), |zone| zone.distance_bps_e2);
+            assert_eq!(i64::from(said), want, "mode {mode}");
+        }
+    }
+    let mut lives = [0; MODES];
+    for event in &market.kept.events {
+        lives[mode_of(event.zone)] += 1;
+    }
+    assert!(lives.iter().all(|count| *count > 10), "{lives:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use isotherm::event::{
     Bar, Body, Event, FIRST, Funding, Gap, HISTORY, Head, Instrument, LAST, Level, Liquidation,
-    SNAPSHOT, Stream, Tier, Trade,
+    Position, SNAPSHOT, Stream, Tier, Trade,
 };
 use isotherm::health::flag;
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
@@ -218,6 +218,38 @@ fn a_zone_names_the_venues_that_have_a_part_of_it() {
     desk.tick(200);
     let near = desk.wide().hot_above[0];
     assert_eq!(near.venues, 0b11, "{near:?}");
+}
+
+#[test]
+fn positions_that_are_known_are_their_venues_part_of_a_zone() {
+    let mut desk = Desk::new(&[OKX, HYPERLIQUID]);
+    for (venue, lots) in [(OKX, 10_000), (HYPERLIQUID, 300)] {
+        desk.mark(venue, 6_500_000);
+        desk.interest(venue, lots);
+    }
+    desk.tick(200);
+    assert_eq!(
+        desk.wide().hot_above[0].venues,
+        0b01,
+        "three percent is no part"
+    );
+    let liquidation = Px::whole(66_000);
+    let short = Position {
+        account: 1,
+        holder: Holder::Short,
+        qty: Qty::whole(290),
+        entry: Px::whole(65_000),
+        liquidation,
+    };
+    desk.tell(HYPERLIQUID, Body::Position(short));
+    desk.tick(200);
+    let wide = desk.wide();
+    let zone = wide.hot_above.iter();
+    let zone =
+        zone.filter(|zone| zone.low_e10 <= liquidation.get() && liquidation.get() <= zone.high_e10);
+    let venues: Vec<u16> = zone.map(|zone| zone.venues).collect();
+    assert_eq!(venues.len(), 1, "a zone lies where it will be forced");
+    assert_ne!(venues[0] & 0b10, 0, "{venues:?}");
 }
 
 #[test]
@@ -623,7 +655,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0x1df6_39e9_d20b_97a5,
+        0x1857_df30_6b8f_74b5,
         "found {:#018x}",
         layout_hash()
     );

@@ -3,12 +3,15 @@
 use super::{stop_signal, stopped};
 use crate::shm::page::{Header, status};
 use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
-use crate::shm::record::{ErrorRecord, EventRecord, Headline, MODE_NAMES, VenueRecord, Wide};
+use crate::shm::record::{
+    ErrorRecord, EventRecord, Headline, MODE_NAMES, VenueRecord, Wide, mode, mode_of,
+};
 use crate::time::{Clock as _, Nanos, WallClock, mono_now};
 use crate::viewer::{Show, json, text};
 use anyhow::{Context, Result, bail};
 use bytemuck::Zeroable as _;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ Examples:
   isotherm cat --json | jq .symbols.BTC.bias     for programs
   isotherm cat --json | jq .venues               which exchanges are up, how old each channel is
   isotherm cat --every 1                         again every second
+  isotherm cat --symbols BTC --mode scalp        one symbol, with the zones as a minute sees them
 
 The exit code is 1 when the engine is silent: what is printed then is what it last said.";
 
@@ -35,6 +39,12 @@ pub(super) struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// Symbols to print, comma-separated; default: all of the page
+    #[arg(long, value_delimiter = ',')]
+    symbols: Option<Vec<String>>,
+    /// Whose hot zones and events the text shows; JSON has all three
+    #[arg(long, default_value = "day", value_parser = MODE_NAMES)]
+    mode: String,
     /// Print again every so many seconds, until Ctrl-C
     #[arg(long)]
     every: Option<u64>,
@@ -60,15 +70,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
             )
         })?;
         let header = page.header().with_context(|| path.display().to_string())?;
+        asked(&page, args.symbols.as_deref())?;
         let silent = silence(&header, mono_now());
         if args.json {
-            let object = object(&page, &header, silent.is_some())?;
+            let object = object(&page, &header, args, silent.is_some())?;
             say!("{}", serde_json::to_string_pretty(&object)?);
         } else {
             if let Some(silent) = &silent {
                 say!("{silent}");
             }
-            print(&page, &header)?;
+            print(&page, &header, args)?;
         }
         let again = args.every.is_some_and(|every| {
             (0..every.max(1) * 20).all(|_| {
@@ -82,6 +93,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
             None => return Ok(()),
         }
     }
+}
+
+/// Refuses a symbol that the page does not have.
+fn asked(page: &PageReader, symbols: Option<&[String]>) -> Result<()> {
+    let names: Vec<&str> = page.symbols().iter().map(|s| s.name.as_str()).collect();
+    for symbol in symbols.unwrap_or_default() {
+        if !names.contains(&symbol.as_str()) {
+            bail!("--symbols {symbol}: the page has {}", names.join(", "));
+        }
+    }
+    Ok(())
 }
 
 /// What to say of an engine that does not beat; `None` for one that does.
@@ -148,10 +170,10 @@ fn errors(page: &PageReader) -> Result<Vec<ErrorRecord>, ReadFault> {
         .collect())
 }
 
-/// The newest events, oldest first, at most so many.
-fn events(page: &PageReader, most: u64) -> Result<Vec<EventRecord>, ReadFault> {
+/// The events that the page keeps, oldest first.
+fn events(page: &PageReader) -> Result<Vec<EventRecord>, ReadFault> {
     let newest = page.newest_event();
-    let from = newest.saturating_sub(most.min(page.events())) + 1;
+    let from = newest.saturating_sub(page.events()) + 1;
     let mut found = Vec::new();
     for number in from..=newest {
         match page.event(number) {
@@ -164,13 +186,20 @@ fn events(page: &PageReader, most: u64) -> Result<Vec<EventRecord>, ReadFault> {
     Ok(found)
 }
 
-/// How the page's symbols are shown; their numbers are the reference venue's.
-fn shows(page: &PageReader, venues: &[VenueRecord]) -> impl Iterator<Item = (usize, Show)> {
+/// How the page's symbols are shown, of those that were asked for; their numbers are the reference venue's.
+fn shows<'a>(
+    page: &'a PageReader,
+    venues: &[VenueRecord],
+    asked: Option<&'a [String]>,
+) -> impl Iterator<Item = (usize, Show)> + use<'a> {
     let reference = match venues.first() {
         Some(venue) => venue.name_text(),
         None => "reference".to_string(),
     };
-    page.symbols().iter().enumerate().map(move |(at, symbol)| {
+    let all = page.symbols().iter().enumerate();
+    let wanted =
+        all.filter(move |(_, symbol)| asked.is_none_or(|names| names.contains(&symbol.name)));
+    wanted.map(move |(at, symbol)| {
         (
             at,
             Show {
@@ -192,12 +221,13 @@ fn words(bits: u32) -> Vec<&'static str> {
         .collect()
 }
 
-fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
+fn object(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Result<Value> {
     let mut symbols = Map::new();
     let venues = venues(page)?;
-    for (at, show) in shows(page, &venues) {
-        let (wide, fresh) = look(page, at)?;
-        let mut symbol = wide.map_or_else(|| json!({}), |wide| json::symbol(&show, &wide));
+    let shown: BTreeMap<usize, Show> = shows(page, &venues, args.symbols.as_deref()).collect();
+    for (at, show) in &shown {
+        let (wide, fresh) = look(page, *at)?;
+        let mut symbol = wide.map_or_else(|| json!({}), |wide| json::symbol(show, &wide));
         symbol["freshness"] = MODE_NAMES
             .iter()
             .zip(fresh)
@@ -205,11 +235,10 @@ fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
             .collect();
         symbols.insert(show.symbol.clone(), symbol);
     }
-    let shown: Vec<Show> = shows(page, &venues).map(|(_, show)| show).collect();
-    let told = events(page, page.events())?;
+    let told = events(page)?;
     let told: Vec<Value> = told
         .iter()
-        .filter_map(|event| Some(json::event(shown.get(usize::from(event.symbol))?, event)))
+        .filter_map(|event| Some(json::event(shown.get(&usize::from(event.symbol))?, event)))
         .collect();
     let counters: Map<String, Value> = page
         .counters()
@@ -233,7 +262,7 @@ fn object(page: &PageReader, header: &Header, silent: bool) -> Result<Value> {
     }))
 }
 
-fn print(page: &PageReader, header: &Header) -> Result<()> {
+fn print(page: &PageReader, header: &Header, args: &Args) -> Result<()> {
     say!(
         "{}  pid {}  {}\nheartbeat {} us ago  inputs {}  state hash {:016x}",
         header.build_text(),
@@ -264,16 +293,21 @@ fn print(page: &PageReader, header: &Header) -> Result<()> {
     let venues = venues(page)?;
     show!("{}", text::venues(&venues, mono_now()));
     show!("{}", text::errors(&errors(page)?, WallClock.now(), ERRORS));
-    let shown: Vec<Show> = shows(page, &venues).map(|(_, show)| show).collect();
-    for event in events(page, EVENTS as u64)? {
-        if let Some(show) = shown.get(usize::from(event.symbol)) {
-            say!("{}", text::event(show, &event, WallClock.now()));
-        }
+    let shown: BTreeMap<usize, Show> = shows(page, &venues, args.symbols.as_deref()).collect();
+    let mode = MODE_NAMES.iter().position(|name| *name == args.mode);
+    let mode = mode.unwrap_or(mode::DAY);
+    let told: Vec<(&Show, EventRecord)> = events(page)?
+        .into_iter()
+        .filter(|event| mode_of(event.zone) == mode)
+        .filter_map(|event| Some((shown.get(&usize::from(event.symbol))?, event)))
+        .collect();
+    for (show, event) in told.iter().skip(told.len().saturating_sub(EVENTS)) {
+        say!("{}", text::event(show, event, WallClock.now()));
     }
-    for (at, show) in shows(page, &venues) {
-        let (wide, fresh) = look(page, at)?;
+    for (at, show) in &shown {
+        let (wide, fresh) = look(page, *at)?;
         match wide {
-            Some(wide) => show!("{}", text::symbol(&show, &wide, 4)),
+            Some(wide) => show!("{}", text::symbol(show, &wide, mode, 4)),
             None => say!(
                 "{:<6} the writer is in the middle of its record",
                 show.symbol

@@ -15,7 +15,7 @@ use crate::run::{self, Ended};
 use crate::shard::Shard;
 use crate::shm::page::counter;
 use crate::shm::reader::PageReader;
-use crate::shm::record::{Nowhere, Publish};
+use crate::shm::record::{Nowhere, Publish, mode};
 use crate::shm::writer::PageWriter;
 use crate::sim::server::{Options, Server};
 use crate::sim::{Params, World};
@@ -274,7 +274,7 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
         latency(page)
     ));
     for (at, show) in shows(page).iter().enumerate() {
-        out.push_str(&text::symbol(show, &page.wide(at)?, 3));
+        out.push_str(&text::symbol(show, &page.wide(at)?, mode::DAY, 3));
         out.push('\n');
     }
     let mut stdout = std::io::stdout().lock();

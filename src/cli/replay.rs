@@ -3,7 +3,7 @@
 use crate::book::Book;
 use crate::event::Kind;
 use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
-use crate::shm::record::Nowhere;
+use crate::shm::record::{Nowhere, mode};
 use crate::venue::{self, VENUES};
 use crate::viewer::{Show, json, text};
 use anyhow::{Result, bail};
@@ -250,7 +250,7 @@ fn print(name: &str, outcome: &Outcome) {
     }
     for (at, show) in shows(outcome).enumerate() {
         if let Some(wide) = outcome.shard.wide(at) {
-            show!("{}", text::symbol(&show, &wide, 3));
+            show!("{}", text::symbol(&show, &wide, mode::DAY, 3));
         }
     }
 }

@@ -33,7 +33,7 @@ use crate::inventory::liquidation::{self, Rule};
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::num::{Px, Qty};
-use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, Publish, Wide, fnv_words};
+use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, MODES, Publish, Wide, fnv_words};
 use crate::signal::SIGNALS;
 use crate::time::Nanos;
 use crate::zone;
@@ -317,7 +317,7 @@ impl Shard {
         for room in &mut rooms[..symbols] {
             room.choice = setup.choice;
             room.model_hash = model_hash;
-            room.reach = [reading::NOWHERE; 2];
+            room.reach = [[reading::NOWHERE; 2]; MODES];
             for (v, venue) in venues.iter().enumerate() {
                 let manner = manner(*venue);
                 room.place[v].begin(&setup.choice, manner);

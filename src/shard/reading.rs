@@ -11,10 +11,10 @@ use crate::num::log::{BUCKET, bucket_of, ln_q48, px_of_ln, return_q32};
 use crate::num::{Px, Qty, Round, narrow};
 use crate::shm::record::{
     CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_LIFE, EventRecord, HEADLINE_MODEL_WORDS,
-    Headline, LADDER_BPS, LADDER_QUARTERS, MODES, MapRecord, MapView, ModeRecord, NO_E4, NO_SHARE,
-    NO_USD, OddsRecord, WIDE_STAMPS, Wide, ZoneRecord, fnv_words,
+    HOT_ZONES, Headline, HotRecord, LADDER_BPS, LADDER_QUARTERS, MODES, MapRecord, MapView,
+    ModeRecord, NO_E4, NO_SHARE, NO_USD, OddsRecord, WIDE_STAMPS, Wide, ZoneRecord, fnv_words,
+    mode,
 };
-use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, NODE_Q32, ZoneMass, ZoneReading};
 use crate::signal::window::Window;
 use crate::time::Nanos;
@@ -45,11 +45,10 @@ pub(super) fn chain_wide(hash: u64, wide: &Wide) -> u64 {
     fnv_words(hash, &words[WIDE_STAMPS.end..])
 }
 
-/// Volatility of one hour, and of the day mode's horizon (one hour too), Q32.
-pub(super) fn sigmas(streams: &Streams) -> (i64, i64) {
-    let hour = streams.sigma(Window::H1);
-    (hour, hour)
-}
+/// The modes' horizons (scoring.md 0).
+pub(super) const HORIZONS: [Window; MODES] = [Window::M1, Window::H1, Window::D1];
+/// What each calls an approach: its middle window.
+pub(super) const APPROACHES: [Window; MODES] = [Window::M1, Window::M5, Window::H4];
 
 /// The map for signals.
 pub(super) fn heat(now: Nanos, map: &Heatmap, mark: Px, interest: Qty, out: &mut HeatReading) {
@@ -67,19 +66,22 @@ pub(super) fn heat(now: Nanos, map: &Heatmap, mark: Px, interest: Qty, out: &mut
     }
 }
 
-/// The zones for signals.
+/// The day mode's zones, for the signals of all modes.
 pub(super) fn zones(zones: &Zones, mark: Px, out: &mut ZoneReading) {
     let way = |edge: Px| return_q32(mark.get(), edge.get());
     out.valid = 1;
     (out.above_q32, out.above_usd) = zones
-        .nearest(true)
+        .nearest(mode::DAY, true)
         .map_or((i64::MAX, 0), |z| (way(z.low).max(0), z.usd));
     (out.below_q32, out.below_usd) = zones
-        .nearest(false)
+        .nearest(mode::DAY, false)
         .map_or((i64::MAX, 0), |z| (way(z.high).min(0).abs(), z.usd));
-    let above = zones.hot_above().iter().map(|z| (way(z.low).max(0), z.usd));
+    let above = zones
+        .hot_above(mode::DAY)
+        .iter()
+        .map(|z| (way(z.low).max(0), z.usd));
     let below = zones
-        .hot_below()
+        .hot_below(mode::DAY)
         .iter()
         .map(|z| (way(z.high).min(0), z.usd));
     out.zones = [ZoneMass {
@@ -121,22 +123,25 @@ fn record(now: Nanos, mark: Px, zone: &Zone, above: bool, face: (u16, u16)) -> Z
     }
 }
 
-/// Writes the zones of a side; `face` answers (leverage label, venues) of one.
-fn fill(
+/// The first zones of a list; `face` answers (leverage label, venues) of one.
+fn records<const N: usize>(
     now: Nanos,
     mark: Px,
     from: &[Zone],
     above: bool,
-    to: &mut [ZoneRecord],
     face: impl Fn(&Zone) -> (u16, u16),
-) {
-    for (place, room) in to.iter_mut().enumerate() {
-        *room = from
-            .get(place)
-            .map_or_else(bytemuck::Zeroable::zeroed, |zone| {
-                record(now, mark, zone, above, face(zone))
-            });
-    }
+) -> [ZoneRecord; N] {
+    core::array::from_fn(|at| {
+        let zone = from.get(at);
+        zone.map_or_else(ZoneRecord::zeroed, |zone| {
+            record(now, mark, zone, above, face(zone))
+        })
+    })
+}
+
+/// What is thought of them.
+fn judged(from: &[Zone]) -> [OddsRecord; HOT_ZONES] {
+    core::array::from_fn(|at| from.get(at).map_or_else(OddsRecord::zeroed, odds))
 }
 
 fn e4(q16: i64) -> u16 {
@@ -148,20 +153,22 @@ fn e6(share: i64) -> u32 {
 }
 
 impl Room {
-    /// Distance to the nearest hot zone above and below, as headlines say it.
-    pub(super) fn reaches(&self) -> [i32; 2] {
-        [true, false].map(|above| {
-            self.zones.nearest(above).map_or(NOWHERE, |z| {
-                away(self.own().mark, z, above).min(NOWHERE.into()) as i32
+    /// Distance to each mode's nearest hot zone above and below, as headlines say it.
+    pub(super) fn reaches(&self) -> [[i32; 2]; MODES] {
+        let mark = self.own().mark;
+        core::array::from_fn(|mode| {
+            [true, false].map(|above| {
+                let nearest = self.zones.nearest(mode, above);
+                nearest.map_or(NOWHERE, |z| away(mark, z, above).min(NOWHERE.into()) as i32)
             })
         })
     }
 
     /// The three headlines after a frame.
     pub(super) fn headlines(&self, now: Nanos, input_seq: u64) -> [Headline; MODES] {
-        let [above_bps_e2, below_bps_e2] = self.reach;
         core::array::from_fn(|mode| {
             let score = self.scores.mode(mode);
+            let [above_bps_e2, below_bps_e2] = self.reach[mode];
             Headline {
                 input_seq,
                 recv_ns: now.get(),
@@ -218,14 +225,33 @@ impl Room {
                 parts[v] = parts[v].saturating_add(self.inventory[v].hot(holder, there).get());
             }
         }
-        let whole = parts
-            .iter()
-            .fold(0i64, |sum, part| sum.saturating_add(*part));
+        let sum = |parts: [i64; VENUES]| parts.into_iter().fold(0, i64::saturating_add);
+        if let Some((v, _)) = self.known() {
+            // What is known position by position is in the zone, not in the model: the venue has what the others leave.
+            parts[v] = 0;
+            let all = mul_div(zone.usd, CENT_LOTS, zone.peak.get());
+            parts[v] = all.saturating_sub(sum(parts)).max(0);
+        }
+        let whole = sum(parts);
         let bits = (0..VENUES).fold(0, |bits, v| {
             let counts = parts[v] > 0 && parts[v] >= whole / VENUE_PART;
             bits | u16::from(counts) << v
         });
         if bits == 0 { all } else { bits }
+    }
+
+    /// A mode's hot zones.
+    fn hot(&self, now: Nanos, mode: usize) -> HotRecord {
+        let (mark, face) = (self.own().mark, |zone: &Zone| {
+            (self.leverage_of(zone), self.venues_of(zone))
+        });
+        let (above, below) = (self.zones.hot_above(mode), self.zones.hot_below(mode));
+        HotRecord {
+            above: records(now, mark, above, true, face),
+            below: records(now, mark, below, false, face),
+            odds_above: judged(above),
+            odds_below: judged(below),
+        }
     }
 
     /// The whole map, as it is shown; `None` before a mark came.
@@ -295,26 +321,21 @@ impl Room {
             };
             wide.flags |= score.flags & flag::WARMING;
         }
-        let (mark, zones) = (own.mark, &self.zones);
-        let hot = |zone: &Zone| (self.leverage_of(zone), self.venues_of(zone));
+        wide.scalp = self.hot(now, mode::SCALP);
+        wide.swing = self.hot(now, mode::SWING);
+        let day = self.hot(now, mode::DAY);
+        (wide.hot_above, wide.hot_below) = (day.above, day.below);
+        (wide.odds_above, wide.odds_below) = (day.odds_above, day.odds_below);
         let cold = |zone: &Zone| (0, self.venues_of(zone));
-        let (above, below) = (zones.hot_above(), zones.hot_below());
-        fill(now, mark, above, true, &mut wide.hot_above, hot);
-        fill(now, mark, below, false, &mut wide.hot_below, hot);
-        let (above, below) = (zones.cold_above(), zones.cold_below());
-        fill(now, mark, above, true, &mut wide.cold_above, cold);
-        fill(now, mark, below, false, &mut wide.cold_below, cold);
+        let (above, below) = (self.zones.cold_above(), self.zones.cold_below());
+        wide.cold_above = records(now, own.mark, above, true, cold);
+        wide.cold_below = records(now, own.mark, below, false, cold);
         wide.map = if self.heatmap.venues == 0 {
             MapRecord::ABSENT
         } else {
             self.map
         };
         wide.map.coverage_e6 = self.coverage_e6();
-        let odds = |zones: &[Zone]| {
-            core::array::from_fn(|at| zones.get(at).map_or_else(OddsRecord::zeroed, odds))
-        };
-        wide.odds_above = odds(zones.hot_above());
-        wide.odds_below = odds(zones.hot_below());
         wide.publish_mono_ns = 0;
     }
 }
@@ -430,7 +451,7 @@ impl Room {
         if let Some(gain) = of_path(self.heatmap.half(holder), depth, sigma, share) {
             record.path_gain_e4 = many_e4(gain);
         }
-        let Some(zone) = self.zones.nearest(above) else {
+        let Some(zone) = self.zones.nearest(mode::DAY, above) else {
             return record;
         };
         record.zone = zone.id;
@@ -486,6 +507,9 @@ impl Room {
 
 /// No hot zone on that side.
 pub(super) const NOWHERE: i32 = i32::MAX;
+
+/// A cent at a price of one, in the units of `Qty` and `Px`: 1e-2 of 1e6 times 1e10.
+const CENT_LOTS: i64 = 100_000_000_000_000;
 
 /// A venue with less than this part of a zone is not said to contribute: five percent.
 const VENUE_PART: i64 = 20;

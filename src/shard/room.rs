@@ -9,7 +9,8 @@
 
 use super::history::History;
 use super::place::{Belief, Counts, DELISTED, HALTED, Place};
-use super::reading;
+use super::reading::{self, APPROACHES, HORIZONS};
+
 use super::{VENUES, manner};
 use crate::bias::{Scores, thin};
 use crate::book::Book;
@@ -24,7 +25,7 @@ use crate::market::{Holder, VenueId};
 use crate::num::fixed::{ONE, clip, div32, mul_div};
 use crate::num::log::{ln_px, px_of_ln};
 use crate::num::{Px, Qty, Round, narrow};
-use crate::shm::record::{MapRecord, NO_SHARE, Wide};
+use crate::shm::record::{MODES, MapRecord, NO_SHARE, Wide};
 use crate::signal::Class;
 use crate::signal::streams::{Streams, channel};
 use crate::signal::view::{HeatReading, View, ZoneReading};
@@ -88,9 +89,9 @@ pub(super) struct Room {
     zoned: ZoneReading,
     /// The record last published.
     pub(super) wide: Wide,
-    /// Distance of the nearest hot zone above and below in 1e-2 bp, `i32::MAX` = none: what every headline says and
+    /// Distance of each mode's nearest hot zone above and below in 1e-2 bp, `i32::MAX` = none: what headlines say and
     /// only a mark or a refresh of the zones changes. `NOWHERE` when the shard is built.
-    pub(super) reach: [i32; 2],
+    pub(super) reach: [[i32; 2]; MODES],
     pub(super) exch: Nanos,
     /// Slot of the reference.
     reference: u64,
@@ -399,7 +400,7 @@ impl Room {
         self.heatmap.clear();
         self.zones.clear();
         (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());
-        self.reach = [reading::NOWHERE; 2];
+        self.reach = [[reading::NOWHERE; 2]; MODES];
         (self.seeded, self.lived, self.swept) = (Nanos::ZERO, 0, 0);
     }
 
@@ -561,8 +562,9 @@ impl Room {
             below_long: &self.heatmap.below_long,
             above_short: &self.heatmap.above_short,
         };
-        let (hour, tau) = reading::sigmas(&self.streams);
-        self.zones.refresh(now, &heat, hour, tau, tick);
+        let hour = self.streams.sigma(Window::H1);
+        let horizons = HORIZONS.map(|horizon| self.streams.sigma(horizon));
+        self.zones.refresh(now, &heat, hour, horizons, tick);
         // Timers of zones run on marks; a mark that stands still must not stop them.
         self.zones.mark(now, mark);
         let depth = self.depths(mark);
@@ -589,21 +591,21 @@ impl Room {
     /// The zones' odds, and the live state of both sides.
     fn judge(&mut self, now: Nanos, mark: Px, depth: &[Depth; 2]) {
         let streams = &self.streams;
-        let sigma_5m = streams.sigma(Window::M5);
-        let speed = match streams.moved(Window::M5) {
-            Some(moved) if sigma_5m > 0 => clip(div32(moved, sigma_5m) >> 16, -2 * ONE, 2 * ONE),
+        let speed = |window| match (streams.moved(window), streams.sigma(window)) {
+            (Some(moved), sigma) if sigma > 0 => clip(div32(moved, sigma) >> 16, -2 * ONE, 2 * ONE),
             _ => 0,
         };
+        let flow = |window| [channel::BUY, channel::SELL].map(|way| streams.sum(window, way));
         let known = self.place.iter();
         let known = known.fold(Qty::ZERO, |sum, place| sum.plus(place.interest));
         let sight = Sight {
             mark,
-            sigma_5m,
-            flow: [channel::BUY, channel::SELL].map(|way| streams.sum(Window::H1, way)),
+            sigma_5m: streams.sigma(Window::M5),
+            flow: HORIZONS.map(flow),
             depth,
             share: self.own_share(),
             structure: &self.structure,
-            speed,
+            speed: APPROACHES.map(speed),
             cover: mul_div(self.mapped_interest().get(), ONE, known.get()),
             thin: thin(streams.orders_per_minute(), ONE),
         };

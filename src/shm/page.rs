@@ -16,7 +16,7 @@
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ headlines   64 B each   turn │ Headline                         │ three per symbol
 //!        ├─────────────────────────────────────────────────────────────────┤
-//!        │ wides     2304 B each   turn │ Wide │ room                      │ one per symbol
+//!        │ wides     4608 B each   turn │ Wide │ room                      │ one per symbol
 //!        ├─────────────────────────────────────────────────────────────────┤
 //!        │ venues     128 B each   turn │ VenueRecord                      │ one per venue
 //!        ├─────────────────────────────────────────────────────────────────┤
@@ -37,8 +37,8 @@
 compile_error!("the page is little-endian");
 
 use super::record::{
-    Ages, CascadeRecord, ErrorRecord, EventRecord, Headline, MODES, MapRecord, ModeRecord,
-    OddsRecord, VenueRecord, Wide, ZoneRecord, text_of,
+    Ages, CascadeRecord, ErrorRecord, EventRecord, Headline, HotRecord, MODES, MapRecord,
+    ModeRecord, OddsRecord, VenueRecord, Wide, ZoneRecord, text_of,
 };
 use super::snapshot::{BUFFERS, SNAPSHOT_WORDS, Snapshot};
 use crate::sync::{self, AtomicU64};
@@ -53,10 +53,10 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
 /// A reader refuses a smaller one: it would look for fields that are not there.
-pub const ABI_MINOR: u16 = 3;
+pub const ABI_MINOR: u16 = 4;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
-/// Most symbols of one page: 1024 x (32 + 3 x 64 + 2304 + 2 x 16512) bytes is 36 MB.
+/// Most symbols of one page: 1024 x (32 + 3 x 64 + 4608 + 2 x 16512) bytes is 39 MB.
 pub const MAX_SYMBOLS: usize = 1024;
 /// Most venues of one page: zones have a bit for each.
 pub const MAX_VENUES: usize = 16;
@@ -437,7 +437,7 @@ const _: () = {
     assert!(size_of::<SymbolRecord>() == 32);
     assert!(size_of::<CounterRecord>() == LINE);
     assert!(size_of::<HeadlineSlot>() == LINE);
-    assert!(size_of::<WideSlot>() == 2272);
+    assert!(size_of::<WideSlot>() == 4576);
     assert!(size_of::<VenueSlot>() == 2 * LINE);
     assert!(size_of::<ErrorSlot>() == 4 * LINE);
     assert!(size_of::<EventSlot>() == LINE);
@@ -492,7 +492,7 @@ macro_rules! shape {
 
 /// Every published structure, field by field: the one table that [`LAYOUT_HASH`], the C header's
 /// test and the document's test are made from.
-pub const SHAPES: [Shape; 16] = [
+pub const SHAPES: [Shape; 17] = [
     shape!("region", Region, offset stride count per_symbol),
     shape!("header", Header, magic abi_major abi_minor header_len layout_hash epoch pid start_ns
         start_mono_ns page_len directory headlines wides counters build config_hash model_hash
@@ -510,7 +510,7 @@ pub const SHAPES: [Shape; 16] = [
     shape!("wide", Wide, input_seq recv_ns exch_ns mark_e10 last_e10 index_e10 bid_e10 ask_e10
         interest_e6 funding_e12 funding_next_ns long_usd short_usd inert_share_e6 prior_share_e6
         oi_residual_e6 flags sigma_1h_q32 ages mode hot_above hot_below cold_above cold_below
-        publish_mono_ns map_proof spare_proof map odds_above odds_below),
+        publish_mono_ns map_proof spare_proof map odds_above odds_below scalp swing),
     shape!("venue", VenueRecord, name id up feeds_up feeds frames faults gaps reconnects duplicates
         offset_ns offset_error_ns heard_mono_ns),
     shape!("error", ErrorRecord, count first_ns last_ns level spare_level code subject text),
@@ -523,6 +523,7 @@ pub const SHAPES: [Shape; 16] = [
         from to cause outcome p_touch_e4 p_run_e4),
     shape!("snapshot", Snapshot, input_seq recv_ns mark_e10 bucket liquidated_long liquidated_short venues
         flags below_long above_short publish_mono_ns),
+    shape!("hot", HotRecord, above below odds_above odds_below),
 ];
 
 /// FNV-1a over names, offsets and sizes of [`SHAPES`]: equal numbers mean equal layouts.

@@ -88,6 +88,23 @@ pub const STATES: [&str; 4] = ["NEUTRAL", "BULLISH", "BEARISH", "CONFLICTED"];
 pub const MOTIONS: [&str; 5] = ["FLAT", "ACCELERATING", "DECELERATING", "FADING", "STEADY"];
 /// Names of the modes, in number order.
 pub const MODE_NAMES: [&str; MODES] = ["scalp", "day", "swing"];
+/// The modes by name.
+pub mod mode {
+    /// A minute.
+    pub const SCALP: usize = 0;
+    /// An hour.
+    pub const DAY: usize = 1;
+    /// A day.
+    pub const SWING: usize = 2;
+}
+/// What the lowest two bits of a zone's identity tell apart: the modes, and a cold zone.
+pub const ZONE_KINDS: u32 = 4;
+
+/// Whose zone an identity names; [`MODES`] = a cold one, of no mode.
+#[must_use]
+pub const fn mode_of(id: u32) -> usize {
+    (id % ZONE_KINDS) as usize
+}
 /// Names of zone states, in number order.
 pub const ZONE_STATES: [&str; 6] = [
     "FRESH",
@@ -112,7 +129,7 @@ pub struct ZoneRecord {
     pub usd: i64,
     /// Near edge's distance from the mark, 1e-2 basis points, never negative; 0 = the mark is inside.
     pub distance_bps_e2: i64,
-    /// Stable identity, from 1.
+    /// Stable identity, never 0; its lowest two bits say whose zone it is: the mode, 3 = a cold one, of no mode.
     pub id: u32,
     /// Age of the zone in seconds of shard time.
     pub age_s: u32,
@@ -147,7 +164,7 @@ pub const NO_STATE: u8 = u8::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct OddsRecord {
-    /// Probability that the mark reaches it within the day mode's horizon, 1e-4; [`NO_E4`] = not judged.
+    /// Probability that the mark reaches it within the mode's horizon (1 min, 1 h, 1 d), 1e-4; [`NO_E4`] = not judged.
     pub p_touch_e4: u16,
     /// Probability that, touched, it runs through rather than holds, 1e-4; [`NO_E4`] = not judged.
     pub p_run_e4: u16,
@@ -163,7 +180,21 @@ pub struct OddsRecord {
     pub heat_e4: u32,
 }
 
-/// What would happen if the nearest hot zone of a side went.
+/// A mode's hot zones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct HotRecord {
+    /// Above, nearest first.
+    pub above: [ZoneRecord; HOT_ZONES],
+    /// Below, nearest first.
+    pub below: [ZoneRecord; HOT_ZONES],
+    /// What is thought of `above`, place by place.
+    pub odds_above: [OddsRecord; HOT_ZONES],
+    /// What is thought of `below`, place by place.
+    pub odds_below: [OddsRecord; HOT_ZONES],
+}
+
+/// What would happen if the day mode's nearest hot zone of a side went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct CascadeRecord {
@@ -372,6 +403,27 @@ pub struct Wide {
     pub odds_above: [OddsRecord; HOT_ZONES],
     /// What is thought of `hot_below`, place by place.
     pub odds_below: [OddsRecord; HOT_ZONES],
+    /// Hot zones of the scalp mode; `hot_above` and its like are the day mode's. From minor 4, as all that follows.
+    pub scalp: HotRecord,
+    /// Hot zones of the swing mode.
+    pub swing: HotRecord,
+}
+
+impl Wide {
+    /// A mode's hot zones; of a number that is no mode the day's.
+    #[must_use]
+    pub const fn hot(&self, mode: usize) -> HotRecord {
+        match mode {
+            0 => self.scalp,
+            2 => self.swing,
+            _ => HotRecord {
+                above: self.hot_above,
+                below: self.hot_below,
+                odds_above: self.odds_above,
+                odds_below: self.odds_below,
+            },
+        }
+    }
 }
 
 /// Names of `map_proof`, in number order.

@@ -5,8 +5,9 @@ use crate::health::flag;
 use crate::log::utc;
 use crate::shm::record::{
     CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
-    EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE, NO_USD,
-    OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
+    EventRecord, HotRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE,
+    NO_USD, OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord,
+    mode_of, verdict,
 };
 use crate::time::Nanos;
 use serde_json::{Map, Value, json};
@@ -68,6 +69,16 @@ fn zone(show: &Show, zone: &ZoneRecord, odds: Option<&OddsRecord>) -> Value {
     object
 }
 
+/// A mode's hot zones: above, then below, nearest first in each.
+fn hot(show: &Show, hot: &HotRecord) -> Value {
+    let zones = hot.above.iter().chain(&hot.below);
+    zones
+        .zip(hot.odds_above.iter().chain(&hot.odds_below))
+        .filter(|(zone, _)| zone.high_e10 != 0)
+        .map(|(record, odds)| zone(show, record, Some(odds)))
+        .collect()
+}
+
 /// An event of the ring.
 #[must_use]
 pub fn event(show: &Show, event: &EventRecord) -> Value {
@@ -76,6 +87,7 @@ pub fn event(show: &Show, event: &EventRecord) -> Value {
         "kind": match event.kind { EVENT_ALERT => "alert", EVENT_CLOSED => "closed", _ => "life" },
         "at": utc(Nanos::new(event.recv_ns)),
         "symbol": show.symbol,
+        "mode": MODE_NAMES.get(mode_of(event.zone)),
         "zone": event.zone,
         "holder": if event.holder == 0 { "long" } else { "short" },
         "mark": show.price(event.mark_e10),
@@ -155,6 +167,11 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         },
         "map_proof": named(&PROOFS, wide.map_proof).to_ascii_lowercase(),
         "zones": zones(wide).map(|(z, odds)| zone(show, z, odds)).collect::<Value>(),
+        "zones_by_mode": MODE_NAMES
+            .iter()
+            .enumerate()
+            .map(|(mode, name)| ((*name).to_string(), hot(show, &wide.hot(mode))))
+            .collect::<Map<_, _>>(),
         "ladder_up": ladder(wide, &wide.map.ladder_up_usd),
         "ladder_down": ladder(wide, &wide.map.ladder_down_usd),
         "ladder_up_sigma": wide.map.ladder_up_sigma_usd.map(|cents| money(wide, cents)),

@@ -85,8 +85,8 @@ pub fn share(value: i64, decimals: u32) -> String {
     crate::num::decimal_text(value, decimals, decimals)
 }
 
-/// The zones of a record that exist, hot ones with what is thought of them: hot above, hot below, cold above, cold
-/// below, nearest first in each.
+/// The zones of a record that exist, hot ones (the day mode's) with what is thought of them: hot above, hot below, cold
+/// above, cold below, nearest first in each.
 pub fn zones(wide: &Wide) -> impl Iterator<Item = (&ZoneRecord, Option<&OddsRecord>)> {
     let odds = wide.odds_above.iter().chain(&wide.odds_below);
     let hot = wide.hot_above.iter().chain(&wide.hot_below);

@@ -67,8 +67,8 @@ fn money(cents: i64) -> String {
 
 fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
     let what = match (zone.kind, zone.holder) {
-        (0, 0) => "longs",
-        (0, _) => "shorts",
+        (0, 0) => "long",
+        (0, _) => "short",
         _ => "cold",
     };
     let way = zone.distance_bps_e2;
@@ -78,7 +78,7 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
         label => named(&ZONE_LABELS, label),
     };
     format!(
-        "  {what:<6} {:<6} {:>10} {:>9} {:>8} {:>4}.{:02} {:<10} {label:<4} {:>4} {:>4}",
+        "  {what:<5} {:<7} {:>10} {:>9} {:>8} {:>4}.{:02} {:<10} {label:<4} {:>4} {:>4}",
         format!("#{}", zone.id),
         show.level(zone.low_e10),
         show.level(zone.high_e10),
@@ -213,9 +213,9 @@ fn flag_lines(bits: u32) -> String {
     out
 }
 
-/// The whole picture, `zones` hot zones a side.
+/// The whole picture, a mode's `zones` hot zones a side.
 #[must_use]
-pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
+pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     let mut out = String::new();
     let price = |e10| show.price(e10).unwrap_or_else(|| "-".to_string());
     let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
@@ -267,18 +267,24 @@ pub fn symbol(show: &Show, wide: &Wide, zones: usize) -> String {
     if mapped(wide) {
         out.push_str(&map_lines(show, wide));
     }
-    let mut head = true;
-    for (side, odds) in [
-        (&wide.hot_above, &wide.odds_above),
-        (&wide.hot_below, &wide.odds_below),
-    ] {
+    let (mut head, hot) = (true, wide.hot(mode));
+    for (side, odds) in [(&hot.above, &hot.odds_above), (&hot.below, &hot.odds_below)] {
         let used = side.iter().zip(odds).filter(|(zone, _)| zone.high_e10 != 0);
         for (zone, odds) in used.take(zones) {
             if core::mem::take(&mut head) {
                 let _ = writeln!(
                     out,
-                    "  {:<6} {:<6} {:>10} {:>9} {:>8} {:>7} {:<10} {:<4} {:>4} {:>4}",
-                    "hot", "zone", "from", "to", "usd", "away bp", "state", "if", "hit", "run"
+                    "  {:<5} {:<7} {:>10} {:>9} {:>8} {:>7} {:<10} {:<4} {:>4} {:>4}",
+                    MODE_NAMES.get(mode).unwrap_or(&"hot"),
+                    "zone",
+                    "from",
+                    "to",
+                    "usd",
+                    "away bp",
+                    "state",
+                    "if",
+                    "hit",
+                    "run"
                 );
             }
             let _ = writeln!(out, "{}", zone_line(show, zone, odds));
@@ -431,6 +437,7 @@ pub fn lines(show: &Show, wide: &Wide) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::record::mode;
     use crate::shm::record::{MapRecord, bytes_of};
     use bytemuck::Zeroable as _;
 
@@ -444,7 +451,7 @@ mod tests {
         };
         let mut wide = Wide::zeroed();
         wide.flags = u32::MAX;
-        let text = symbol(&show, &wide, 4);
+        let text = symbol(&show, &wide, mode::DAY, 4);
         assert!(
             text.contains("open interest -  forced below -  above -"),
             "{text}"
@@ -476,7 +483,7 @@ mod tests {
         for zone in wide.hot_above.iter_mut().chain(&mut wide.hot_below) {
             (zone.low_e10, zone.high_e10, zone.state) = (real, real, 1);
             (zone.usd, zone.distance_bps_e2) = (most, 999_999);
-            zone.id = 99_999;
+            zone.id = 999_999;
         }
         for odds in &mut wide.odds_above {
             (odds.label, odds.p_touch_e4, odds.p_run_e4) = (2, 10_000, 10_000);
@@ -498,14 +505,14 @@ mod tests {
                     ..CascadeRecord::ABSENT
                 };
             }
-            let text = symbol(&show, &wide, 8);
+            let text = symbol(&show, &wide, mode::DAY, 8);
             for line in text.lines() {
                 assert!(line.len() <= 80, "{}: {line}", line.len());
             }
             assert!(
                 text.contains("no prints")
                     && text.contains("HOLD 100% 100%")
-                    && text.contains("longs  #99999"),
+                    && text.contains("long  #999999"),
                 "{text}"
             );
         }

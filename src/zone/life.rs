@@ -5,7 +5,7 @@
 //!  FRESH ------> APPROACHED ----> TOUCHED ---------> SWEPT ----------------> RECLAIMED
 //!     ^   far       |    ^  exit_near |   (beyond and enter also straight       |
 //!     +-------------+    +------------+    from FRESH and APPROACHED)           |
-//!                                                 | one hour                    | four hours
+//!                                                 | one hour, swing four        | four hours
 //!      mass or age (before the sweep) --> EXPIRED <-----------------------------+
 //! ```
 //! Thresholds are shares of the mode's sigma, taken as a price step at the present mark; near and far are apart, so a
@@ -15,6 +15,7 @@
 use super::Zone;
 use crate::market::Holder;
 use crate::num::{Px, fixed};
+use crate::shm::record::MODES;
 use crate::time::Nanos;
 
 /// States of a zone, in the order of the published record.
@@ -49,9 +50,9 @@ pub mod cause {
     pub const EXIT_NEAR: u8 = 4;
     /// The mark is past the far edge by .05 sigma, and at least two ticks.
     pub const BEYOND: u8 = 5;
-    /// Inside or across the near edge again within 15 minutes of the sweep.
+    /// Inside or across the near edge again in time after the sweep: 2 minutes (scalp), 15, 4 hours (swing).
     pub const BACK: u8 = 6;
-    /// One hour since the sweep.
+    /// One hour since the sweep (swing: four).
     pub const SWEPT_OUT: u8 = 7;
     /// Four hours since it was reclaimed.
     pub const RECLAIMED_OUT: u8 = 8;
@@ -68,20 +69,55 @@ pub mod cause {
     pub const EDGE: u8 = 13;
 }
 
-/// How fast a mode's zones live.
-struct Pace {
+/// How a mode's zones live.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// How long after a sweep a return counts.
     back: Nanos,
+    /// How long a swept zone is listed: at least as long.
     swept: Nanos,
     reclaimed: Nanos,
     half_life: Nanos,
+    /// Stands for a sigma of the horizon that is not warm, a Q32 return: 20 bp an hour.
+    cold: i64,
 }
 
-const DAY: Pace = Pace {
-    back: Nanos::seconds(15 * 60),
-    swept: Nanos::HOUR,
-    reclaimed: Nanos::seconds(4 * 3_600),
-    half_life: Nanos::DAY,
-};
+/// By mode (scoring.md 11.7).
+pub(super) const PACES: [Pace; MODES] = [
+    Pace {
+        back: Nanos::seconds(2 * 60),
+        swept: Nanos::HOUR,
+        reclaimed: Nanos::seconds(4 * 3_600),
+        half_life: Nanos::seconds(4 * 3_600),
+        cold: 1_108_956,
+    },
+    Pace {
+        back: Nanos::seconds(15 * 60),
+        swept: Nanos::HOUR,
+        reclaimed: Nanos::seconds(4 * 3_600),
+        half_life: Nanos::DAY,
+        cold: 8_589_935,
+    },
+    Pace {
+        back: Nanos::seconds(4 * 3_600),
+        swept: Nanos::seconds(4 * 3_600),
+        reclaimed: Nanos::seconds(4 * 3_600),
+        half_life: Nanos::new(7 * Nanos::DAY.get()),
+        cold: 42_081_915,
+    },
+];
+
+impl Pace {
+    /// A sigma of the horizon to work with.
+    pub(super) const fn sigma(&self, known: i64) -> i64 {
+        if known > 0 { known } else { self.cold }
+    }
+
+    /// 2^(−age / half-life), Q16.
+    pub(super) fn freshness(&self, age: Nanos) -> i64 {
+        fixed::decay32(age.get().max(0), self.half_life.get()) >> 16
+    }
+}
 
 /// By state: why, to; the first row that holds is taken.
 const TABLE: [&[(u8, u8)]; 5] = {
@@ -123,18 +159,21 @@ pub(super) struct Look {
     pub(super) sigma: i64,
     /// How far past the far edge is beyond, as a price step; at least 1.
     pub(super) past: i64,
+    /// Of the mode.
+    pub(super) pace: &'static Pace,
 }
 
 impl Look {
-    /// `sigma` is a log return in Q32, above 0.
-    pub(super) fn new(now: Nanos, mark: Px, sigma: i64, tick: Px) -> Self {
-        let sigma = fixed::mul32(mark.get(), sigma).max(1);
+    /// `sigma` is a log return in Q32; 0 = not warm.
+    pub(super) fn new(now: Nanos, mark: Px, pace: &'static Pace, sigma: i64, tick: Px) -> Self {
+        let sigma = fixed::mul32(mark.get(), pace.sigma(sigma)).max(1);
         let ticks = tick.get().max(0).saturating_mul(2);
         Self {
             now,
             mark,
             sigma,
             past: ticks.max(sigma / 20).max(1),
+            pace,
         }
     }
 }
@@ -161,6 +200,7 @@ impl Zone {
     /// `ahead` and `over` are of the look's mark.
     #[inline]
     fn shows(&self, cause: u8, ahead: i64, over: i64, look: &Look) -> bool {
+        let pace = look.pace;
         let for_long = |span: Nanos, from: Nanos| look.now.since(from) > span;
         match cause {
             cause::NEAR => ahead.saturating_mul(2) <= look.sigma,
@@ -168,12 +208,12 @@ impl Zone {
             cause::ENTER => ahead <= 0 && over <= 0,
             cause::EXIT_NEAR => ahead > 0 && ahead.saturating_mul(10) >= look.sigma,
             cause::BEYOND => over >= look.past,
-            cause::BACK => over <= 0 && !for_long(DAY.back, self.since),
-            cause::SWEPT_OUT => for_long(DAY.swept, self.since),
-            cause::RECLAIMED_OUT => for_long(DAY.reclaimed, self.since),
+            cause::BACK => over <= 0 && !for_long(pace.back, self.since),
+            cause::SWEPT_OUT => for_long(pace.swept, self.since),
+            cause::RECLAIMED_OUT => for_long(pace.reclaimed, self.since),
             cause::MASS => ahead > 0 && self.usd.saturating_mul(4) < self.birth_usd,
             cause::AGE => {
-                let life = Nanos::new(DAY.half_life.get().saturating_mul(4));
+                let life = Nanos::new(pace.half_life.get().saturating_mul(4));
                 for_long(life, self.born)
             }
             _ => false,
@@ -291,14 +331,10 @@ pub struct Change {
     spare: [u8; 7],
 }
 
-/// 2^(−age / half-life), Q16.
-pub(super) fn freshness(now: Nanos, born: Nanos) -> i64 {
-    fixed::decay32(now.since(born).get().max(0), DAY.half_life.get()) >> 16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::record::mode;
     use bytemuck::Zeroable;
     use proptest::prelude::*;
 
@@ -332,6 +368,7 @@ mod tests {
             mark: Px::new(mark),
             sigma: SIGMA,
             past: 50,
+            pace: &PACES[mode::DAY],
         }
     }
 
@@ -402,7 +439,8 @@ mod tests {
 
     #[test]
     fn two_ticks_are_the_least_beyond() {
-        let of = |tick| Look::new(Nanos::ZERO, Px::new(1_000_000), 1 << 32, Px::new(tick));
+        let (mark, day) = (Px::new(1_000_000), &PACES[mode::DAY]);
+        let of = |tick| Look::new(Nanos::ZERO, mark, day, 1 << 32, Px::new(tick));
         assert_eq!(of(1).past, 50_000);
         assert_eq!(of(40_000).past, 80_000);
         assert_eq!(of(i64::MIN).past, 50_000);
@@ -430,7 +468,7 @@ mod tests {
         fn no_mark_makes_a_zone_ring(from in 0u8..6, mark in any::<i64>(), low in any::<i64>()) {
             let mut zone = short();
             (zone.state, zone.low, zone.high) = (from, Px::new(low), Px::new(low).plus(Px::new(9)));
-            let look = Look::new(Nanos::SECOND, Px::new(mark), 1 << 20, Px::new(5));
+            let look = Look::new(Nanos::SECOND, Px::new(mark), &PACES[mode::DAY], 1 << 20, Px::new(5));
             for _ in 0..3 {
                 let _ = zone.step(&look);
             }

@@ -8,12 +8,14 @@
 //! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the
 //! cells, a mark a few compares per zone.
 //!
-//! Invariants: live zones of a side never overlap; a side holds at most eight hot zones (live ones by notional, and
-//! of those swept the newest four) and four cold ones; ids grow from 1 and are not reused.
+//! Invariants: live zones of a mode's side never overlap; a side holds at most eight hot zones (live ones by notional,
+//! and of those swept the newest four) and four cold ones; ids grow over all modes, say in their lowest two
+//! bits whose they are, and are not reused.
 //!
 //! A zone is *judged* (`odds`) with what the caller measured of book and flow and what trades left (`structure`): the
 //! probability of a touch, of a run once touched, a rank. `cascade` says what would happen if the nearest one went.
-//! The zones are the day mode's. Nothing here says that price is drawn to a zone.
+//! Every mode has zones of its own from the same clusters: they live by its sigma and its pace (`life`), so near, a
+//! touch and fresh mean another thing to each. Nothing here says that price is drawn to a zone.
 
 mod bands;
 pub mod cascade;
@@ -31,12 +33,13 @@ use crate::arena::Bounded;
 use crate::market::Holder;
 use crate::num::log::{bucket_low, bucket_of};
 use crate::num::{Px, fixed};
+use crate::shm::record::{MODES, ZONE_KINDS, mode_of};
 use crate::time::Nanos;
 use bands::Bands;
 use bytemuck::{Pod, Zeroable};
 use cascade::Depth;
 use cluster::{Cluster, Walk};
-use life::Look;
+use life::{Look, PACES};
 use renew::{Heaviest, Side};
 
 /// Hot zones a side.
@@ -46,7 +49,7 @@ pub const COLD: usize = 4;
 /// Places a side that zones which were swept may hold.
 pub const SWEPT: usize = 4;
 /// Changes kept for the reader of [`Zones::changes`].
-pub const CHANGES: usize = 64;
+pub const CHANGES: usize = 64 * MODES;
 
 /// `Zone::kind`: dense.
 pub const KIND_HOT: u8 = 0;
@@ -56,9 +59,6 @@ pub const KIND_COLD: u8 = 1;
 pub const HOLDER_NONE: u8 = 255;
 /// `Zone::flags`: hot and cold are relative to the present map, not to 30-day bands.
 pub const RELATIVE: u8 = 1;
-
-/// Stands for a sigma that is not warm: 20 bp as a Q32 return.
-pub const SIGMA_COLD: i64 = 8_589_935;
 
 /// The map as the zones see it: expected forced notional in cents per 2 bp bucket, index = distance in buckets from
 /// the bucket that holds the mark (0 = that bucket itself). Cells from [`SPAN`] on are not read.
@@ -172,16 +172,16 @@ pub struct Sight<'a> {
     pub mark: Px,
     /// Volatility of five minutes, Q32; 0 = not warm: structure is not known.
     pub sigma_5m: i64,
-    /// Taker notional of one horizon, buyers and sellers; both 0 = not known.
-    pub flow: [i64; 2],
+    /// Taker notional of one horizon of each mode, buyers and sellers; both 0 = not known.
+    pub flow: [[i64; 2]; MODES],
     /// What takes forced flow above and below.
     pub depth: &'a [Depth; 2],
     /// Share of the map that meets that depth.
     pub share: i64,
     /// Levels of structure.
     pub structure: &'a structure::Structure,
-    /// Present speed in sigmas, positive upwards; 0 = not known.
-    pub speed: i64,
+    /// Present speed in sigmas as each mode sees it, positive upwards; 0 = not known.
+    pub speed: [i64; MODES],
     /// Share of the known open interest that is in the map.
     pub cover: i64,
     /// What thin trading leaves of trust.
@@ -240,15 +240,16 @@ impl Zone {
     }
 }
 
-/// All zones of one symbol and mode. All zeros is "no map yet".
+/// All zones of one symbol. All zeros is "no map yet".
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Zones {
-    /// By holder: longs (below), shorts (above).
-    hot: [Bounded<Zone, HOT>; 2],
+    /// By mode and holder: longs (below), shorts (above).
+    hot: [[Bounded<Zone, HOT>; 2]; MODES],
+    /// A corridor does not live: it is the same for every mode.
     cold: [Bounded<Zone, COLD>; 2],
     changes: Bounded<Change, CHANGES>,
-    /// Changes that nobody took before 64 newer ones came.
+    /// Changes that nobody took before as many newer ones came.
     pub missed: u64,
     /// Cells that were negative or absurd and were clipped.
     pub clipped: u64,
@@ -262,10 +263,10 @@ pub struct Zones {
     /// Largest zone of each day, cents; and the day it was kept for.
     largest: [i64; DAYS],
     largest_day: i64,
-    /// Touches held and run by holder, Q16, decayed, as of `touched_at`.
-    touches: [[i64; 2]; 2],
-    touched_at: Nanos,
-    sigma_tau: i64,
+    /// Touches held and run by mode and holder, Q16, decayed, as of `touched_at`.
+    touches: [[[i64; 2]; 2]; MODES],
+    touched_at: [Nanos; MODES],
+    sigma_tau: [i64; MODES],
     tick: Px,
     last_id: u64,
 }
@@ -280,9 +281,16 @@ const PRINTS: u32 = 3;
 impl Zones {
     /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark.
     ///
-    /// Sigmas are Q32 log returns, of one hour and of the mode's horizon; 0 = not warm, for which [`SIGMA_COLD`]
-    /// stands. `tick` 0 = not known. Without a mark nothing changes.
-    pub fn refresh(&mut self, now: Nanos, heat: &Heat, sigma_1h: i64, sigma_tau: i64, tick: Px) {
+    /// Sigmas are Q32 log returns, of one hour and of each mode's horizon; 0 = not warm: 20 bp an hour stand for it.
+    /// `tick` 0 = not known. Without a mark nothing changes.
+    pub fn refresh(
+        &mut self,
+        now: Nanos,
+        heat: &Heat,
+        sigma_1h: i64,
+        sigma_tau: [i64; MODES],
+        tick: Px,
+    ) {
         if heat.mark.get() <= 0 {
             return;
         }
@@ -292,29 +300,27 @@ impl Zones {
         self.mark(now, heat.mark);
 
         let mut smooth = [[0; SPAN]; 2];
-        let origin = bucket_of(heat.mark);
-        let sides = [
-            (heat.below_long, Holder::Long),
-            (heat.above_short, Holder::Short),
-        ]
-        .map(|(raw, holder)| Side {
-            raw: density::used(&raw[..raw.len().min(SPAN)]),
-            origin,
-            holder,
-        });
+        let raw = [heat.below_long, heat.above_short];
+        let raw = raw.map(|raw| density::used(&raw[..raw.len().min(SPAN)]));
         let mut below = 1;
-        for (side, smooth) in sides.iter().zip(&mut smooth) {
-            let (clipped, bound) = density::smooth(side.raw, &mut smooth[..side.raw.len()]);
+        for (raw, smooth) in raw.iter().zip(&mut smooth) {
+            let (clipped, bound) = density::smooth(raw, &mut smooth[..raw.len()]);
             self.clipped += clipped;
             below = below.max(bound);
         }
-        let both = [0, 1].map(|at: usize| &smooth[at][..sides[at].raw.len()]);
+        let both = [0, 1].map(|at: usize| &smooth[at][..raw[at].len()]);
         self.bands.sample(now, both, sigma_1h);
         let limits = (self.bands).limits(|| density::limits(both, below), sigma_1h);
         self.absolute = u64::from(limits.flags & RELATIVE == 0);
         let mut walk = Walk::new();
-        for (side, smooth) in sides.iter().zip(&smooth) {
-            let cells = &smooth[..side.raw.len()];
+        for (holder, (raw, cells)) in Holder::BOTH.into_iter().zip(raw.into_iter().zip(both)) {
+            let side = Side {
+                raw,
+                cells,
+                limits: &limits,
+                origin: bucket_of(heat.mark),
+                holder,
+            };
             let mut top = Heaviest {
                 list: [(0, Cluster::default()); HOT],
                 used: 0,
@@ -325,15 +331,19 @@ impl Zones {
                 limits.least(cells.len()),
                 |cell| limits.hot(cell),
                 |cluster| {
-                    let usd = density::sum_between(side.raw, cluster.lo, cluster.hi);
+                    let usd = density::sum_between(raw, cluster.lo, cluster.hi);
                     top.offer(usd, cluster);
                 },
             );
             for (_, cluster) in &mut top.list[..top.used] {
                 cluster.prominence = walk.prominence(cells, cluster.peak);
             }
-            self.renew_hot(now, heat.mark, side, cells, &top, &limits);
-            self.renew_cold(now, side, cells, &top, &limits, sigma_1h);
+            let found = side.found(&top);
+            for mode in 0..MODES {
+                let mut found = found;
+                self.renew_hot(now, mode, heat.mark, &side, &mut found[..top.used]);
+            }
+            self.renew_cold(now, &side, &top, sigma_1h);
         }
         self.remember_largest(now);
         self.refreshes += 1;
@@ -367,15 +377,17 @@ impl Zones {
             self.largest[(day - back).rem_euclid(DAYS as i64) as usize] = 0;
         }
         self.largest_day = self.largest_day.max(day);
-        let live = self.hot.iter().flat_map(|side| side.as_slice());
+        let live = self.hot.as_flattened().iter();
+        let live = live.flat_map(|side| side.as_slice());
         let most = live.map(|zone| zone.usd).max().unwrap_or(0);
         let today = &mut self.largest[self.largest_day.rem_euclid(DAYS as i64) as usize];
         *today = (*today).max(most);
     }
 
-    /// A liquidation was printed: books it to the zone of its holder that covers the price.
+    /// A liquidation was printed: books it to the zones of its holder that cover the price, one a mode.
     pub fn print(&mut self, holder: Holder, price: Px, usd: i64) {
-        for zone in self.hot[holder as usize].as_mut_slice() {
+        let all = self.hot.iter_mut();
+        for zone in all.flat_map(|hot| hot[holder as usize].as_mut_slice()) {
             if zone.low <= price && price <= zone.high {
                 zone.past.executed = zone.past.executed.saturating_add(usd.max(0));
                 zone.past.prints = zone.past.prints.saturating_add(1);
@@ -388,17 +400,28 @@ impl Zones {
         if sight.mark.get() <= 0 {
             return;
         }
+        for mode in 0..MODES {
+            self.judge_mode(now, mode, sight);
+        }
+    }
+
+    fn judge_mode(&mut self, now: Nanos, mode: usize, sight: &Sight) {
         let most = self.largest.iter().copied().max().unwrap_or(0);
         let origin = bucket_of(sight.mark);
-        let sigma = warm(self.sigma_tau);
+        let pace = &PACES[mode];
+        let sigma = pace.sigma(self.sigma_tau[mode]);
         for holder in Holder::BOTH {
             let side = holder as usize;
-            let taught = self.taught(now, side);
+            let taught = self.taught(now, mode, side);
             let above = holder == Holder::Short;
             let depth = &sight.depth[usize::from(!above)];
-            let flow = sight.flow[usize::from(!above)];
-            let speed = if above { sight.speed } else { -sight.speed };
-            for zone in self.hot[side].as_mut_slice() {
+            let flow = sight.flow[mode][usize::from(!above)];
+            let speed = if above {
+                sight.speed[mode]
+            } else {
+                -sight.speed[mode]
+            };
+            for zone in self.hot[mode][side].as_mut_slice() {
                 if !zone.is_live() {
                     continue;
                 }
@@ -406,7 +429,7 @@ impl Zones {
                 let ahead = zone.ahead(sight.mark).max(0);
                 let way = fixed::div32(ahead, sight.mark.get());
                 let lambda = match depth.between(0, near) {
-                    Some(path) if sight.flow != [0; 2] => odds::lambda(flow, path),
+                    Some(path) if sight.flow[mode] != [0; 2] => odds::lambda(flow, path),
                     _ => odds::lambda(0, 0),
                 };
                 let touch = odds::touch(fixed::div32(way, sigma) >> 16, lambda);
@@ -427,7 +450,7 @@ impl Zones {
                     size: fixed::divq(zone.usd, most),
                     touch,
                     kappa,
-                    fresh: life::freshness(now, zone.born),
+                    fresh: pace.freshness(now.since(zone.born)),
                     cover: sight.cover,
                     thin: sight.thin,
                 };
@@ -450,9 +473,9 @@ impl Zones {
     }
 
     /// What touches on a side say of the next, −1 … 1: those that held less those that ran, over all and two more.
-    fn taught(&self, now: Nanos, side: usize) -> impl Fn(u16) -> i64 + use<> {
-        let keep = fixed::decay32(now.since(self.touched_at).get(), TAUGHT.get());
-        let [held, ran] = self.touches[side].map(|count| fixed::mul32(count, keep));
+    fn taught(&self, now: Nanos, mode: usize, side: usize) -> impl Fn(u16) -> i64 + use<> {
+        let keep = fixed::decay32(now.since(self.touched_at[mode]).get(), TAUGHT.get());
+        let [held, ran] = self.touches[mode][side].map(|count| fixed::mul32(count, keep));
         move |own: u16| {
             let held = held + (i64::from(own) << 16);
             fixed::divq(held - ran, held + ran + 2 * fixed::ONE)
@@ -465,19 +488,23 @@ impl Zones {
             (_, cause::BEYOND) => 1,
             _ => return,
         };
-        let keep = fixed::decay32(change.at.since(self.touched_at).get(), TAUGHT.get());
-        for count in self.touches.iter_mut().flatten() {
+        let mode = mode_of(change.id).min(MODES - 1);
+        let past = change.at.since(self.touched_at[mode]);
+        let keep = fixed::decay32(past.get(), TAUGHT.get());
+        for count in self.touches[mode].as_flattened_mut() {
             *count = fixed::mul32(*count, keep);
         }
-        self.touched_at = change.at;
-        self.touches[usize::from(change.holder & 1)][which] += fixed::ONE;
+        self.touched_at[mode] = change.at;
+        self.touches[mode][usize::from(change.holder & 1)][which] += fixed::ONE;
     }
 
     /// Forgets every zone; ids go on where they were.
     pub fn clear(&mut self) {
-        for side in 0..2 {
-            self.hot[side].clear();
-            self.cold[side].clear();
+        for list in self.hot.as_flattened_mut() {
+            list.clear();
+        }
+        for list in &mut self.cold {
+            list.clear();
         }
         self.changes.clear();
     }
@@ -487,34 +514,38 @@ impl Zones {
         if mark.get() <= 0 {
             return;
         }
-        let look = Look::new(now, mark, warm(self.sigma_tau), self.tick);
-        for side in 0..2 {
-            let mut moved = false;
-            for at in 0..self.hot[side].len() {
-                // A zone steps at most four times at one mark (life: nothing rings).
-                while let Some(change) = self.hot[side].as_mut_slice()[at].step(&look) {
-                    self.report(change);
-                    moved = true;
+        for (mode, pace) in PACES.iter().enumerate() {
+            let look = Look::new(now, mark, pace, self.sigma_tau[mode], self.tick);
+            for side in 0..2 {
+                let mut moved = false;
+                for at in 0..self.hot[mode][side].len() {
+                    // A zone steps at most four times at one mark (life: nothing rings).
+                    while let Some(change) = self.hot[mode][side].as_mut_slice()[at].step(&look) {
+                        self.report(change);
+                        moved = true;
+                    }
+                    if let Some(alert) = self.hot[mode][side].as_mut_slice()[at].edge(&look) {
+                        self.report(alert);
+                    }
                 }
-                if let Some(alert) = self.hot[side].as_mut_slice()[at].edge(&look) {
-                    self.report(alert);
+                if moved {
+                    self.tidy(now, mode, side);
                 }
-            }
-            if moved {
-                self.tidy(now, side);
             }
         }
     }
 
     /// Drops what expired, keeps the newest of those swept, and puts the rest in order.
-    fn tidy(&mut self, now: Nanos, side: usize) {
-        self.hot[side]
+    fn tidy(&mut self, now: Nanos, mode: usize, side: usize) {
+        self.hot[mode][side]
             .as_mut_slice()
             .sort_unstable_by_key(Zone::rank);
-        let live = self.hot[side].as_slice().partition_point(Zone::is_live);
+        let live = self.hot[mode][side]
+            .as_slice()
+            .partition_point(Zone::is_live);
         let mut swept = 0;
         let mut at = live;
-        while let Some(zone) = self.hot[side].as_mut_slice().get_mut(at) {
+        while let Some(zone) = self.hot[mode][side].as_mut_slice().get_mut(at) {
             let over = zone.state == state::EXPIRED;
             if !over && swept < SWEPT {
                 swept += 1;
@@ -522,7 +553,7 @@ impl Zones {
                 continue;
             }
             let crowded = (!over).then(|| zone.become_state(state::EXPIRED, cause::CROWDED, now));
-            self.hot[side].remove(at);
+            self.hot[mode][side].remove(at);
             if let Some(change) = crowded {
                 self.report(change);
             }
@@ -539,21 +570,24 @@ impl Zones {
         let _ = self.changes.push(change);
     }
 
-    fn fresh_id(&mut self) -> u32 {
-        // LIMIT: stays at the last number after 2^32 zones: at one a second, in 136 years.
-        self.last_id = (self.last_id + 1).min(u64::from(u32::MAX));
-        self.last_id as u32
+    /// An identity that says whose it is.
+    fn fresh_id(&mut self, mode: usize) -> u32 {
+        // LIMIT: stays at the last number after 2^30 zones: at one a second, in 34 years.
+        self.last_id = (self.last_id + 1).min(u64::from(u32::MAX / ZONE_KINDS));
+        self.last_id as u32 * ZONE_KINDS + mode as u32
     }
 
-    /// Hot zones of shorts: live ones nearest first, then those swept, newest first (they may lie below by now).
+    /// A mode's hot zones of shorts: live ones nearest first, then those swept, newest first (they may lie below by
+    /// now).
     #[must_use]
-    pub fn hot_above(&self) -> &[Zone] {
-        self.hot[Holder::Short as usize].as_slice()
+    pub fn hot_above(&self, mode: usize) -> &[Zone] {
+        self.hot[mode][Holder::Short as usize].as_slice()
     }
-    /// Hot zones of longs: live ones nearest first, then those swept, newest first (they may lie above by now).
+    /// A mode's hot zones of longs: live ones nearest first, then those swept, newest first (they may lie above by
+    /// now).
     #[must_use]
-    pub fn hot_below(&self) -> &[Zone] {
-        self.hot[Holder::Long as usize].as_slice()
+    pub fn hot_below(&self, mode: usize) -> &[Zone] {
+        self.hot[mode][Holder::Long as usize].as_slice()
     }
     /// Cold zones above, nearest first.
     #[must_use]
@@ -565,17 +599,17 @@ impl Zones {
     pub fn cold_below(&self) -> &[Zone] {
         self.cold[Holder::Long as usize].as_slice()
     }
-    /// The nearest live hot zone of a side; `None` when there is none.
+    /// A mode's nearest live hot zone of a side; `None` when there is none.
     #[must_use]
-    pub fn nearest(&self, above: bool) -> Option<&Zone> {
+    pub fn nearest(&self, mode: usize, above: bool) -> Option<&Zone> {
         let side = if above {
-            self.hot_above()
+            self.hot_above(mode)
         } else {
-            self.hot_below()
+            self.hot_below(mode)
         };
         side.first().filter(|zone| zone.is_live())
     }
-    /// What changed since [`Zones::clear_changes`], oldest first, the newest 64.
+    /// What changed since [`Zones::clear_changes`], oldest first, the newest [`CHANGES`].
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         self.changes.as_slice()
@@ -584,11 +618,6 @@ impl Zones {
     pub fn clear_changes(&mut self) {
         self.changes.clear();
     }
-}
-
-/// A sigma to work with.
-fn warm(sigma: i64) -> i64 {
-    if sigma > 0 { sigma } else { SIGMA_COLD }
 }
 
 #[cfg(test)]

@@ -8,18 +8,23 @@
 
 use super::cluster::{self, Cluster};
 use super::density::{self, Limits};
-use super::{COLD, HOLDER_NONE, HOT, KIND_COLD, Past, Zone, Zones, cause, state, warm};
+use super::life::PACES;
+use super::{COLD, HOLDER_NONE, HOT, KIND_COLD, Past, Zone, Zones, cause, state};
 use crate::market::Holder;
 use crate::num::log::{BUCKET, px_of_ln};
 use crate::num::{Px, fixed};
+use crate::shm::record::{MODES, mode};
 use crate::time::Nanos;
 use bytemuck::Zeroable;
 use core::cmp::Reverse;
 
-/// One side's raw cells and where they lie.
+/// One side of the map as a refresh reads it: its cells, where they lie, and what counts there.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'a> {
     pub(super) raw: &'a [i64],
+    /// The same, smoothed.
+    pub(super) cells: &'a [i64],
+    pub(super) limits: &'a Limits,
     /// Bucket of cell 0.
     pub(super) origin: i64,
     pub(super) holder: Holder,
@@ -65,13 +70,23 @@ impl Side<'_> {
         })
     }
 
-    /// A hot zone over cells `lo ..= hi` of the smoothed `cells`, without id and times.
-    fn hot(&self, cells: &[i64], limits: &Limits, (lo, hi, peak): (usize, usize, usize)) -> Zone {
+    /// A hot zone over cells `lo ..= hi`, without id and times.
+    fn hot(&self, (lo, hi, peak): (usize, usize, usize)) -> Zone {
         let mut zone = self.zone(lo, hi, peak);
-        zone.heat = fixed::divq(cells[peak], limits.hot(peak));
+        zone.heat = fixed::divq(self.cells[peak], self.limits.hot(peak));
         zone.holder = self.holder as u8;
-        zone.flags = limits.flags;
+        zone.flags = self.limits.flags;
         zone
+    }
+
+    /// The clusters as hot zones that nobody is yet.
+    pub(super) fn found(&self, top: &Heaviest) -> [Zone; HOT] {
+        let mut found = [Zone::zeroed(); HOT];
+        for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
+            *zone = self.hot((cluster.lo, cluster.hi, cluster.peak));
+            zone.prominence = cluster.prominence;
+        }
+        found
     }
 
     /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
@@ -114,48 +129,41 @@ impl Heaviest {
 }
 
 impl Zones {
-    /// Gives each cluster its old identity or a new one, and ends the live zones that no cluster continues.
+    /// Gives each cluster its old identity in a mode or a new one, and ends the live zones that no cluster continues.
     pub(super) fn renew_hot(
         &mut self,
         now: Nanos,
+        mode: usize,
         mark: Px,
         side: &Side,
-        cells: &[i64],
-        top: &Heaviest,
-        limits: &Limits,
+        found: &mut [Zone],
     ) {
         let place = side.holder as usize;
-        let mut found = [Zone::zeroed(); HOT];
-        for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
-            *zone = side.hot(cells, limits, (cluster.lo, cluster.hi, cluster.peak));
-            zone.prominence = cluster.prominence;
-        }
-        let found = &mut found[..top.used];
-        let old = self.hot[place];
+        let old = self.hot[mode][place];
         let heirs = heirs(old.as_slice(), found);
-        self.hot[place].clear();
-        let (mut rivals, mut used) = ([Zone::zeroed(); 2 * HOT], top.used);
+        self.hot[mode][place].clear();
+        let (mut rivals, mut used) = ([Zone::zeroed(); 2 * HOT], found.len());
         for (zone, heir) in old.as_slice().iter().zip(heirs) {
             if !zone.is_live() {
-                let _ = self.hot[place].push(*zone);
+                let _ = self.hot[mode][place].push(*zone);
             } else if let Some(next) = heir.and_then(|at| found.get_mut(at)) {
                 inherit(next, zone, mark);
             } else if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 {
-                self.end_or_wait(now, *zone, side, found);
-            } else if let Some(held) = self.end_or_hold(now, *zone, side, cells, limits, found) {
+                self.end_or_wait(now, mode, *zone, side, found);
+            } else if let Some(held) = self.end_or_hold(now, *zone, side, found) {
                 rivals[used] = held;
                 used += 1;
             }
         }
         keep_apart(found, side.holder);
-        rivals[..top.used].copy_from_slice(found);
+        rivals[..found.len()].copy_from_slice(found);
         let rivals = &mut rivals[..used];
         rivals.sort_unstable_by_key(|zone| {
             let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
             (Reverse(zone.usd.saturating_add(stays)), zone.bottom)
         });
         for zone in rivals {
-            if self.hot[place].len() == HOT {
+            if self.hot[mode][place].len() == HOT {
                 // LIMIT: the lightest find no place beside the others, what was swept and what waits.
                 if zone.id != 0 {
                     let change = zone.become_state(state::EXPIRED, cause::CROWDED, now);
@@ -164,19 +172,26 @@ impl Zones {
                 continue;
             }
             if zone.id == 0 {
-                (zone.id, zone.born, zone.state) = (self.fresh_id(), now, state::NONE);
+                (zone.id, zone.born, zone.state) = (self.fresh_id(mode), now, state::NONE);
                 (zone.birth_usd, zone.past) = (zone.usd, Past::NONE);
                 let change = zone.become_state(state::FRESH, cause::BORN, now);
                 self.report(change);
             }
-            let _ = self.hot[place].push(*zone);
+            let _ = self.hot[mode][place].push(*zone);
         }
-        self.tidy(now, place);
+        self.tidy(now, mode, place);
     }
 
     /// A zone that no cluster continues and in which the mark stands: it waits for its outcome in what the clusters
     /// leave of its place.
-    fn end_or_wait(&mut self, now: Nanos, mut zone: Zone, side: &Side, found: &[Zone]) {
+    fn end_or_wait(
+        &mut self,
+        now: Nanos,
+        mode: usize,
+        mut zone: Zone,
+        side: &Side,
+        found: &[Zone],
+    ) {
         if is_merged(&zone, found) {
             let change = zone.become_state(state::EXPIRED, cause::LOST, now);
             self.report(change);
@@ -184,7 +199,7 @@ impl Zones {
         }
         trim(&mut zone, found);
         zone.usd = density::sum(&side.raw[side.range(&zone)]);
-        let _ = self.hot[side.holder as usize].push(zone);
+        let _ = self.hot[mode][side.holder as usize].push(zone);
     }
 
     /// A zone that no cluster continues and that the mark is not in: what is left of it, or over.
@@ -193,8 +208,6 @@ impl Zones {
         now: Nanos,
         mut zone: Zone,
         side: &Side,
-        cells: &[i64],
-        limits: &Limits,
         found: &[Zone],
     ) -> Option<Zone> {
         let is_merged = is_merged(&zone, found);
@@ -204,9 +217,9 @@ impl Zones {
         let range = side.range(&zone);
         let left = density::sum(&side.raw[range.clone()]);
         let has_mass = left.saturating_mul(4) >= zone.birth_usd;
-        let peak = range.clone().max_by_key(|cell| cells[*cell]);
+        let peak = range.clone().max_by_key(|cell| side.cells[*cell]);
         if let Some(peak) = peak.filter(|_| has_mass && !is_merged) {
-            let mut held = side.hot(cells, limits, (range.start, range.end - 1, peak));
+            let mut held = side.hot((range.start, range.end - 1, peak));
             held.prominence = zone.prominence;
             hand_on(&mut held, &zone);
             return Some(held);
@@ -218,15 +231,7 @@ impl Zones {
     }
 
     /// Thin runs at least half a sigma wide, the nearest four.
-    pub(super) fn renew_cold(
-        &mut self,
-        now: Nanos,
-        side: &Side,
-        cells: &[i64],
-        top: &Heaviest,
-        limits: &Limits,
-        sigma_1h: i64,
-    ) {
+    pub(super) fn renew_cold(&mut self, now: Nanos, side: &Side, top: &Heaviest, sigma_1h: i64) {
         let place = side.holder as usize;
         let mut hot = [(0, 0); HOT];
         for (run, (_, cluster)) in hot.iter_mut().zip(&top.list[..top.used]) {
@@ -235,15 +240,15 @@ impl Zones {
         let hot = &mut hot[..top.used];
         hot.sort_unstable();
         // Half a sigma in Q48, against buckets of Q48.
-        let wide = i128::from(warm(sigma_1h)) << 15;
+        let wide = i128::from(PACES[mode::DAY].sigma(sigma_1h)) << 15;
         let least = (wide + i128::from(BUCKET) - 1) / i128::from(BUCKET);
         let least = usize::try_from(least).unwrap_or(usize::MAX);
         let old = self.cold[place];
         let mut taken = [false; COLD];
         self.cold[place].clear();
-        cluster::corridors(cells, limits, hot, least, |lo, hi| {
+        cluster::corridors(side.cells, side.limits, hot, least, |lo, hi| {
             let mut zone = side.zone(lo, hi, usize::midpoint(lo, hi));
-            (zone.kind, zone.holder, zone.flags) = (KIND_COLD, HOLDER_NONE, limits.flags);
+            (zone.kind, zone.holder, zone.flags) = (KIND_COLD, HOLDER_NONE, side.limits.flags);
             (zone.born, zone.since, zone.birth_usd) = (now, now, zone.usd);
             let past = (old.as_slice().iter().zip(&mut taken))
                 .find(|(past, taken)| !**taken && past.continues(&zone));
@@ -252,7 +257,7 @@ impl Zones {
                 (zone.id, zone.born, zone.since) = (past.id, past.born, past.since);
                 zone.birth_usd = past.birth_usd;
             } else {
-                zone.id = self.fresh_id();
+                zone.id = self.fresh_id(MODES);
             }
             let _ = self.cold[place].push(zone);
             self.cold[place].len() < COLD

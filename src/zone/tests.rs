@@ -1,8 +1,11 @@
 use super::*;
 use crate::num::log::{BUCKET, px_of_ln};
+use crate::shm::record::mode::DAY;
 use density::Limits;
 use proptest::prelude::*;
 
+/// The day mode's first zone: its like in the scalp mode was numbered before it.
+const FIRST: u32 = 2 * ZONE_KINDS + DAY as u32;
 const MARK: i64 = 65_000 * Px::ONE;
 /// 1 % as a Q32 return.
 const PERCENT: i64 = 42_949_672;
@@ -21,7 +24,8 @@ fn refresh(zones: &mut Zones, now: Nanos, mark: Px, below: &[i64], above: &[i64]
         below_long: below,
         above_short: above,
     };
-    zones.refresh(now, &heat, PERCENT / 10, PERCENT, Px::new(Px::ONE / 10));
+    let tau = [PERCENT / 8, PERCENT, 5 * PERCENT];
+    zones.refresh(now, &heat, PERCENT / 10, tau, Px::new(Px::ONE / 10));
 }
 
 /// A flat hill of `usd` a cell over `lo ..= hi`.
@@ -42,7 +46,9 @@ fn plain() -> Vec<i64> {
 }
 
 fn causes(zones: &mut Zones) -> Vec<u8> {
-    let list = zones.changes().iter().map(|change| change.cause).collect();
+    let list = zones.changes().iter();
+    let list = list.filter(|change| mode_of(change.id) == DAY);
+    let list = list.map(|change| change.cause).collect();
     zones.clear_changes();
     list
 }
@@ -55,21 +61,21 @@ fn the_published_clusters_become_zones() {
     let mut zones = empty();
     refresh(&mut zones, at(0), Px::new(MARK), &[], &raw);
     // The second hill is not in the top decile of so small a map.
-    assert_eq!(zones.hot_above().len(), 1);
-    let zone = zones.hot_above()[0];
+    assert_eq!(zones.hot_above(DAY).len(), 1);
+    let zone = zones.hot_above(DAY)[0];
     assert_eq!(
         (zone.usd, zone.prominence, zone.top - zone.bottom),
         (90, 371, 4)
     );
     assert_eq!(i64::from(zone.bottom), bucket_of(Px::new(MARK)) + 3);
-    assert_eq!((zone.id, zone.flags, zone.holder), (1, RELATIVE, 1));
+    assert_eq!((zone.id, zone.flags, zone.holder), (FIRST, RELATIVE, 1));
     assert!(zone.low < zone.peak && zone.peak < zone.high);
     // Mean cell: (3*9 + 4*20 + 5*31 + 6*22 + 7*8) / 90 = 5 exactly.
     assert_eq!(zone.vwap, zone.peak);
     assert_eq!(zone.heat, (371 << 16) / 304);
-    assert!(zones.hot_below().is_empty());
-    assert_eq!(zones.nearest(true).map(|zone| zone.id), Some(1));
-    assert_eq!(zones.nearest(false), None);
+    assert!(zones.hot_below(DAY).is_empty());
+    assert_eq!(zones.nearest(DAY, true).map(|zone| zone.id), Some(FIRST));
+    assert_eq!(zones.nearest(DAY, false), None);
 }
 
 #[test]
@@ -79,11 +85,11 @@ fn borders_are_answered() {
     assert_eq!(zones.refreshes, 0);
     refresh(&mut zones, at(0), Px::new(MARK), &[], &[]);
     refresh(&mut zones, at(0), Px::new(MARK), &[0; 50], &[0; SPAN + 9]);
-    assert!(zones.hot_above().is_empty() && zones.cold_above().is_empty());
+    assert!(zones.hot_above(DAY).is_empty() && zones.cold_above().is_empty());
     assert_eq!((zones.refreshes, zones.changes().len()), (2, 0));
 
     refresh(&mut zones, at(1), Px::new(MARK), &[7], &[]);
-    let lone = zones.hot_below()[0];
+    let lone = zones.hot_below(DAY)[0];
     assert_eq!(
         (lone.usd, lone.bottom, lone.state),
         (7, lone.top, state::TOUCHED)
@@ -91,9 +97,12 @@ fn borders_are_answered() {
 
     let mut zones = empty();
     refresh(&mut zones, at(0), Px::new(MARK), &[4; SPAN], &[4; SPAN]);
-    assert_eq!((zones.hot_above().len(), zones.hot_below().len()), (1, 1));
-    assert_eq!(zones.hot_above()[0].usd, 4 * SPAN as i64);
-    assert_eq!(zones.hot_above()[0].heat, fixed::ONE);
+    assert_eq!(
+        (zones.hot_above(DAY).len(), zones.hot_below(DAY).len()),
+        (1, 1)
+    );
+    assert_eq!(zones.hot_above(DAY)[0].usd, 4 * SPAN as i64);
+    assert_eq!(zones.hot_above(DAY)[0].heat, fixed::ONE);
     assert!(zones.cold_above().is_empty() && zones.cold_below().is_empty());
 }
 
@@ -115,7 +124,7 @@ fn extremes_do_not_panic() {
                         below_long: &wild,
                         above_short: &wild,
                     };
-                    zones.refresh(Nanos::new(now), &heat, sigma, sigma, Px::new(tick));
+                    zones.refresh(Nanos::new(now), &heat, sigma, [sigma; MODES], Px::new(tick));
                 }
             }
             assert!(zones.clipped > 0);
@@ -128,21 +137,24 @@ fn a_zone_keeps_its_id_while_it_overlaps_itself_by_half() {
     let mut zones = empty();
     let mark = Px::new(MARK);
     refresh(&mut zones, at(0), mark, &[], &plain());
-    let born = zones.hot_above()[0];
+    let born = zones.hot_above(DAY)[0];
     let mut moved = vec![1; 400];
     hill(&mut moved, 108, 127, 2_000);
     refresh(&mut zones, at(60), mark, &[], &moved);
-    let same = zones.hot_above()[0];
-    assert_eq!((same.id, same.born, same.birth_usd), (1, at(0), born.usd));
+    let same = zones.hot_above(DAY)[0];
+    assert_eq!(
+        (same.id, same.born, same.birth_usd),
+        (FIRST, at(0), born.usd)
+    );
     // Twenty cells of the hill and one of ground on either side.
     assert_eq!(same.usd, 40_002);
     let mut far = vec![1; 400];
     hill(&mut far, 150, 169, 2_000);
     zones.clear_changes();
     refresh(&mut zones, at(120), mark, &[], &far);
-    let other = zones.hot_above()[0];
-    assert_eq!((zones.hot_above().len(), other.born), (1, at(120)));
-    assert!(other.id > 1);
+    let other = zones.hot_above(DAY)[0];
+    assert_eq!((zones.hot_above(DAY).len(), other.born), (1, at(120)));
+    assert!(other.id > FIRST);
     assert_eq!(causes(&mut zones), [cause::MASS, cause::BORN]);
 }
 
@@ -154,13 +166,13 @@ fn a_merged_zone_is_lost_and_the_elder_goes_on() {
     hill(&mut two, 100, 114, 1_000);
     hill(&mut two, 125, 139, 1_000);
     refresh(&mut zones, at(0), mark, &[], &two);
-    assert_eq!(zones.hot_above().len(), 2);
-    let elder = zones.hot_above().iter().map(|zone| zone.id).min();
+    assert_eq!(zones.hot_above(DAY).len(), 2);
+    let elder = zones.hot_above(DAY).iter().map(|zone| zone.id).min();
     hill(&mut two, 100, 139, 1_000);
     zones.clear_changes();
     refresh(&mut zones, at(60), mark, &[], &two);
-    assert_eq!(zones.hot_above().len(), 1);
-    assert_eq!(Some(zones.hot_above()[0].id), elder);
+    assert_eq!(zones.hot_above(DAY).len(), 1);
+    assert_eq!(Some(zones.hot_above(DAY)[0].id), elder);
     assert_eq!(causes(&mut zones), [cause::LOST]);
 }
 
@@ -171,7 +183,7 @@ fn a_zone_that_cools_keeps_its_name_while_its_mass_stands() {
     let mut cells = vec![1; 400];
     hill(&mut cells, 100, 114, 1_000);
     refresh(&mut zones, at(0), mark, &[], &cells);
-    let born = zones.hot_above()[0];
+    let born = zones.hot_above(DAY)[0];
     // Something far hotter far away: the first is not hot beside it, and has lost half.
     hill(&mut cells, 100, 114, 500);
     for peak in 0..7 {
@@ -179,7 +191,7 @@ fn a_zone_that_cools_keeps_its_name_while_its_mass_stands() {
     }
     zones.clear_changes();
     refresh(&mut zones, at(60), mark, &[], &cells);
-    let held = zones.hot_above()[0];
+    let held = zones.hot_above(DAY)[0];
     assert_eq!(
         (held.id, held.born, held.birth_usd),
         (born.id, born.born, born.birth_usd)
@@ -209,7 +221,7 @@ fn a_newcomer_must_be_a_quarter_heavier_than_the_lightest() {
         );
     }
     refresh(&mut zones, at(0), mark, &[], &cells);
-    assert_eq!(zones.hot_above().len(), 8);
+    assert_eq!(zones.hot_above(DAY).len(), 8);
     for (second, height, turns) in [
         (60, 1_100, vec![]),
         (120, 1_400, vec![cause::CROWDED, cause::BORN]),
@@ -236,12 +248,12 @@ fn a_sweep_is_seen_through_to_its_end() {
         refresh(&mut zones, at(now), price(step), &[], &cells[gone..]);
         now += 1;
     }
-    assert_eq!(zones.hot_above().len(), 2);
-    let swept = zones.hot_above()[1];
-    assert_eq!((swept.id, swept.state, swept.usd), (2, state::SWEPT, 0));
+    assert_eq!(zones.hot_above(DAY).len(), 2);
+    let swept = zones.hot_above(DAY)[1];
+    assert_eq!((swept.state, swept.usd), (state::SWEPT, 0));
     assert!(swept.birth_usd > 15_000);
-    let far = zones.nearest(true).map(|zone| (zone.id, zone.state));
-    assert_eq!(far, Some((1, state::FRESH)));
+    let far = zones.nearest(DAY, true).map(|zone| (zone.id, zone.state));
+    assert_eq!(far, Some((swept.id - ZONE_KINDS, state::FRESH)));
     let path = [
         cause::BORN,
         cause::BORN,
@@ -254,15 +266,15 @@ fn a_sweep_is_seen_through_to_its_end() {
 
     let mut back = *zones;
     back.mark(at(now + 600), price(110));
-    assert_eq!(back.hot_above()[1].state, state::RECLAIMED);
+    assert_eq!(back.hot_above(DAY)[1].state, state::RECLAIMED);
     back.mark(at(now + 600 + 4 * 3_600 + 1), price(110));
-    assert_eq!(back.hot_above().len(), 1);
+    assert_eq!(back.hot_above(DAY).len(), 1);
     assert_eq!(causes(&mut back), [cause::BACK, cause::RECLAIMED_OUT]);
 
     zones.mark(at(now + 901), price(110));
-    assert_eq!(zones.hot_above()[1].state, state::SWEPT);
+    assert_eq!(zones.hot_above(DAY)[1].state, state::SWEPT);
     zones.mark(at(now + 3_601), price(110));
-    assert_eq!(zones.hot_above().len(), 1);
+    assert_eq!(zones.hot_above(DAY).len(), 1);
 }
 
 #[test]
@@ -270,18 +282,18 @@ fn a_touched_zone_keeps_its_near_edge_and_waits_for_its_outcome() {
     let mut zones = empty();
     let cells = plain();
     refresh(&mut zones, at(0), price(0), &[], &cells);
-    let near = zones.hot_above()[0].low;
+    let near = zones.hot_above(DAY)[0].low;
     refresh(&mut zones, at(1), price(112), &[], &cells[112..]);
-    let touched = zones.hot_above()[0];
+    let touched = zones.hot_above(DAY)[0];
     assert_eq!((touched.state, touched.low), (state::TOUCHED, near));
     assert!(touched.usd < touched.birth_usd / 2);
     // Nothing is left of the map, the mark stands inside: no outcome yet.
     refresh(&mut zones, at(2), price(112), &[], &[]);
-    assert_eq!(zones.hot_above()[0].state, state::TOUCHED);
+    assert_eq!(zones.hot_above(DAY)[0].state, state::TOUCHED);
     // It leaves by the near edge: nothing is left of the zone.
     zones.clear_changes();
     zones.mark(at(3), price(60));
-    assert!(zones.hot_above().is_empty());
+    assert!(zones.hot_above(DAY).is_empty());
     assert_eq!(causes(&mut zones), [cause::MASS]);
 }
 
@@ -307,9 +319,9 @@ fn walk(steps: &[(usize, &[i64])], above: bool) -> (Box<Zones>, Vec<(i32, i32, u
         }
     }
     let list = if above {
-        zones.hot_above()
+        zones.hot_above(DAY)
     } else {
-        zones.hot_below()
+        zones.hot_below(DAY)
     };
     let shapes = list.iter().map(|zone| match above {
         true => (zone.bottom - origin, zone.top - origin, zone.state),
@@ -325,8 +337,8 @@ fn a_held_zone_leaves_its_far_part_to_the_cluster_that_took_it() {
     let mut other = vec![1; 400];
     hill(&mut other, 115, 150, 1_000);
     let (zones, shapes) = both(|above| walk(&[(0, &plain), (105, &plain), (105, &other)], above));
-    let (held, new) = (zones.hot_above()[0], zones.hot_above()[1]);
-    assert_eq!((held.id, new.id > 1), (1, true));
+    let (held, new) = (zones.hot_above(DAY)[0], zones.hot_above(DAY)[1]);
+    assert_eq!((held.id, new.id > FIRST), (FIRST, true));
     assert_eq!(
         shapes,
         [(99, 113, state::TOUCHED), (114, 151, state::APPROACHED)]
@@ -341,9 +353,16 @@ fn a_touched_zone_that_merges_goes_on_as_the_other() {
     hill(&mut two, 130, 159, 1_000);
     let mut one = vec![1; 400];
     hill(&mut one, 100, 159, 1_000);
+    let born = walk(&[(0, &two)], true).0;
+    let born = born.hot_above(DAY).iter();
+    let elder = born.map(|zone| zone.id).min();
     let (mut zones, shapes) = both(|above| walk(&[(0, &two), (102, &two), (102, &one)], above));
     assert_eq!(shapes, [(102, 160, state::TOUCHED)]);
-    assert_eq!(zones.hot_above()[0].id, 1, "the heavier was born first");
+    assert_eq!(
+        Some(zones.hot_above(DAY)[0].id),
+        elder,
+        "the heavier was born first"
+    );
     assert!(causes(&mut zones).contains(&cause::LOST));
 }
 
@@ -355,18 +374,18 @@ fn the_newest_four_of_those_swept_keep_their_places() {
         hill(&mut cells, 20 + peak * 20, 24 + peak * 20, 1_000);
     }
     refresh(&mut zones, at(0), price(0), &[], &cells);
-    assert_eq!(zones.hot_above().len(), 8);
-    let seventh = zones.hot_above()[6].id;
+    assert_eq!(zones.hot_above(DAY).len(), 8);
+    let seventh = zones.hot_above(DAY)[6].id;
     zones.clear_changes();
     for step in 1..=163 {
         zones.mark(at(step), price(step));
     }
-    let states: Vec<u8> = zones.hot_above().iter().map(|zone| zone.state).collect();
+    let states: Vec<u8> = zones.hot_above(DAY).iter().map(|zone| zone.state).collect();
     assert_eq!(
         states,
         [0, 3, 3, 3, 3].map(|s| if s == 0 { state::TOUCHED } else { s })
     );
-    assert_eq!(zones.hot_above()[1].id, seventh);
+    assert_eq!(zones.hot_above(DAY)[1].id, seventh);
     let crowded = causes(&mut zones)
         .iter()
         .filter(|&&cause| cause == cause::CROWDED)
@@ -407,7 +426,7 @@ fn cold_corridors_lie_between_the_price_and_what_is_beyond() {
     let sigma = (2 * width * BUCKET) >> 16;
     let gap = |zones: &Zones| zones.cold_above().iter().any(|zone| zone.id == id);
     for (sigma, seen) in [(1, true), (sigma, true), (sigma + 1, false)] {
-        zones.refresh(at(11), &heat, sigma, PERCENT, Px::ZERO);
+        zones.refresh(at(11), &heat, sigma, [PERCENT; MODES], Px::ZERO);
         assert_eq!(gap(&zones), seen, "{sigma}");
     }
 }
@@ -422,6 +441,43 @@ fn changes_beyond_the_list_are_counted() {
     }
     assert_eq!(zones.changes().len(), CHANGES);
     assert!(zones.missed > 0);
+}
+
+#[test]
+fn each_mode_sees_the_same_places_by_its_own_sigma_and_pace() {
+    use crate::shm::record::mode::{SCALP, SWING};
+    let mut zones = empty();
+    refresh(&mut zones, at(0), price(0), &[], &plain());
+    let seen = |zones: &Zones| {
+        [SCALP, DAY, SWING].map(|mode| zones.hot_above(mode).first().map_or(9, |zone| zone.state))
+    };
+    let place = |mode: usize| {
+        let zone = zones.hot_above(mode)[0];
+        assert_eq!(mode_of(zone.id), mode);
+        (zone.bottom, zone.top, zone.usd, zone.heat)
+    };
+    assert_eq!([place(SCALP), place(SWING)], [place(DAY); 2]);
+    assert_eq!(mode_of(zones.cold_above()[0].id), MODES);
+    // Two per cent away: sixteen sigmas of a minute, two of an hour, two fifths of one of a day.
+    let (fresh, near) = (state::FRESH, state::APPROACHED);
+    assert_eq!(seen(&zones), [fresh, fresh, near]);
+    zones.mark(at(1), price(80));
+    assert_eq!(seen(&zones), [fresh, near, near]);
+    zones.mark(at(2), price(98));
+    assert_eq!(seen(&zones), [near, near, near]);
+    // Nine bp beyond is enough for a minute and an hour, not for a day.
+    zones.mark(at(3), price(125));
+    assert_eq!(seen(&zones), [state::SWEPT, state::SWEPT, near]);
+    zones.mark(at(4), price(400));
+    assert_eq!(seen(&zones), [state::SWEPT; 3]);
+    // Back after two minutes and a second: too late for a minute.
+    zones.mark(at(3 + 121), price(110));
+    assert_eq!(
+        seen(&zones),
+        [state::SWEPT, state::RECLAIMED, state::RECLAIMED]
+    );
+    zones.clear();
+    assert_eq!(seen(&zones), [9; 3]);
 }
 
 /// Where and what, seen from the mark: nearest cell, farthest cell, dollars, prominence, heat.
@@ -469,11 +525,11 @@ proptest! {
         let shapes = |list: &[Zone], above| -> Vec<_> {
             list.iter().map(|zone| shape(zone, origin, above)).collect()
         };
-        prop_assert_eq!(shapes(one.hot_above(), true), shapes(two.hot_below(), false));
-        prop_assert_eq!(shapes(one.hot_below(), false), shapes(two.hot_above(), true));
+        prop_assert_eq!(shapes(one.hot_above(DAY), true), shapes(two.hot_below(DAY), false));
+        prop_assert_eq!(shapes(one.hot_below(DAY), false), shapes(two.hot_above(DAY), true));
         prop_assert_eq!(shapes(one.cold_above(), true), shapes(two.cold_below(), false));
         prop_assert_eq!(shapes(one.cold_below(), false), shapes(two.cold_above(), true));
-        for (list, all) in [(one.hot_above(), &above), (one.hot_below(), &below)] {
+        for (list, all) in [(one.hot_above(DAY), &above), (one.hot_below(DAY), &below)] {
             let usd: i64 = list.iter().map(|zone| zone.usd).sum();
             prop_assert!(usd <= all.iter().sum());
         }
@@ -503,14 +559,15 @@ proptest! {
                 prop_assert_eq!(change.from == change.to, change.cause == cause::EDGE);
             }
             zones.clear_changes();
-            for (list, above) in [(zones.hot_above(), true), (zones.hot_below(), false)] {
+            for (mode, above) in (0..MODES).flat_map(|mode| [(mode, true), (mode, false)]) {
+                let list = if above { zones.hot_above(mode) } else { zones.hot_below(mode) };
                 prop_assert!(apart(list), "{list:?}");
                 prop_assert!(list.is_sorted_by_key(Zone::rank));
                 prop_assert!(list.iter().filter(|zone| !zone.is_live()).count() <= SWEPT);
-                prop_assert!(list.iter().all(|z| z.state != state::EXPIRED && z.id > 0));
+                prop_assert!(list.iter().all(|z| z.state != state::EXPIRED && mode_of(z.id) == mode));
                 let nearest = list.iter().filter(|zone| zone.is_live())
                     .min_by_key(|zone| (zone.ahead(price(place)), zone.id));
-                prop_assert_eq!(zones.nearest(above).map(|z| z.id), nearest.map(|z| z.id));
+                prop_assert_eq!(zones.nearest(mode, above).map(|z| z.id), nearest.map(|z| z.id));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::prove::cells;
 use crate::prove::input::Input;
 use crate::prove::path::ln;
 use crate::prove::walk::{self, Learnt, Mapped, Told, Way};
+use crate::shm::record::{MODES, mode, mode_of};
 use crate::time::Nanos;
 use crate::zone::{Heat, Zone, Zones, state};
 use std::collections::HashMap;
@@ -113,14 +114,19 @@ impl Eye {
             below_long: &self.halves[0],
             above_short: &self.halves[1],
         };
-        self.zones.refresh(step.end, &heat, sigma, sigma, Px::ZERO);
+        self.zones
+            .refresh(step.end, &heat, sigma, [sigma; MODES], Px::ZERO);
         let born = self.zones.changes().iter();
         let born: Vec<u32> = born
-            .filter(|change| change.from == state::NONE)
+            .filter(|change| mode_of(change.id) == mode::DAY && change.from == state::NONE)
             .map(|change| change.id)
             .collect();
         for id in born {
-            let all = self.zones.hot_below().iter().chain(self.zones.hot_above());
+            let all = [
+                self.zones.hot_below(mode::DAY),
+                self.zones.hot_above(mode::DAY),
+            ];
+            let all = all.into_iter().flatten();
             let Some(zone) = all.clone().find(|zone| zone.id == id) else {
                 continue;
             };
@@ -146,7 +152,7 @@ impl Eye {
     /// Takes note of zones that were given up.
     fn bury(&mut self) {
         for change in self.zones.changes() {
-            if change.to != state::EXPIRED {
+            if mode_of(change.id) != mode::DAY || change.to != state::EXPIRED {
                 continue;
             }
             if let Some(at) = self.known.remove(&change.id)

@@ -320,7 +320,7 @@ fn a_map_that_stands_makes_bands() {
     };
     for hour in 0..169 {
         let now = Nanos::new((hour + 500_000) * Nanos::HOUR.get());
-        zones.refresh(now, &heat, 42_949_673, 42_949_673, Px::ZERO);
+        zones.refresh(now, &heat, 42_949_673, [42_949_673; 3], Px::ZERO);
         assert!(zones.is_relative() || hour == 168);
         zones.stand(now.plus(Nanos::HOUR), &heat, 42_949_673);
     }

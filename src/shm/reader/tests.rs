@@ -140,7 +140,7 @@ fn records_that_grew_are_found_by_the_pages_own_strides() {
     bytes[field("wides") + 4..field("wides") + 8].copy_from_slice(&stride);
     let len = (bytes.len() as u64).to_le_bytes();
     bytes[field("page_len")..field("page_len") + 8].copy_from_slice(&len);
-    bytes[10] = 3;
+    bytes[10] = ABI_MINOR as u8 + 1;
     let dir = place();
     let path = dir.path().join("page");
     fs::write(&path, &bytes).unwrap();
