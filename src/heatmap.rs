@@ -22,7 +22,7 @@ use crate::inventory::exact::{BANDS, ENDS, Exact};
 use crate::inventory::{BUCKETS, Inventory};
 use crate::market::Holder;
 use crate::num::fixed::{ONE32, mul_div, mul32};
-use crate::num::log::{BUCKET, ln_px, px_of_ln};
+use crate::num::log::{BUCKET, BUCKET_STEP, ln_px, px_of_ln};
 use crate::num::{Px, Usd, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -33,12 +33,9 @@ pub const DEPTH: usize = 4_096;
 pub const VENUES: usize = 16;
 /// An offset stays while it is wrong by no more than this: three quarters of a bucket, Q48.
 const SLACK: i64 = BUCKET / 4 * 3;
-/// e^(±2 bp), 2^60 = 1.
-const STEP_UP: i64 = 1_153_152_111_967_735_743;
-const STEP_DOWN: i64 = 1_152_690_943_362_818_547;
 
 /// Price of the i-th bucket away relative to the first, 2^60 = 1: below, above.
-static FACTORS: [[i64; DEPTH]; 2] = [powers(STEP_DOWN), powers(STEP_UP)];
+static FACTORS: [[i64; DEPTH]; 2] = [powers(BUCKET_STEP[0]), powers(BUCKET_STEP[1])];
 
 const fn powers(step: i64) -> [i64; DEPTH] {
     let mut all = [1i64 << 60; DEPTH];

@@ -26,8 +26,8 @@ fn seeded(mark: Px, interest: i64) -> Box<Inventory> {
 #[test]
 fn steps_are_two_basis_points() {
     let one = (1i64 << 60) as f64;
-    assert!((STEP_UP as f64 / one - 0.0002f64.exp()).abs() < 1e-15);
-    assert!((STEP_DOWN as f64 / one - (-0.0002f64).exp()).abs() < 1e-15);
+    assert!((BUCKET_STEP[1] as f64 / one - 0.0002f64.exp()).abs() < 1e-15);
+    assert!((BUCKET_STEP[0] as f64 / one - (-0.0002f64).exp()).abs() < 1e-15);
     for i in [1, 100, 4_095] {
         for (row, way) in FACTORS.iter().zip([-1.0, 1.0]) {
             let want = (way * 0.0002 * i as f64).exp();

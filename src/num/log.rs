@@ -90,6 +90,8 @@ pub const fn return_q32(from: i64, to: i64) -> i64 {
 
 /// Width of a bucket of the map: 2 bp of log price, Q48.
 pub const BUCKET: i64 = 56_294_995_342;
+/// What a price is multiplied by from one bucket to the next, below and above: e^(∓2 bp), 2^60 = 1.
+pub const BUCKET_STEP: [i64; 2] = [1_152_690_943_362_818_547, 1_153_152_111_967_735_743];
 
 /// The absolute number of the bucket that holds `price`: the same for every venue and for ever.
 #[must_use]

@@ -19,7 +19,7 @@ use crate::book::Book;
 use crate::heatmap::DEPTH;
 use crate::market::Side;
 use crate::num::fixed::{ONE, mul_div};
-use crate::num::log::{BUCKET, bucket_of, px_of_ln};
+use crate::num::log::{BUCKET, BUCKET_STEP, bucket_of, px_of_ln};
 use crate::num::{Px, narrow};
 use crate::time::Nanos;
 use bytemuck::{Pod, Zeroable};
@@ -28,8 +28,6 @@ use bytemuck::{Pod, Zeroable};
 const SEEN: usize = 512;
 /// Share of the eaten book that refills while it is eaten, in halves.
 const REFILL_HALVES: i64 = 1;
-/// e^(±2 bp), 2^60 = 1: above, below.
-const STEPS: [i64; 2] = [1_153_152_111_967_735_743, 1_152_690_943_362_818_547];
 
 /// What takes forced flow on one side of the mark, cumulated by cells away from the mark's bucket.
 #[derive(Debug, Clone, Copy)]
@@ -66,11 +64,8 @@ impl Depth {
         if mark.get() <= 0 {
             return depth;
         }
-        let (side, step) = if above {
-            (Side::Sell, STEPS[0])
-        } else {
-            (Side::Buy, STEPS[1])
-        };
+        let side = if above { Side::Sell } else { Side::Buy };
+        let step = BUCKET_STEP[usize::from(above)];
         let first = bucket_of(mark) + i64::from(above);
         let mut edge = px_of_ln(first.saturating_mul(BUCKET)).get();
         // Products are summed and become cents once a cell.
