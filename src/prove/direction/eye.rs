@@ -5,6 +5,7 @@
 //! on: it is smoothed, so the book of now tells where it goes. Log prices `f64`.
 
 use crate::num::Px;
+use crate::num::fixed::ONE32;
 use crate::prove::path;
 use crate::shm::record::{MODES, ModeRecord, Wide};
 use crate::signal::Category;
@@ -30,6 +31,8 @@ pub struct Minute {
     pub mid: f64,
     /// Best ask less best bid, log.
     pub spread: f64,
+    /// Of an hour; `None` = not warm.
+    pub sigma: Option<f64>,
     /// By mode; `None` = a confidence of 0: nothing was known.
     pub voice: [Option<Voice>; MODES],
 }
@@ -55,6 +58,7 @@ fn said(wide: &Wide) -> Option<Minute> {
             at: wide.recv_ns.div_euclid(Nanos::MINUTE.get()) + 1,
             mid: (bid + ask) / 2.0,
             spread: ask - bid,
+            sigma: (wide.sigma_1h_q32 > 0).then(|| wide.sigma_1h_q32 as f64 / ONE32 as f64),
             voice: core::array::from_fn(|mode| voice(&wide.mode[mode])),
         }
     })

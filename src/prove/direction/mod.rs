@@ -10,12 +10,14 @@
 //! - *Right*: share of rows on whose side the price went, of all with a bias and of the strongest half, fifth and
 //!   tenth by |bias|; what a trade on that side brings in the horizon, in basis points, before and after the spread
 //!   that stood (fees are the reader's own).
+//! - *Regimes* and *barriers* ([`apart`]).
 //! - *Skill*: the Brier score of a chance that an isotonic regression of the days before makes of the bias, against
 //!   the share of rises in these days: 1 − ours / theirs. The same of the return before.
 //!
 //! Nothing of it enters the map's gate. Not scored: swing, whose horizon of a day needs blocks of weeks; the bias
 //! without its liquidation signals, which the page does not tell. Log prices, shares and basis points `f64`.
 
+pub mod apart;
 pub mod eye;
 pub mod report;
 
@@ -26,6 +28,7 @@ use super::order::{Order, Ranked};
 use super::score::{self, Figure};
 use crate::shm::record::MODE_NAMES;
 use crate::time::Nanos;
+use apart::Apart;
 use eye::Minute;
 
 /// What the bias is held against, in the order of [`Scored::ranked`].
@@ -100,6 +103,10 @@ pub struct Row {
     pub way: f64,
     /// Basis points.
     pub spread: f64,
+    /// Of an hour, log; `None` = not warm.
+    pub sigma: Option<f64>,
+    /// The first of the two barriers, a sigma of the horizon away, was the upper one; `None` = none was reached.
+    pub first: Option<bool>,
 }
 
 impl Row {
@@ -147,12 +154,25 @@ pub struct Scored {
     pub ranked: Ranked<{ RIVALS.len() }>,
     /// By [`STRONGEST`].
     pub strongest: [Strongest; STRONGEST.len()],
+    /// In calm and in wild hours, and against barriers.
+    pub apart: Apart,
     /// Brier skill over the share of rises: of the bias, of the return before, and the first less the second.
     pub skill: [Option<Figure>; 3],
 }
 
 /// What came of a symbol: each mode, or why it was not measured.
 pub type Found = Vec<(Mode, Result<Scored, String>)>;
+
+/// Which barrier the middle reached first within a horizon, minute by minute; `None` also where a minute was not seen
+/// before.
+fn first(minutes: &[Minute], from: usize, horizon: i64) -> Option<bool> {
+    let start = &minutes[from];
+    let away = start.sigma? * (horizon as f64 / 60.0).sqrt();
+    let ahead = minutes[from + 1..].iter().zip(1..=horizon);
+    let whole = ahead.take_while(|(minute, after)| minute.at == start.at + after);
+    let mut ways = whole.map(|(minute, _)| minute.mid - start.mid);
+    ways.find(|way| way.abs() >= away).map(|way| way > 0.0)
+}
 
 /// Rows of a mode, how often it was silent, and how often the price stood still.
 #[must_use]
@@ -162,7 +182,8 @@ pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
         found.ok().map(|at| minutes[at].mid)
     };
     let (mut rows, mut silent, mut still) = (Vec::new(), 0, 0);
-    for minute in minutes.iter().filter(|m| m.at % mode.grid == 0) {
+    let grid = |(_, minute): &(usize, &Minute)| minute.at % mode.grid == 0;
+    for (place, minute) in minutes.iter().enumerate().filter(grid) {
         let Some(voice) = minute.voice[mode.number] else {
             silent += 1;
             continue;
@@ -186,6 +207,8 @@ pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
             ],
             way,
             spread: minute.spread * 1e4,
+            sigma: minute.sigma,
+            first: first(minutes, place, mode.horizon),
         });
     }
     (rows, silent, still)
@@ -299,6 +322,7 @@ pub fn scored(
         still,
         base,
         ranked,
+        apart: apart::apart(&rows, &days, least.train, reps),
         strongest: STRONGEST.map(|part| strongest(&rows, &days, part, reps)),
         skill,
     })

@@ -12,7 +12,8 @@ const NO_SWING: &str = "its horizon of a day needs blocks of weeks";
 /// What is asked, in words.
 const ASKED: &str = "does the bias tell where the middle of the book goes in the horizon of its mode? area under the \
                      ROC curve of a rise (one half is nothing); skill is that of the Brier score, over the share of \
-                     rises so far";
+                     rises so far; an hour is wild where sigma is above the median so far, a barrier is a sigma of \
+                     the horizon away";
 
 fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
     let of = match of {
@@ -42,6 +43,10 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
         "share_of_rises": figure(of.base),
         "area": figure(of.ranked.area),
         "rivals": report::beside(&RIVALS, &of.ranked.rivals),
+        "calm": { "rows": of.apart.rows[0], "area": figure(of.apart.regimes[0]) },
+        "wild": { "rows": of.apart.rows[1], "area": figure(of.apart.regimes[1]) },
+        "wild_less_calm": figure(of.apart.regimes[2]),
+        "barrier": { "rows": of.apart.rows[2], "area": figure(of.apart.barrier) },
         "strongest": parts.collect::<Vec<_>>(),
         "brier_skill": figure(of.skill[0]),
         "brier_skill_of_return_before": figure(of.skill[1]),
@@ -75,7 +80,21 @@ fn told(of: &Scored) -> String {
 fn measured(of: &Scored) -> [Grid; 2] {
     let mut rows = vec![("share of rises".to_owned(), of.base)];
     rows.extend(report::ranked("the bias", &RIVALS, &of.ranked));
+    let [calm, wild, barrier] = of.apart.rows;
     rows.extend([
+        (
+            format!("area in calm hours ({calm} rows)"),
+            of.apart.regimes[0],
+        ),
+        (
+            format!("area in wild hours ({wild} rows)"),
+            of.apart.regimes[1],
+        ),
+        ("wild less calm".to_owned(), of.apart.regimes[2]),
+        (
+            format!("area of the upper barrier first ({barrier} rows)"),
+            of.apart.barrier,
+        ),
         ("Brier skill of the bias".to_owned(), of.skill[0]),
         ("Brier skill of the return before".to_owned(), of.skill[1]),
         ("the first less the second".to_owned(), of.skill[2]),

@@ -39,6 +39,8 @@ fn knowing(days: usize, right: usize, seed: u64) -> Vec<Minute> {
             at: START + i,
             mid,
             spread: 1e-4,
+            // Every second day is wild.
+            sigma: Some(if i / (24 * 60) % 2 == 0 { 1e-3 } else { 2e-3 }),
             voice: [Some(voice), None, None],
         });
         mid += way * 2e-4;
@@ -72,6 +74,23 @@ fn a_bias_that_knows_is_found() {
     let [skill, before, more] = got.skill.map(Option::unwrap);
     assert!(skill.low > 0.01 && more.low > 0.0, "{skill:?}");
     assert!(before.low < 0.0 && before.high < 0.01, "{before:?}");
+    // It knows as much in wild hours as in calm ones; the step of a minute is above one sigma of it in calm ones only.
+    let apart = got.apart;
+    let day = 24 * 60;
+    assert_eq!(
+        (apart.rows[0], apart.rows[1] > 2 * day),
+        (3 * day, true),
+        "{apart:?}"
+    );
+    let [calm, wild, less] = apart.regimes.map(Option::unwrap);
+    assert!(
+        (calm.value - wild.value).abs() < 0.02 && less.low < 0.0 && less.high > 0.0,
+        "{apart:?}"
+    );
+    assert!(
+        apart.rows[2] < 4 * day + 10 && apart.barrier.unwrap().low > 0.55,
+        "{apart:?}"
+    );
     // The same figures every time.
     assert_eq!(scalp(&knowing(8, 60, 1)), got);
 }
@@ -158,6 +177,35 @@ fn chances_are_of_the_days_before() {
         row.way = -row.way;
     }
     assert_eq!(super::errors(&later, &days, 1, 2)[2], errors[2]);
+}
+
+/// Which barrier comes first, by hand.
+#[test]
+fn a_barrier_is_the_first_that_is_seen() {
+    let mut minutes = knowing(1, 60, 7);
+    minutes.truncate(61);
+    for (minute, way) in minutes
+        .iter_mut()
+        .zip([0, 5, -9, -11, 12].into_iter().cycle())
+    {
+        (minute.mid, minute.sigma) = (4.0 + f64::from(way) * 1e-4, Some(1e-3));
+    }
+    // Ten basis points an hour away: down after three minutes; from there up in one.
+    assert_eq!(first(&minutes, 0, 60), Some(false));
+    assert_eq!(
+        first(&minutes, 0, 2),
+        Some(true),
+        "a sigma of two minutes is 1.8"
+    );
+    assert_eq!(first(&minutes, 3, 60), Some(true));
+    minutes[0].sigma = Some(3e-3);
+    assert_eq!(first(&minutes, 0, 60), None);
+    minutes[0].sigma = None;
+    assert_eq!(first(&minutes, 0, 60), None);
+    // What was not seen whole until then decides nothing.
+    minutes[1].sigma = Some(1e-3);
+    minutes.remove(2);
+    assert_eq!(first(&minutes, 1, 60), None);
 }
 
 fn page(at: i64, ms: i64, bid: i64, bias: i8) -> Wide {
