@@ -2,7 +2,7 @@
 
 use crate::prove::judge::{Proof, Scores};
 use crate::prove::{
-    self, Options, Report, cascade, cells, direction, forecast, ledger, magnet, report, score,
+    self, Options, Report, cascade, cells, direction, forecast, ledger, magnet, odds, report, score,
 };
 use crate::time::{Clock as _, WallClock};
 use anyhow::{Context, Result};
@@ -40,7 +40,7 @@ pub(super) struct Args {
     /// Append the verdicts to this ledger, one JSON object a line
     #[arg(long)]
     ledger: Option<PathBuf>,
-    /// Only the map and its verdict: no comparisons, forecasts, zones, cascades or direction
+    /// Only the map and its verdict: no comparisons, forecasts, zones, odds, cascades or direction
     #[arg(long)]
     quick: bool,
     /// Also walk the map with every parameter at the ends of its range, and score it over path models told less
@@ -121,10 +121,12 @@ fn symbol(proof: &Proof) {
     let zones = magnet::report::text(&proof.magnet);
     let cascades = cascade::report::text(&proof.cascade);
     let direction = direction::report::text(&proof.direction);
+    let odds = odds::report::text(&proof.odds);
     forecasts
         .chain(zones)
         .chain(cascades)
         .chain(direction)
+        .chain(odds)
         .for_each(|line| say!("{line}"));
 }
 

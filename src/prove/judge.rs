@@ -8,6 +8,7 @@ use super::direction;
 use super::forecast;
 use super::gate::{self, Evidence, Verdict};
 use super::magnet;
+use super::odds;
 use super::score::{self, Figure, Step};
 use super::symbol::{How, Map, Walked};
 use super::totals::{self, Figures, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
@@ -108,6 +109,8 @@ pub struct Proof {
     pub cascade: Result<cascade::Found, String>,
     /// Direction of the bias, or why it was not measured.
     pub direction: Result<direction::Found, String>,
+    /// Odds of its zones.
+    pub odds: odds::Found,
 }
 
 /// What came of all symbols.
@@ -300,6 +303,7 @@ impl Bench<'_> {
             magnet: walked.magnet.clone(),
             cascade: walked.cascade.clone(),
             direction: walked.direction.clone(),
+            odds: walked.odds.clone(),
         })
     }
 
@@ -351,6 +355,7 @@ impl Bench<'_> {
             magnet: walked.magnet.clone(),
             cascade: walked.cascade.clone(),
             direction: walked.direction.clone(),
+            odds: walked.odds.clone(),
         })
     }
 }

@@ -30,6 +30,7 @@ pub mod ledger;
 pub mod linear;
 pub mod magnet;
 pub mod naive;
+pub mod odds;
 pub mod order;
 pub mod page;
 pub mod path;

@@ -4,9 +4,9 @@
 //! ended is not compared: what is asked is what this build says.
 
 use super::input::Input;
-use super::{cascade, direction};
+use super::{cascade, direction, odds};
 use crate::replay::{self, ReplayError};
-use crate::shm::record::{Headline, Publish, Wide};
+use crate::shm::record::{EventRecord, Headline, Publish, Wide};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub struct Heard {
     pub cascade: Vec<cascade::eye::Minute>,
     /// Of direction.
     pub direction: Vec<direction::eye::Minute>,
+    /// Of zones.
+    pub odds: odds::eye::Heard,
 }
 
 /// By symbol.
@@ -26,25 +28,38 @@ pub type Page = BTreeMap<String, Heard>;
 struct Eyes {
     /// Of the run that is heard.
     symbols: Vec<String>,
-    by: BTreeMap<String, (cascade::eye::Eye, direction::eye::Eye)>,
+    by: BTreeMap<String, Own>,
 }
+
+type Own = (cascade::eye::Eye, direction::eye::Eye, odds::eye::Eye);
 
 impl Eyes {
     fn begin(&mut self, symbols: &[String]) {
         self.symbols = symbols.to_vec();
         for name in symbols {
-            self.by.entry(name.clone()).or_default().0.begin();
+            let own = self.by.entry(name.clone()).or_default();
+            own.0.begin();
+            own.2.begin();
         }
+    }
+
+    fn own(&mut self, symbol: usize) -> Option<&mut Own> {
+        self.by.get_mut(self.symbols.get(symbol)?)
     }
 }
 
 impl Publish for Eyes {
     fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
     fn wide(&mut self, symbol: usize, record: &Wide) {
-        let name = self.symbols.get(symbol);
-        if let Some((cascade, direction)) = name.and_then(|name| self.by.get_mut(name)) {
+        if let Some((cascade, direction, odds)) = self.own(symbol) {
             cascade.take(record);
             direction.take(record);
+            odds.take(record);
+        }
+    }
+    fn event(&mut self, record: &EventRecord) {
+        if let Some((_, _, odds)) = self.own(record.symbol.into()) {
+            odds.event(record);
         }
     }
 }
@@ -65,10 +80,11 @@ pub fn heard(
             replay::watch(path, symbols, &mut eyes, &mut Eyes::begin).map_err(told)?;
         }
     }
-    let close = |(name, (cascade, direction)): (_, (cascade::eye::Eye, direction::eye::Eye))| {
+    let close = |(name, (cascade, direction, odds)): (_, Own)| {
         let heard = Heard {
             cascade: cascade.close(),
             direction: direction.close(),
+            odds: odds.close(),
         };
         (name, heard)
     };
@@ -95,7 +111,7 @@ mod tests {
         let heard = eyes
             .by
             .into_iter()
-            .map(|(name, (a, b))| (name, a.close().len(), b.close().len()));
+            .map(|(name, (a, b, _))| (name, a.close().len(), b.close().len()));
         let want = [("BTC", 0, 0), ("ETH", 1, 1), ("SOL", 1, 1)];
         assert_eq!(
             heard.collect::<Vec<_>>(),

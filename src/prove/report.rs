@@ -155,6 +155,7 @@ fn proof(of: &Proof) -> Value {
         "magnet": super::magnet::report::object(&of.magnet),
         "cascade": super::cascade::report::object(&of.cascade),
         "direction": super::direction::report::object(&of.direction),
+        "odds": super::odds::report::object(&of.odds),
         "scores": (of.scores.rows > 0).then(|| scores(&of.scores)),
         "reliability": steps.collect::<Vec<_>>(),
         "weeks": weeks.collect::<Vec<_>>(),
@@ -354,6 +355,7 @@ fn symbol(out: &mut String, proof: &Proof) {
     super::magnet::report::html(out, &proof.magnet);
     super::cascade::report::html(out, &proof.cascade);
     super::direction::report::html(out, &proof.direction);
+    super::odds::report::html(out, &proof.odds);
 }
 
 fn sums(out: &mut String, proof: &Proof) {

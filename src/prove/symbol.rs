@@ -11,6 +11,7 @@ use super::forecast;
 use super::input::{Input, Period};
 use super::magnet;
 use super::naive::{self, Naive};
+use super::odds;
 use super::page::{Heard, Page};
 use super::path;
 use super::realised;
@@ -49,6 +50,8 @@ pub struct Walked {
     pub cascade: Result<cascade::Found, String>,
     /// Direction of the bias, or why it was not measured.
     pub direction: Result<direction::Found, String>,
+    /// Odds of its zones.
+    pub odds: odds::Found,
 }
 
 /// One map, one way to look at it.
@@ -237,11 +240,11 @@ pub fn walked(
             maps.both(("sensitivity", &name), &pairs, How::Fitted);
         }
     }
-    let magnet = if options.quick {
+    let zones = if options.quick {
         Err(super::NOT_ASKED.to_owned())
     } else {
         told("walking its zones");
-        magnet::of(input, options.reps)
+        magnet::walked(input)
     };
     let nothing = Heard::default();
     let heard = page.as_ref().map_err(Clone::clone);
@@ -261,7 +264,17 @@ pub fn walked(
         forecast: (!options.quick)
             .then(|| forecast::found(input, options.reps, told))
             .transpose()?,
-        magnet,
+        magnet: zones
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|zones| magnet::of(zones, options.reps)),
+        odds: odds::of(
+            input,
+            heard.clone().map(|heard| &heard.odds),
+            &zones,
+            &odds::LEAST,
+            options.reps,
+        ),
         cascade: heard
             .clone()
             .and_then(|heard| cascade::of(input, &heard.cascade, &cascade::LEAST, options.reps)),

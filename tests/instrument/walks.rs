@@ -63,7 +63,7 @@ fn zones_of_random_walks_draw_nothing() {
     // Found, and its contrary found, one-sided; what Holm let through; walks with too few days of births.
     let (mut up, mut down, mut holds, mut short) = ([0; 3], [0; 3], 0, 0);
     for seed in 1..=seeds {
-        let found = match magnet::of(&history(seed, 42), reps) {
+        let found = match magnet::walked(&history(seed, 42)).and_then(|w| magnet::of(&w, reps)) {
             Ok(found) => found,
             Err(why) => {
                 println!("walk {seed}: {why}");

@@ -39,11 +39,26 @@ pub struct Birth {
     pub gone: Option<Nanos>,
 }
 
+/// A live zone that the mark had not come to, at the end of a step at a full hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stood {
+    /// The step.
+    pub step: usize,
+    /// Its identity.
+    pub id: u32,
+    /// Above the mark: shorts.
+    pub above: bool,
+    /// Log price of its near edge.
+    pub level: f64,
+}
+
 /// What came of a walk.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// Births in the order of time.
     pub births: Vec<Birth>,
+    /// Zones hour by hour.
+    pub stood: Vec<Stood>,
     /// First moment at which there was a map.
     pub first: Option<Nanos>,
     /// Changes of zones that the engine dropped before they were read.
@@ -147,6 +162,30 @@ impl Eye {
         }
         self.zones.stand(until, &heat, sigma);
         self.bury();
+        if step.end.get() % Nanos::HOUR.get() == 0 {
+            self.count(number, step.close);
+        }
+    }
+
+    /// Takes note of the zones that wait.
+    fn count(&mut self, step: usize, mark: f64) {
+        let all = [
+            self.zones.hot_below(mode::DAY),
+            self.zones.hot_above(mode::DAY),
+        ];
+        let all = all.into_iter().flatten();
+        for zone in all.filter(|zone| zone.state < state::TOUCHED) {
+            let above = zone.holder == crate::market::Holder::Short as u8;
+            let level = ln(if above { zone.low } else { zone.high });
+            if (level > mark) == above && level != mark {
+                self.seen.stood.push(Stood {
+                    step,
+                    id: zone.id,
+                    above,
+                    level,
+                });
+            }
+        }
     }
 
     /// Takes note of zones that were given up.

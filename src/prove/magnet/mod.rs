@@ -261,11 +261,22 @@ pub fn found(trial: &Trial, step: Nanos, reps: usize) -> Result<Found, String> {
     Ok(judged(days, trial.counted, trial.span, step, reps))
 }
 
-/// The test of a symbol.
+/// A symbol's zones, walked over its history.
+#[derive(Debug)]
+pub struct Walked {
+    /// Where the price went.
+    pub path: Path,
+    /// What was seen of the zones.
+    pub seen: Seen,
+    /// From when on the map is warm.
+    pub warm: Nanos,
+}
+
+/// Walks a symbol's zones.
 ///
 /// # Errors
-/// Why nothing can be measured.
-pub fn of(input: &Input, reps: usize) -> Result<Found, String> {
+/// Why there are none.
+pub fn walked(input: &Input) -> Result<Walked, String> {
     let weight = |s: &&super::input::Source| (s.bars.len() + s.trades.len(), s.marks.len());
     let with = input.sources.iter().filter(|s| !s.interest.is_empty());
     let Some(source) = with.max_by_key(weight) else {
@@ -278,16 +289,22 @@ pub fn of(input: &Input, reps: usize) -> Result<Found, String> {
             path.length.get() / Nanos::MINUTE.get()
         ));
     }
-    let Seen {
-        births,
-        first,
-        missed,
-    } = eye::births(input, &path);
-    let Some((first, last)) = first.zip(path.steps.last()) else {
+    let seen = eye::births(input, &path);
+    let Some((first, last)) = seen.first.zip(path.steps.last()) else {
         return Err("the map was never seeded".to_owned());
     };
-    let mut trial = trial(&path, &births, warm(first, last.end));
-    trial.counted.missed = missed;
+    let warm = warm(first, last.end);
+    Ok(Walked { path, seen, warm })
+}
+
+/// The test of a symbol.
+///
+/// # Errors
+/// Why nothing can be measured.
+pub fn of(walked: &Walked, reps: usize) -> Result<Found, String> {
+    let Walked { path, seen, warm } = walked;
+    let mut trial = trial(path, &seen.births, *warm);
+    trial.counted.missed = seen.missed;
     found(&trial, path.length, reps)
 }
 

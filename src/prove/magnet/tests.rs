@@ -200,7 +200,7 @@ fn too_little_is_not_measured() {
             .contains("are needed")
     );
     assert_eq!(
-        of(&Input::default(), 10),
+        walked(&Input::default()).and_then(|walked| of(&walked, 10)),
         Err("no open interest".to_owned())
     );
 }
