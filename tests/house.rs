@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const NOUNS: &str = "num time market event health";
 
 /// Module, what it may name. A row names only rows above it, so circles cannot be written down; `*` is all above.
-/// `shm::record` is that one part of `shm`.
+/// `shm::record` and `wire::scan` are that one part of `shm` and `wire`.
 const IMPORTS: &[(&str, &str)] = &[
     ("num", ""),
     ("time", "num"),
@@ -35,7 +35,11 @@ const IMPORTS: &[(&str, &str)] = &[
     ("book", "num time market event arena health"),
     ("inventory", "num time market event arena health"),
     ("heatmap", "num time market event arena health inventory"),
-    ("zone", "num time market arena book heatmap shm::record"),
+    // What touches every cell is compiled once per instruction set.
+    (
+        "zone",
+        "num time market arena book heatmap shm::record wire::scan",
+    ),
     ("calibrate", "num time market event arena inventory heatmap"),
     (
         "signal",

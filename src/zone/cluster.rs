@@ -14,12 +14,16 @@
 //! each with its left saddle; a hill that is overtaken knows both saddles, and the higher of the two is where the flood
 //! would have joined it. Linear in the cells. The flood is the twin in the tests.
 //!
-//! In a rough map most hills are too low to be told of, and no branch predictor foresees which. So which cells rise and
-//! which are high is told by bits, 64 cells a word, without a branch on a cell's value, and only the high hills are
-//! looked at: a hill's saddles lie between it and higher ones, so what is left out below changes nothing for the rest.
+//! In a rough map most hills are too low to be told of, and no branch predictor foresees which. So which cells rise is
+//! told by bits, 64 cells a word; from them is written down where the map turns; and along that list it is asked which
+//! hills are high: all without a branch on a cell's value. The rest looks at high hills alone: a hill's saddles lie
+//! between it and higher ones, so what is left out below changes nothing.
+//!
+//! What looks at every cell is compiled for wide registers too (`wire::scan`), with what it calls inlined.
 
 use super::bands::range;
 use super::density::{Limits, SPAN};
+use crate::wire::scan::{Isa, Job, Scan};
 use core::hint::select_unpredictable;
 
 /// A hill worth a zone, in cells from the mark outwards.
@@ -39,9 +43,8 @@ pub(super) struct Cluster {
 const PLACES: usize = SPAN / 2;
 /// Cells of a word of bits.
 const WORD: usize = 64;
-const WORDS: usize = SPAN / WORD;
 /// Bits of a word that are taken at once, whether there or not: how many there are is no branch to foresee.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 /// Cells at the end of a corridor that are looked at before the rest.
 const PROBES: usize = 4;
 
@@ -52,29 +55,27 @@ struct Stack {
     saddles: [u16; PLACES],
 }
 
-/// Bit by cell: higher than the one before. Two words of sea behind the last.
-///
-/// A flat counts as a fall: where it is a step on the way up it makes a hill of no prominence, which is never kept.
-struct Slopes([u64; WORDS + 2]);
-
 /// Room for the walk over a side; the next side may use it again.
 pub(super) struct Walk {
-    slopes: Slopes,
-    /// Peaks of the hills that are high enough, `used` of them; here and below one more is written than there may be.
-    high: [u16; PLACES + 1],
+    /// The valley before each hill and its peak, `turned` of both together, then the last cell. A flat counts as a
+    /// fall: where it is a step on the way up it makes a hill of no prominence, which is never kept. Behind them is
+    /// room for what is taken at once and not there.
+    turns: [u16; SPAN + 1 + AT_ONCE],
+    turned: usize,
+    /// Peaks of the hills that are high enough, `used` of them.
+    high: [u16; PLACES],
     used: usize,
+    /// By place in `high`: its valley's place in `turns`.
+    valleys: [u16; PLACES],
     /// By place in `high`: the lowest cell between it and the one before.
-    stands: [i64; PLACES + 1],
-    /// By place in `high`: its place in `valleys`.
-    hills: [u16; PLACES + 1],
-    /// The last of the lowest cells before each hill, and behind the last one the last cell.
-    valleys: [u16; PLACES + 2],
+    stands: [i64; PLACES],
     /// By place in `high`.
     kept: [bool; PLACES],
     stack: Stack,
 }
 
 /// Which of a word of cells are lower than the cell after them.
+#[inline(always)]
 fn climbs(cells: &[i64; WORD + 1]) -> u64 {
     const SIGN: u64 = 1 << 63;
     const LANES: usize = 4;
@@ -87,36 +88,6 @@ fn climbs(cells: &[i64; WORD + 1]) -> u64 {
         }
     }
     bits[0] >> 3 | bits[1] >> 2 | bits[2] >> 1 | bits[3]
-}
-
-impl Slopes {
-    /// The first cell from `from` on (at most [`SPAN`]) that rises, or with `flip` of all ones that does not; [`SPAN`]
-    /// or more if there is none.
-    fn next(&self, from: usize, flip: u64) -> usize {
-        let (mut word, bit) = (from / WORD, from % WORD);
-        // A word of bits from here on, out of two.
-        let [here, after] = [word, word + 1].map(|word| self.0[word] ^ flip);
-        let bits = here >> bit | after << 1 << (WORD - 1 - bit);
-        if bits != 0 {
-            return from + bits.trailing_zeros() as usize;
-        }
-        word += 1;
-        while word < WORDS && self.0[word] ^ flip == 0 {
-            word += 1;
-        }
-        word * WORD + (self.0[word] ^ flip).trailing_zeros() as usize
-    }
-
-    /// Hills with a peak in `from ..= to`, each with the lowest cell between it and the one before; that of the first
-    /// has no meaning.
-    fn hills(&self, from: usize, to: usize) -> impl Iterator<Item = (u16, u16)> {
-        let mut at = from;
-        core::iter::from_fn(move || {
-            let rise = self.next(at, 0);
-            at = self.next(rise.min(SPAN), u64::MAX);
-            (rise <= to).then(|| ((at - 1) as u16, rise.saturating_sub(1) as u16))
-        })
-    }
 }
 
 impl Stack {
@@ -164,12 +135,12 @@ const fn stands_out(height: i64, saddle: i64) -> bool {
 impl Walk {
     pub(super) const fn new() -> Self {
         Self {
-            slopes: Slopes([0; WORDS + 2]),
-            high: [0; PLACES + 1],
+            turns: [0; SPAN + 1 + AT_ONCE],
+            turned: 0,
+            high: [0; PLACES],
             used: 0,
-            stands: [0; PLACES + 1],
-            hills: [0; PLACES + 1],
-            valleys: [0; PLACES + 2],
+            valleys: [0; PLACES],
+            stands: [0; PLACES],
             kept: [false; PLACES],
             stack: Stack {
                 hills: [0; PLACES],
@@ -178,13 +149,15 @@ impl Walk {
         }
     }
 
-    /// Where the cells of a side rise, and which hills of it are at least `least`.
-    fn survey(&mut self, cells: &[i64], least: i64) {
-        self.slopes.0.fill(0);
-        // The outside is sea level.
+    /// Where the cells of a side turn from climbing to falling and back: peaks and valleys by turns.
+    #[inline(always)]
+    fn turn(&mut self, cells: &[i64]) {
+        // The outside is sea level, and behind a word of zeros nothing climbs.
         let mut end = [0; WORD + 1];
         let mut climbing = cells.first().is_some_and(|first| *first > 0);
-        let (mut used, mut low, mut hill) = (0, 0, 1);
+        // Who climbs at once has the first cell for a valley.
+        self.turns[0] = 0;
+        let mut turned = usize::from(climbing);
         for word in 0..cells.len().div_ceil(WORD) {
             let rest = &cells[word * WORD..];
             let here = rest.first_chunk().unwrap_or_else(|| {
@@ -192,45 +165,47 @@ impl Walk {
                 &end
             });
             let after = climbs(here);
-            let up = after << 1 | u64::from(climbing);
+            let mut bits = after ^ (after << 1 | u64::from(climbing));
             climbing = after >> (WORD - 1) != 0;
-            self.slopes.0[word] = up;
-            let (mut valleys, all) = (after & !up, up & !after);
-            let mut peaks = all;
-            if valleys | peaks == 0 {
-                continue;
-            }
-            // One of either at a time, the peak first: where the word does not begin on the way up, its first cell
-            // stands for a peak, and is none.
-            peaks |= !up & 1;
-            while valleys | peaks != 0 {
-                for _ in 0..AT_ONCE {
-                    // Where there are none left, the last cell stands for them.
-                    let [peak, valley] = [peaks, valleys]
-                        .map(|bits| (bits | 1 << (WORD - 1)).trailing_zeros() as usize % WORD);
-                    self.high[used] = (word * WORD + peak) as u16;
-                    self.hills[used] = hill as u16;
-                    self.stands[used] = low;
-                    let is_peak = peaks & peaks.wrapping_neg() & all != 0;
-                    let is_high = is_peak & (here[peak] >= least);
-                    used += usize::from(is_high);
-                    low = select_unpredictable(is_high, i64::MAX, low);
-                    // The lower of the two, in numbers: of a comparison a compiler makes a branch.
-                    let falls = here[valley] - low;
-                    low += falls & falls >> 63;
-                    self.valleys[hill] = (word * WORD + valley) as u16;
-                    hill += usize::from(valleys != 0);
-                    peaks &= peaks.wrapping_sub(1);
-                    valleys &= valleys.wrapping_sub(1);
+            let mut room = &mut self.turns[turned..];
+            turned += bits.count_ones() as usize;
+            while bits != 0
+                && let Some((some, rest)) = room.split_first_chunk_mut::<AT_ONCE>()
+            {
+                for turn in some {
+                    *turn = (word * WORD) as u16 + bits.trailing_zeros() as u16;
+                    bits &= bits.wrapping_sub(1);
                 }
+                room = rest;
             }
         }
-        self.valleys[hill] = cells.len().saturating_sub(1) as u16;
+        self.turns[turned] = cells.len().saturating_sub(1) as u16;
+        self.turned = turned;
+    }
+
+    /// Which hills are at least `least`, and how low it goes between them.
+    #[inline(always)]
+    fn survey(&mut self, cells: &[i64], least: i64) {
+        let (hills, _) = self.turns[..self.turned].as_chunks();
+        // Nearer than the first lies the sea.
+        let (mut used, mut low) = (0, 0);
+        for (hill, &[valley, peak]) in hills.iter().enumerate() {
+            let [floor, height] = [valley, peak].map(|cell| cells[usize::from(cell)]);
+            low = select_unpredictable(floor < low, floor, low);
+            self.high[used] = peak;
+            self.valleys[used] = 2 * hill as u16;
+            self.stands[used] = low;
+            let is_high = height >= least;
+            used += usize::from(is_high);
+            low = select_unpredictable(is_high, i64::MAX, low);
+        }
         self.used = used;
     }
 
     /// Finds the kept hills of a side among those of at least `least`.
+    #[inline(always)]
     fn persist(&mut self, cells: &[i64], least: i64) {
+        self.turn(cells);
         self.survey(cells, least);
         let (mut last, mut falls, mut place) = (0, false, 0);
         while place < self.used {
@@ -258,9 +233,10 @@ impl Walk {
     }
 
     /// The nearest and the farthest cell that a fall without a rise reaches from a high hill.
+    #[inline(always)]
     fn feet(&self, cells: &[i64], place: usize) -> [usize; 2] {
-        let hill = usize::from(self.hills[place]);
-        let [mut lo, hi] = [hill - 1, hill].map(|at| usize::from(self.valleys[at]));
+        let valley = usize::from(self.valleys[place]);
+        let [mut lo, hi] = [valley, valley + 2].map(|turn| usize::from(self.turns[turn]));
         while lo > 0 && cells[lo - 1] <= cells[lo] {
             lo -= 1;
         }
@@ -291,7 +267,10 @@ impl Walk {
     /// one of `least`, or the sea.
     fn keeps_lower(&mut self, cells: &[i64], least: i64, from: usize, to: usize) -> bool {
         let height = |peak: u16| cells[usize::from(peak)];
-        let hills = self.slopes.hills(from, to);
+        let (hills, _) = self.turns[..self.turned].as_chunks();
+        let first = hills.partition_point(|[_, peak]| usize::from(*peak) < from);
+        let hills = hills[first..].iter().map(|[valley, peak]| (*peak, *valley));
+        let hills = hills.take_while(|(peak, _)| usize::from(*peak) <= to);
         self.stack.walk(hills, height, height, |peak, saddle| {
             height(peak) < least && stands_out(height(peak), saddle)
         })
@@ -329,53 +308,81 @@ pub(super) fn clusters(
     cells: &[i64],
     least: i64,
     from: impl Fn(usize) -> i64,
-    mut found: impl FnMut(Cluster),
+    found: impl FnMut(Cluster),
 ) {
-    let cells = &cells[..cells.len().min(SPAN)];
-    walk.persist(cells, least);
-    let kept = &walk.kept[..walk.used];
-    let (Some(first), Some(last)) = (
-        kept.iter().position(|kept| *kept),
-        kept.iter().rposition(|kept| *kept),
-    ) else {
-        return;
-    };
-    let mut waiting: Option<Cluster> = None;
-    for place in first..=last {
-        let peak = usize::from(walk.high[place]);
-        if !walk.kept[place] || cells[peak] < from(peak) {
-            continue;
-        }
-        // Whether a kept hill lies nearer and farther: one that was too low to be looked at counts too.
-        let nearer = place > first || walk.keeps_lower(cells, least, 0, peak);
-        let farther = place < last || walk.keeps_lower(cells, least, peak, cells.len());
-        let (lo, hi) = if nearer && farther {
-            extent_between(cells, peak, walk.feet(cells, place))
-        } else {
-            extent(cells, peak, nearer, farther)
+    Isa::detect().run(Naming {
+        walk,
+        cells: &cells[..cells.len().min(SPAN)],
+        least,
+        from,
+        found,
+    });
+}
+
+/// What [`clusters`] is told.
+struct Naming<'a, From, Found> {
+    walk: &'a mut Walk,
+    cells: &'a [i64],
+    least: i64,
+    from: From,
+    found: Found,
+}
+
+impl<From: Fn(usize) -> i64, Found: FnMut(Cluster)> Job for Naming<'_, From, Found> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Scan>(mut self, _: S) {
+        let (walk, cells, least) = (self.walk, self.cells, self.least);
+        walk.persist(cells, least);
+        let kept = &walk.kept[..walk.used];
+        let (Some(first), Some(last)) = (
+            kept.iter().position(|kept| *kept),
+            kept.iter().rposition(|kept| *kept),
+        ) else {
+            return;
         };
-        let mut next = Cluster {
-            peak,
-            lo,
-            hi,
-            prominence: 0,
-        };
-        if let Some(mut before) = waiting {
-            // Nothing foresees who shares a floor and who is the higher.
-            let shared = next.lo <= before.hi;
-            let taken = shared & (cells[next.peak] > cells[before.peak]);
-            before.hi = select_unpredictable(taken, next.lo.wrapping_sub(1), before.hi);
-            next.lo = select_unpredictable(shared & !taken, before.hi + 1, next.lo);
-            found(before);
+        let mut waiting: Option<Cluster> = None;
+        // Behind the last there is none, so that each is told in one place.
+        for place in first..=last + 1 {
+            let mut next = None;
+            if place <= last {
+                let peak = usize::from(walk.high[place]);
+                if !walk.kept[place] || cells[peak] < (self.from)(peak) {
+                    continue;
+                }
+                // Whether a kept hill lies nearer and farther: one that was too low to be looked at counts too.
+                let nearer = place > first || walk.keeps_lower(cells, least, 0, peak);
+                let farther = place < last || walk.keeps_lower(cells, least, peak, cells.len());
+                let (lo, hi) = if nearer && farther {
+                    extent_between(cells, peak, walk.feet(cells, place))
+                } else {
+                    extent(cells, peak, nearer, farther)
+                };
+                next = Some(Cluster {
+                    peak,
+                    lo,
+                    hi,
+                    prominence: 0,
+                });
+            }
+            if let Some(mut before) = waiting {
+                if let Some(next) = &mut next {
+                    // Nothing foresees who shares a floor and who is the higher.
+                    let shared = next.lo <= before.hi;
+                    let taken = shared & (cells[next.peak] > cells[before.peak]);
+                    before.hi = select_unpredictable(taken, next.lo.wrapping_sub(1), before.hi);
+                    next.lo = select_unpredictable(shared & !taken, before.hi + 1, next.lo);
+                }
+                (self.found)(before);
+            }
+            waiting = next;
         }
-        waiting = Some(next);
-    }
-    if let Some(cluster) = waiting {
-        found(cluster);
     }
 }
 
 /// What [`extent`] gives between other kept peaks: the feet, or down to a quarter of the peak.
+#[inline(always)]
 fn extent_between(cells: &[i64], peak: usize, [mut lo, mut hi]: [usize; 2]) -> (usize, usize) {
     let thin = |cell: usize| cells[cell] * 4 < cells[peak];
     // Mostly none, now and then one or two: so many without a branch.

@@ -6,12 +6,14 @@
 //! the bin is taken so that the quantile's own cell is always inside: dense from the low edge up, thin to the high edge
 //! down.
 //!
-//! What these passes cost is counted (`bench/guard.sh`): none of them branches on a cell's value.
+//! What these passes cost is counted (`bench/guard.sh`): none of them branches on a cell's value. Each is compiled for
+//! the wide registers of the processor too (`wire::scan`), with what it calls inlined.
 //!
 //! Until the 30-day bands exist (`bands`) the population is the present map, both sides together, non-empty smoothed
 //! cells only: hot and cold are then relative to what is there now, and every zone made so carries `RELATIVE`.
 
 use super::bands::{BANDS, range};
+use crate::wire::scan::{Isa, Job, Scan};
 
 /// Cells a side: the mark's own bucket and what lies behind it.
 pub const SPAN: usize = 4_096;
@@ -90,6 +92,7 @@ const WITHIN: [i64; 2 * SHORT] = {
 
 /// Notional of the cells `lo ..= hi`, cents. No branch tells short runs apart: in a rough map their lengths are as good
 /// as random.
+#[inline(always)]
 pub(super) fn sum_between(raw: &[i64], lo: usize, hi: usize) -> i64 {
     let len = hi + 1 - lo;
     if len <= SHORT
@@ -135,7 +138,7 @@ pub(super) fn used(raw: &[i64]) -> &[i64] {
 /// Smooths `raw` into `out` (equally long, at most [`SPAN`]); answers how many cells had to be clipped, and what the
 /// smoothed ones are below: a power of two.
 pub(super) fn smooth(raw: &[i64], out: &mut [i64]) -> (u64, i64) {
-    let (clipped, bits) = match taps(raw, out) {
+    let (clipped, bits) = match Isa::detect().run(Taps { from: raw, to: out }) {
         bits @ 0..CELL_MAX => (0, bits),
         _ => smooth_clipped(raw, out),
     };
@@ -155,8 +158,24 @@ fn smooth_clipped(raw: &[i64], out: &mut [i64]) -> (u64, i64) {
     (clipped, taps(cells, out))
 }
 
+/// [`taps`] for what the processor has.
+struct Taps<'a> {
+    from: &'a [i64],
+    to: &'a mut [i64],
+}
+
+impl Job for Taps<'_> {
+    type Out = i64;
+
+    #[inline(always)]
+    fn run<S: Scan>(self, _: S) -> i64 {
+        taps(self.from, self.to)
+    }
+}
+
 /// Two passes of (1, 2, 1) as one of (1, 4, 6, 4, 1); beyond the border lies the border cell again, in both passes.
 /// Answers all [`bits`] of the cells: if they are out of range, so is what it made.
+#[inline(always)]
 fn taps(from: &[i64], to: &mut [i64]) -> i64 {
     let len = from.len().min(to.len());
     if len < 4 {
@@ -256,6 +275,7 @@ fn bin(density: i64) -> usize {
 
 impl Histogram {
     /// Counts smoothed cells; `bin` is below [`BINS`].
+    #[inline(always)]
     fn of(sides: [&[i64]; 2], bin: impl Fn(i64) -> usize) -> Self {
         let mut counts = [[0; BINS]; LANES];
         let [a, b, c, d] = &mut counts;
@@ -276,6 +296,7 @@ impl Histogram {
 
     /// The bins of the cells at ranks `ceil(tenths / 10 of all)`, from the thinnest, one tenth and nine; those in bin 0
     /// are left out, and how many they are is told first.
+    #[inline(always)]
     fn deciles(mut self) -> (u16, Option<[usize; 2]>) {
         let [all, rest @ ..] = &mut self.counts;
         for lane in rest {
@@ -300,15 +321,28 @@ impl Histogram {
 /// Hot from and cold to in the present map, both its sides, all of it less than `below`; an empty map has neither.
 pub(super) fn limits(sides: [&[i64]; 2], below: i64) -> (i64, i64) {
     let between = |[thin, dense]: [usize; 2]| (bin_low(dense, STEPS), bin_low(thin + 1, STEPS) - 1);
-    if let Some(found) = even(sides, below) {
-        return between(found);
-    }
-    let (_, found) = Histogram::of(sides, bin).deciles();
+    let found = Isa::detect().run(Deciles { sides, below });
     found.map_or((i64::MAX, -1), between)
+}
+
+/// The bins of both deciles of the present map.
+struct Deciles<'a> {
+    sides: [&'a [i64]; 2],
+    below: i64,
+}
+
+impl Job for Deciles<'_> {
+    type Out = Option<[usize; 2]>;
+
+    #[inline(always)]
+    fn run<S: Scan>(self, _: S) -> Option<[usize; 2]> {
+        even(self.sides, self.below).or_else(|| Histogram::of(self.sides, bin).deciles().1)
+    }
 }
 
 /// The bins of both deciles where no cell is empty and few are thin against the densest: cells are then counted in even
 /// steps, which costs half as much, and from [`EVEN`] on a step is part of one bin.
+#[inline(always)]
 fn even(sides: [&[i64]; 2], below: i64) -> Option<[usize; 2]> {
     let shift = below.ilog2().saturating_sub(BINS.ilog2());
     let step = |cell: i64| (cell >> shift) as usize % BINS;
@@ -453,11 +487,18 @@ mod tests {
             let (one, other) = cells.split_at(cells.len() / 3);
             let (_, want) = Histogram::of([one, other], bin).deciles();
             prop_assert_eq!(even([one, other], 1 << (21 + shift)), want);
+            for isa in [Isa::plain(), Isa::detect()] {
+                let (sides, below) = ([one, other], 1 << (21 + shift));
+                prop_assert_eq!(isa.run(Deciles { sides, below }), want);
+            }
         }
 
         #[test]
         fn smoothing_equals_its_plain_twin(raw in prop::collection::vec(0i64..1 << 40, 0..70)) {
             prop_assert_eq!(smoothed(&raw), twin(&raw));
+            let mut plain = vec![0; raw.len()];
+            Isa::plain().run(Taps { from: &raw, to: &mut plain });
+            prop_assert_eq!(plain, twin(&raw));
         }
 
         #[test]

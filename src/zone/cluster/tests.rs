@@ -102,7 +102,17 @@ fn found_from(
     from: impl Fn(usize) -> i64,
 ) -> Vec<(usize, usize, usize, i64)> {
     let (mut walk, mut out) = (Box::new(Walk::new()), Vec::new());
+    Isa::plain().run(Naming {
+        walk: &mut walk,
+        cells: h,
+        least,
+        from: &from,
+        found: |c| out.push(c),
+    });
+    // Neither the instruction set nor what is left in the room changes anything.
+    let plain = std::mem::take(&mut out);
     clusters(&mut walk, h, least, from, |c| out.push(c));
+    assert_eq!(plain, out);
     let told = |c: Cluster| (c.peak, c.lo, c.hi, walk.prominence(h, c.peak));
     out.into_iter().map(told).collect()
 }
