@@ -655,7 +655,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0x1857_df30_6b8f_74b5,
+        0xfabe_3cce_6700_59a5,
         "found {:#018x}",
         layout_hash()
     );

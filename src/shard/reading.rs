@@ -47,6 +47,9 @@ pub(super) fn chain_wide(hash: u64, wide: &Wide) -> u64 {
 
 /// The modes' horizons (scoring.md 0).
 pub(super) const HORIZONS: [Window; MODES] = [Window::M1, Window::H1, Window::D1];
+/// By whose variance the next of each is expected (decision 35): what was of the last quarter of an hour, of an hour,
+/// of two days.
+pub(super) const EXPECTED: [Window; MODES] = [Window::S10, Window::M1, Window::H1];
 /// What each calls an approach: its middle window.
 pub(super) const APPROACHES: [Window; MODES] = [Window::M1, Window::M5, Window::H4];
 

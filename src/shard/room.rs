@@ -9,7 +9,7 @@
 
 use super::history::History;
 use super::place::{Belief, Counts, DELISTED, HALTED, Place};
-use super::reading::{self, APPROACHES, HORIZONS};
+use super::reading::{self, APPROACHES, EXPECTED, HORIZONS};
 
 use super::{VENUES, manner};
 use crate::bias::{Scores, thin};
@@ -601,6 +601,7 @@ impl Room {
         let sight = Sight {
             mark,
             sigma_5m: streams.sigma(Window::M5),
+            sigma: core::array::from_fn(|mode| streams.sigma_by(HORIZONS[mode], EXPECTED[mode])),
             flow: HORIZONS.map(flow),
             depth,
             share: self.own_share(),

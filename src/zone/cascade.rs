@@ -128,6 +128,19 @@ impl Depth {
     }
 }
 
+impl Depth {
+    /// What lies on the way to a zone `cells` away beyond what usually does: a walk's sigma has the usual book in it.
+    /// `None` where neither book nor law says, or no law says what is usual.
+    #[must_use]
+    pub fn unusual(&self, cells: usize) -> Option<i64> {
+        if self.law == 0 {
+            return None;
+        }
+        let path = self.between(0, cells)?;
+        Some(path.saturating_sub(self.law(cells)).max(0))
+    }
+}
+
 /// Parts of an hour's sigma that a path goes: a quarter is two sigmas of a minute.
 const PATH_PARTS: i64 = 4;
 

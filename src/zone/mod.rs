@@ -33,7 +33,7 @@ use crate::arena::Bounded;
 use crate::market::Holder;
 use crate::num::log::{bucket_low, bucket_of};
 use crate::num::{Px, fixed};
-use crate::shm::record::{MODES, ZONE_KINDS, mode_of};
+use crate::shm::record::{MODES, ZONE_KINDS};
 use crate::time::Nanos;
 use bands::Bands;
 use bytemuck::{Pod, Zeroable};
@@ -96,6 +96,8 @@ pub struct Past {
     pub deepest: i64,
     /// Touch as first judged, and run as last judged before a touch, Q16; −1 = never.
     pub predicted: [i32; 2],
+    /// What stood behind the latter ([`odds::Forces::terms`]).
+    pub terms: [i32; odds::TERMS - 1],
     /// Prints behind `executed`.
     pub prints: u32,
     /// Touches that it held.
@@ -111,6 +113,7 @@ impl Past {
         executed: 0,
         deepest: 0,
         predicted: [-1; 2],
+        terms: [0; odds::TERMS - 1],
         prints: 0,
         held: 0,
         outcome: 0,
@@ -172,6 +175,8 @@ pub struct Sight<'a> {
     pub mark: Px,
     /// Volatility of five minutes, Q32; 0 = not warm: structure is not known.
     pub sigma_5m: i64,
+    /// Volatility of each mode's next horizon as it is expected now, Q32; 0 = not warm.
+    pub sigma: [i64; MODES],
     /// Taker notional of one horizon of each mode, buyers and sellers; both 0 = not known.
     pub flow: [[i64; 2]; MODES],
     /// What takes forced flow above and below.
@@ -266,6 +271,8 @@ pub struct Zones {
     /// Touches held and run by mode and holder, Q16, decayed, as of `touched_at`.
     touches: [[[i64; 2]; 2]; MODES],
     touched_at: [Nanos; MODES],
+    /// What touches taught of runs.
+    runs: [odds::Taught; MODES],
     sigma_tau: [i64; MODES],
     tick: Px,
     last_id: u64,
@@ -409,7 +416,7 @@ impl Zones {
         let most = self.largest.iter().copied().max().unwrap_or(0);
         let origin = bucket_of(sight.mark);
         let pace = &PACES[mode];
-        let sigma = pace.sigma(self.sigma_tau[mode]);
+        let sigma = pace.sigma(sight.sigma[mode]);
         for holder in Holder::BOTH {
             let side = holder as usize;
             let taught = self.taught(now, mode, side);
@@ -428,9 +435,11 @@ impl Zones {
                 let (near, far) = zone.reach(origin);
                 let ahead = zone.ahead(sight.mark).max(0);
                 let way = fixed::div32(ahead, sight.mark.get());
-                let lambda = match depth.between(0, near) {
-                    Some(path) if sight.flow[mode] != [0; 2] => odds::lambda(flow, path),
-                    _ => odds::lambda(0, 0),
+                let lambda = match depth.unusual(near) {
+                    Some(path) if path > 0 && sight.flow[mode] != [0; 2] => {
+                        odds::lambda(flow, path)
+                    }
+                    _ => fixed::ONE,
                 };
                 let touch = odds::touch(fixed::div32(way, sigma) >> 16, lambda);
                 let levels = sight
@@ -438,14 +447,16 @@ impl Zones {
                     .distances(zone.low, zone.high, sight.sigma_5m);
                 let kappa = odds::kappa(&levels);
                 let gain = cascade::gain(depth, near, far, zone.usd, sight.share);
-                let run = odds::run(&odds::Forces {
+                let terms = odds::Forces {
                     gain: gain.unwrap_or(fixed::ONE),
                     speed,
                     heat: zone.heat,
                     kappa,
                     absorbed: zone.absorbed(),
                     history: taught(zone.past.held),
-                });
+                }
+                .terms();
+                let run = self.runs[mode].run(&terms);
                 let worth = odds::Worth {
                     size: fixed::divq(zone.usd, most),
                     touch,
@@ -467,6 +478,7 @@ impl Zones {
                 }
                 if zone.state != state::TOUCHED {
                     *last = zone.odds.run;
+                    zone.past.terms = terms;
                 }
             }
         }
@@ -482,20 +494,23 @@ impl Zones {
         }
     }
 
-    fn learn(&mut self, change: &Change) {
-        let which = match (change.from, change.cause) {
-            (state::TOUCHED, cause::EXIT_NEAR) => 0,
-            (_, cause::BEYOND) => 1,
+    /// A zone of a mode has held or has run: counts it, and learns from what was said of it.
+    fn learn(&mut self, mode: usize, change: &Change, terms: &[i32; odds::TERMS - 1]) {
+        let ran = match (change.from, change.cause) {
+            (state::TOUCHED, cause::EXIT_NEAR) => false,
+            (_, cause::BEYOND) => true,
             _ => return,
         };
-        let mode = mode_of(change.id).min(MODES - 1);
         let past = change.at.since(self.touched_at[mode]);
         let keep = fixed::decay32(past.get(), TAUGHT.get());
         for count in self.touches[mode].as_flattened_mut() {
             *count = fixed::mul32(*count, keep);
         }
         self.touched_at[mode] = change.at;
-        self.touches[mode][usize::from(change.holder & 1)][which] += fixed::ONE;
+        self.touches[mode][usize::from(change.holder & 1)][usize::from(ran)] += fixed::ONE;
+        if change.predicted[1] >= 0 {
+            self.runs[mode].learn(terms, change.predicted[1].into(), ran);
+        }
     }
 
     /// Forgets every zone; ids go on where they were.
@@ -521,6 +536,8 @@ impl Zones {
                 for at in 0..self.hot[mode][side].len() {
                     // A zone steps at most four times at one mark (life: nothing rings).
                     while let Some(change) = self.hot[mode][side].as_mut_slice()[at].step(&look) {
+                        let terms = self.hot[mode][side].as_slice()[at].past.terms;
+                        self.learn(mode, &change, &terms);
                         self.report(change);
                         moved = true;
                     }
@@ -566,7 +583,6 @@ impl Zones {
             self.changes.remove(0);
             self.missed += 1;
         }
-        self.learn(&change);
         let _ = self.changes.push(change);
     }
 

@@ -4,9 +4,14 @@
 //! Pure functions of numbers that others measured: Q16 throughout, money in cents. A zone that *runs* feeds itself:
 //! what it forces moves price into more of it; one that *holds* is eaten up by those who wait there. Nothing here
 //! says that price is drawn to a zone: a zone above that will run is bullish only once it is reached, which is what
-//! the product of the two probabilities says. Coefficients are judgement until closed zones have taught better ones.
+//! the product of the two probabilities says.
+//!
+//! The weights of a run begin as judgement and learn from every touch that held or ran ([`Taught`]): logistic
+//! regression, a step at a touch, each weight as far as its own evidence goes. Of a few touches it is mostly the
+//! constant that learns: how often zones run at all.
 
 use crate::num::fixed::{ONE, clip, divq, hit, mulq, q16, sigmoid};
+use bytemuck::{Pod, Zeroable};
 
 /// Families of structure and what each is worth at no distance.
 pub const FAMILIES: [(&str, i64); 5] = [
@@ -84,17 +89,90 @@ pub struct Forces {
     pub history: i64,
 }
 
-/// Probability that a zone, touched, runs.
-#[must_use]
-pub fn run(forces: &Forces) -> i64 {
-    let weigh = |weight, value: i64| mulq(weight, value);
-    let x = (forces.gain.saturating_sub(ONE))
-        .saturating_add(weigh(q16(6, 10), clip(forces.speed, 0, 2 * ONE)))
-        .saturating_add(weigh(q16(4, 10), forces.heat.saturating_sub(ONE)))
-        .saturating_sub(forces.kappa)
-        .saturating_sub(weigh(q16(8, 10), forces.absorbed))
-        .saturating_sub(weigh(q16(6, 10), forces.history));
-    sigmoid(clip(x, -8 * ONE, 8 * ONE))
+/// Terms of a run: the forces, and last the constant.
+pub const TERMS: usize = 7;
+/// Weights of [`Forces`] in their order, and of the constant, before anything was seen (scoring.md 11.6).
+const WEIGHTS: [i64; TERMS] = [
+    ONE,
+    q16(6, 10),
+    q16(4, 10),
+    -ONE,
+    -q16(8, 10),
+    -q16(6, 10),
+    0,
+];
+/// How sure these are, as an inverse variance: to a half, the constant to two.
+const SURE: [i64; TERMS] = [
+    4 * ONE,
+    4 * ONE,
+    4 * ONE,
+    4 * ONE,
+    4 * ONE,
+    4 * ONE,
+    q16(1, 4),
+];
+/// Evidence counts up to here, so that what is new is always heard: of the constant some five hundred touches.
+const SUREST: i64 = 64 * ONE;
+/// No term counts for more: a gain may be a thousand, and what it teaches would be of it alone.
+const FARTHEST: i64 = 4 * ONE;
+
+impl Forces {
+    /// As terms without the constant, none farther than [`FARTHEST`] from what decides nothing: as they are weighed, and
+    /// kept until it is known what came.
+    #[must_use]
+    pub fn terms(&self) -> [i32; TERMS - 1] {
+        let terms = [
+            self.gain.saturating_sub(ONE),
+            clip(self.speed, 0, 2 * ONE),
+            self.heat.saturating_sub(ONE),
+            self.kappa,
+            self.absorbed,
+            self.history,
+        ];
+        terms.map(|term| clip(term, -FARTHEST, FARTHEST) as i32)
+    }
+}
+
+/// With the constant.
+fn whole(terms: &[i32; TERMS - 1]) -> [i64; TERMS] {
+    core::array::from_fn(|at| terms.get(at).map_or(ONE, |term| i64::from(*term)))
+}
+
+/// What touches taught of runs. All zeros is nothing yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Taught {
+    /// What was added to [`WEIGHTS`].
+    moved: [i64; TERMS],
+    /// Evidence behind each.
+    seen: [i64; TERMS],
+}
+
+impl Taught {
+    /// Probability that a zone, touched, runs.
+    #[must_use]
+    pub fn run(&self, terms: &[i32; TERMS - 1]) -> i64 {
+        let weighed = whole(terms).into_iter().zip(self.weights());
+        let x = weighed.map(|(term, weight)| mulq(weight, term)).sum();
+        sigmoid(clip(x, -8 * ONE, 8 * ONE))
+    }
+
+    /// The weights as they are now.
+    #[must_use]
+    pub fn weights(&self) -> [i64; TERMS] {
+        core::array::from_fn(|at| WEIGHTS[at] + self.moved[at])
+    }
+
+    /// A zone of which `said` was the chance of a run and `terms` stood behind it was touched, and ran or held.
+    pub fn learn(&mut self, terms: &[i32; TERMS - 1], said: i64, ran: bool) {
+        let said = clip(said, 0, ONE);
+        let (wrong, doubt) = (i64::from(ran) * ONE - said, mulq(said, ONE - said));
+        for (at, term) in whole(terms).into_iter().enumerate() {
+            self.seen[at] = (self.seen[at] + mulq(doubt, mulq(term, term))).min(SUREST);
+            let step = divq(mulq(wrong, term), SURE[at] + self.seen[at]);
+            self.moved[at] = clip(self.moved[at] + step, -8 * ONE, 8 * ONE);
+        }
+    }
 }
 
 /// The label of a probability of running.
@@ -224,10 +302,13 @@ mod tests {
             let lambda = lambda(9_000_000, row.path);
             let touch = touch(row.distance, lambda);
             let kappa = kappa(&row.families);
-            let run = run(&Forces {
-                kappa,
-                ..row.forces
-            });
+            let run = Taught::zeroed().run(
+                &Forces {
+                    kappa,
+                    ..row.forces
+                }
+                .terms(),
+            );
             let rank = rank(&Worth {
                 size: row.size,
                 touch,
@@ -256,11 +337,109 @@ mod tests {
             absorbed: 0,
             history: 0,
         };
-        assert_eq!((run(&neutral), label_of(run(&neutral))), (ONE / 2, 1));
+        let run = Taught::zeroed().run(&neutral.terms());
+        assert_eq!((run, label_of(run)), (ONE / 2, 1));
         assert_eq!(direction(true, ONE, ONE / 2), 0);
     }
 
+    /// The same in floats: a step of Newton along each weight alone.
+    struct Twin {
+        weights: [f64; TERMS],
+        sure: [f64; TERMS],
+    }
+
+    impl Twin {
+        fn new() -> Self {
+            Self {
+                weights: [1.0, 0.6, 0.4, -1.0, -0.8, -0.6, 0.0],
+                sure: [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 0.25],
+            }
+        }
+        fn said(&self, terms: &[f64; TERMS]) -> f64 {
+            let x: f64 = terms.iter().zip(&self.weights).map(|(t, w)| t * w).sum();
+            1.0 / (1.0 + (-x.clamp(-8.0, 8.0)).exp())
+        }
+        fn learn(&mut self, terms: &[f64; TERMS], said: f64, ran: bool) {
+            for (at, term) in terms.iter().enumerate() {
+                let room = [64.25, 68.0][usize::from(at < TERMS - 1)];
+                self.sure[at] = (self.sure[at] + said * (1.0 - said) * term * term).min(room);
+                self.weights[at] += (f64::from(u8::from(ran)) - said) * term / self.sure[at];
+            }
+        }
+    }
+
+    fn forces(terms: &[f64; TERMS]) -> Forces {
+        let q = |at: usize| (terms[at] * ONE as f64).round() as i64;
+        Forces {
+            gain: q(0) + ONE,
+            speed: q(1),
+            heat: q(2) + ONE,
+            kappa: q(3),
+            absorbed: q(4),
+            history: q(5),
+        }
+    }
+
+    /// A world whose zones run by other weights, seldom: the constant is learned in a hundred touches, the rest in time.
+    #[test]
+    fn what_closes_teaches_as_its_twin_says() {
+        let real = [0.2, 0.6, 0.0, -1.0, 0.0, -0.3, -2.0];
+        let mut seed = 7u64;
+        let mut unit = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let (mut taught, mut twin) = (Taught::zeroed(), Twin::new());
+        let mut lost = [0.0; 2];
+        for touch in 0..3_000 {
+            let mut terms = [0.0; TERMS];
+            terms[0] = 3.0 * unit() - 1.0;
+            terms[1] = 2.0 * unit();
+            terms[2] = 2.0 * unit();
+            terms[3] = unit();
+            terms[5] = 2.0 * unit() - 1.0;
+            terms[6] = 1.0;
+            let x: f64 = terms.iter().zip(real).map(|(t, w)| t * w).sum();
+            let ran = unit() < 1.0 / (1.0 + (-x).exp());
+            let kept = forces(&terms).terms();
+            let (said, float) = (taught.run(&kept), twin.said(&terms));
+            assert!(
+                (said as f64 / ONE as f64 - float).abs() < 4e-3,
+                "{touch}: {said} {float}"
+            );
+            let loss = |said: f64| -if ran { said.ln() } else { (1.0 - said).ln() };
+            if touch >= 100 {
+                lost[0] += loss(float);
+                lost[1] += loss(Taught::zeroed().run(&kept) as f64 / ONE as f64);
+            }
+            taught.learn(&kept, said, ran);
+            twin.learn(&terms, float, ran);
+        }
+        assert!(lost[0] < 0.6 * lost[1], "{lost:?}");
+        let weights = taught.weights().map(|weight| weight as f64 / ONE as f64);
+        assert!((weights[6] + 2.0).abs() < 0.5, "{weights:?}");
+        assert!(
+            (weights[4] + 0.8).abs() < 1e-4,
+            "what was never seen stays: {weights:?}"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn whatever_was_learned_is_a_share(
+            lessons in prop::collection::vec((any::<[i64; 6]>(), any::<i64>(), any::<bool>()), 0..40),
+            numbers in any::<[i64; 6]>(),
+        ) {
+            let of = |[gain, speed, heat, kappa, absorbed, history]: [i64; 6]| {
+                Forces { gain, speed, heat, kappa, absorbed, history }.terms()
+            };
+            let mut taught = Taught::zeroed();
+            for (numbers, said, ran) in lessons {
+                taught.learn(&of(numbers), said, ran);
+            }
+            prop_assert!((0..=ONE).contains(&taught.run(&of(numbers))));
+        }
+
         #[test]
         fn every_answer_is_a_share_and_directions_mirror(
             numbers in prop::array::uniform12(any::<i64>())
@@ -271,7 +450,7 @@ mod tests {
             let lambda = lambda(f, g);
             let touch = touch(h, lambda);
             let forces = Forces { gain: i, speed: j, heat: k, kappa, absorbed: l, history: a };
-            let run = run(&forces);
+            let run = Taught::zeroed().run(&forces.terms());
             let of = |x: i64| x.rem_euclid(ONE + 1);
             let worth = Worth { size: of(b), touch, kappa, fresh: of(c), cover: of(d), thin: of(e) };
             prop_assert!(share(kappa) && share(lambda) && share(touch) && share(run) && share(rank(&worth)));

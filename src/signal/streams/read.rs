@@ -2,7 +2,7 @@
 
 use super::Streams;
 use super::channel;
-use crate::num::fixed::{ONE, clip};
+use crate::num::fixed::{ONE, clip, isqrt};
 use crate::num::narrow;
 use crate::shm::record::Ages;
 use crate::signal::card;
@@ -75,6 +75,14 @@ impl Streams {
     #[must_use]
     pub const fn sigma(&self, window: Window) -> i64 {
         self.sigmas[window.index()]
+    }
+
+    /// Volatility of a return over `window` by the variance that another window is told by, whose memory is its own,
+    /// Q32; 0 = not warm.
+    #[must_use]
+    pub const fn sigma_by(&self, window: Window, by: Window) -> i64 {
+        let sigma = self.sigma(by) as i128;
+        isqrt(sigma * sigma * window.seconds() as i128 / by.seconds() as i128)
     }
 
     /// A decayed sum.
