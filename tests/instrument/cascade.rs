@@ -1,13 +1,13 @@
 //! A simulated tape with its book, through the whole of the test of cascades: decoders, tape, replay, page, figures.
 //!
 //! It is hours long, so the figures mean little: that they are there, of what the world printed, that a gain which
-//! knows is found and its shuffle is not. The same page is asked where the price goes. `ISOTHERM_PROOF=full` takes
+//! knows is found and its shuffle is not. The same page is asked where the price goes, and whether its zones' odds are right. `ISOTHERM_PROOF=full` takes
 //! three weeks of the untouched crowd, with the book as it is and a tenth as deep, and prints what the engine's
 //! forecasts were worth (seven gigabytes in the folder for temporary files; some ten minutes).
 
 use crate::ear;
 use isotherm::prove::cascade::{self, Found, Least, eye, report};
-use isotherm::prove::{direction, input, page, score};
+use isotherm::prove::{direction, input, odds, page, score};
 use isotherm::sim::{Params, World};
 use isotherm::time::Nanos;
 use std::path::Path;
@@ -125,6 +125,7 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
     let why = cascade::of(&inputs[0], &heard["BTC"].cascade, &cascade::LEAST, 200).unwrap_err();
     assert!(why.contains("30 events on 10 days are needed"), "{why}");
     directed(&inputs[0], &heard["BTC"]);
+    judged(&inputs[0], &heard["BTC"]);
 }
 
 /// The same page, as to where the price goes.
@@ -153,7 +154,60 @@ fn directed(input: &input::Input, heard: &page::Heard) {
     }
 }
 
-/// What the engine's own forecast of cascades and its bias are worth.
+/// The same page, as to the odds of its zones.
+fn judged(input: &input::Input, heard: &page::Heard) {
+    let (heard, mode) = (&heard.odds, &odds::SCORED[0]);
+    let of = &heard.modes[0];
+    let whole = heard.minutes.iter().filter(|minute| minute.is_whole);
+    assert!(whole.count() >= 175);
+    let touches = odds::touches(heard, of, mode);
+    let runs = odds::runs(of, mode);
+    println!(
+        "{} touches and {} runs as rows, left out {:?}, {:?}",
+        touches.rows.len(),
+        runs.rows.len(),
+        touches.left,
+        runs.left
+    );
+    assert!(touches.rows.len() + touches.left.far > 4 && runs.rows.len() > 4);
+    // Where a zone lies in sigmas is what the engine took it to be: it says from half of the walk to all of it.
+    for row in touches.rows.iter().filter(|row| row.walk > 0.1) {
+        let factor = row.p / row.walk;
+        assert!((0.45..1.1).contains(&factor), "{row:?}");
+    }
+    for row in &runs.rows {
+        let label = isotherm::zone::odds::label_of((row.p * 65_536.0) as i64);
+        let on_edge = [0.4, 0.6].iter().any(|edge| (row.p - edge).abs() < 2e-4);
+        assert!(label == row.label || on_edge, "{row:?}");
+    }
+    let few = odds::Least {
+        days: 2,
+        rows: [1, 1],
+        train: 1,
+    };
+    let none = Err("no zones were walked".to_owned());
+    let found = odds::of(input, Ok(heard), &none, &few, 200);
+    shown(&found);
+    let [found] = found.page.unwrap().try_into().unwrap();
+    let run = found.run.unwrap();
+    assert!(run.happened.is_some() && !run.labels.is_empty());
+    let found = odds::of(input, Ok(heard), &none, &odds::LEAST, 200);
+    let [found] = found.page.unwrap().try_into().unwrap();
+    assert!(
+        found
+            .touch
+            .unwrap_err()
+            .contains("300 rows on 10 days are needed")
+    );
+}
+
+fn shown(found: &odds::Found) {
+    odds::report::text(found)
+        .iter()
+        .for_each(|line| println!("{line}"));
+}
+
+/// What the engine's own forecast of cascades, its bias and its zones' odds are worth.
 #[test]
 fn three_weeks_with_books() {
     if std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full") {
@@ -195,6 +249,12 @@ fn three_weeks_with_books() {
                 .iter()
                 .for_each(|line| println!("{line}"));
             assert!(directed.unwrap().iter().all(|(_, mode)| mode.is_ok()));
+            let none = Err("no zones were walked".to_owned());
+            let heard = Ok(&heard["BTC"].odds);
+            let found = odds::of(&inputs[0], heard, &none, &odds::LEAST, score::REPS);
+            shown(&found);
+            let [found] = found.page.unwrap().try_into().unwrap();
+            assert!(found.touch.is_ok() && found.run.is_ok());
         }
     }
 }

@@ -24,9 +24,12 @@ pub(super) fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
+/// By day, how many happened, of how many.
+type Counts = Vec<(usize, f64, f64)>;
+
 /// Rows of `N` features, by what they are and by day.
 #[derive(Debug)]
-pub(super) struct Logit<const N: usize>(Vec<([f64; N], Vec<(usize, f64, f64)>)>);
+pub(super) struct Logit<const N: usize>(Vec<([f64; N], Counts)>);
 
 impl<const N: usize> Logit<N> {
     /// Of rows whose days are told: features, and whether it happened.

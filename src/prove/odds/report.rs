@@ -11,15 +11,15 @@ use std::fmt::Write as _;
 /// What is asked, in words.
 const ASKED: &str = "do zones get touched, and run, as often as the page says? Of share over mean and of slope 1 is \
                      right: a share below the mean or a slope below 1 is too bold; skill is 1 less our loss over \
-                     theirs, above 0 speaks for the chance";
-/// What the walk is, of a touch and of a run.
+                     theirs, above 0 speaks for the chance; the past is of the days before";
+/// What the rows are and what the walk is, of touches and of runs.
 const WALKS: [&str; 2] = [
     "the walk is what distance alone says, without drift",
     "the walk is what the width alone says: from the near edge, to be past the far one before back out",
 ];
-/// What is said of the zones that were walked over history.
-const BARE: &str = "zones walked over the history, at every full hour, with the chance of the day mode without book \
-                    and flow; the price stands for the mark; whether they ran or held it does not show";
+/// The same of the zones that were walked over history.
+const BARE: &str = "the product's zones at every full hour, with the day mode's chance without book and flow; prices \
+                    stand for the mark; whether a zone ran or held does not show";
 
 /// Whether what stands behind a chance is distance alone: nothing to weigh beside it then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,13 +220,12 @@ fn measured(of: &Scored, kind: Of) -> Vec<Grid> {
 /// A head, then why not or how many and the tables.
 type Piece<'a> = (String, Result<(String, Vec<Grid>), &'a str>);
 
-fn piece(head: String, of: &Result<Scored, String>, kind: Of) -> Piece<'_> {
-    let of = of.as_ref();
-    (
-        head,
-        of.map(|of| (told(of), measured(of, kind)))
-            .map_err(String::as_str),
-    )
+fn piece<'a>(head: String, note: &str, of: &'a Result<Scored, String>, kind: Of) -> Piece<'a> {
+    let of = match of {
+        Ok(of) => Ok((format!("{}; {note}", told(of)), measured(of, kind))),
+        Err(why) => Err(why.as_str()),
+    };
+    (head, of)
 }
 
 fn pieces(of: &Found) -> Vec<Piece<'_>> {
@@ -235,22 +234,16 @@ fn pieces(of: &Found) -> Vec<Piece<'_>> {
         Err(why) => all.push(("as the page published them".to_owned(), Err(why.as_str()))),
         Ok(modes) => {
             for of in modes {
-                let name = of.mode.name();
-                let touch = format!(
-                    "{name}, touched within {} min ({})",
-                    of.mode.horizon, WALKS[0]
-                );
-                all.push(piece(touch, &of.touch, Of::Touch));
-                let run = format!("{name}, ran once touched ({})", WALKS[1]);
-                all.push(piece(run, &of.run, Of::Run));
+                let (name, minutes) = (of.mode.name(), of.mode.horizon);
+                let touch = format!("{name}, touched within {minutes} min");
+                all.push(piece(touch, WALKS[0], &of.touch, Of::Touch));
+                let run = format!("{name}, ran once touched");
+                all.push(piece(run, WALKS[1], &of.run, Of::Run));
             }
         }
     }
-    all.push(piece(
-        format!("touched within 60 min, {BARE}"),
-        &of.walked,
-        Of::Bare,
-    ));
+    let walked = "touched within 60 min, zones walked over the history".to_owned();
+    all.push(piece(walked, BARE, &of.walked, Of::Bare));
     all
 }
 
