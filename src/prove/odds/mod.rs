@@ -92,7 +92,7 @@ pub struct Least {
 /// What a proof asks for.
 pub const LEAST: Least = Least {
     days: gate::LEAST_BLOCKS,
-    rows: [300, 50],
+    rows: [100, 50],
     train: 3,
 };
 

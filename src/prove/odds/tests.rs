@@ -13,7 +13,7 @@ use crate::shm::record::{EVENT_ALERT, EVENT_LIFE, EventRecord, NO_E4, Wide, ZONE
 use bytemuck::Zeroable;
 
 const START: i64 = 20_000 * 24 * 60;
-const REPS: usize = 300;
+const REPS: usize = 200;
 
 struct Chance(Draws);
 
