@@ -15,7 +15,8 @@
 //! that a driftless walk from the near edge passes the far one before it is back ([`through`]). Of each:
 //! - *Ratio*: share that happened over the mean that was said; 1 is right.
 //! - *Slope*: of a logistic regression of what happened on the logit that was said; 1 is right, below 1 chances are too
-//!   bold, above too timid. Beside the walk's logit: what weight is left for the chance.
+//!   bold, above too timid. And of two weights, of what the logit of the chance adds to the walk's and of the walk's:
+//!   the first is 0 where the chance knows nothing besides, 1 where it knows as much as it says.
 //! - *Skill*: 1 − ours / theirs of squared errors and of logarithmic losses, over the walk, the share of the days
 //!   before, and an isotonic regression of these days on nearness (touch: −d/σ, run: −width/σ).
 //! - *Area* under the ROC curve, of the chance and of nearness alone.
@@ -188,7 +189,7 @@ pub struct Scored {
     pub ratio: [Option<Figure>; 2],
     /// Slope of the chance, of the walk.
     pub slope: [Option<Figure>; 2],
-    /// Weights of the logit of the chance and of the walk's, together.
+    /// Weights of what the logit of the chance adds to the walk's, and of the walk's.
     pub weights: [Option<Figure>; 2],
     /// Area of the chance, beside nearness alone.
     pub ranked: Ranked<1>,
@@ -463,7 +464,8 @@ pub fn scored(
     };
     let both = Logit::new(&by_day.of, &|at| {
         let row = &rows[at];
-        ([1.0, logit(row.p), logit(row.walk)], row.happened)
+        let walk = logit(row.walk);
+        ([1.0, logit(row.p) - walk, walk], row.happened)
     });
     let order = |said: fn(&Row) -> f64| {
         // A thousandth of a sigma is no difference.

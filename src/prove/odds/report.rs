@@ -103,7 +103,7 @@ fn scored(of: &Result<Scored, String>, kind: Of) -> Value {
             .iter()
             .map(|(label, of)| json!({ "label": name(*label), "is": part(of) }));
         let more = [
-            ("weight_beside_walk", figure(of.weights[0])),
+            ("weight_of_what_it_adds", figure(of.weights[0])),
             ("weight_of_walk", figure(of.weights[1])),
             ("rivals", report::beside(&["nearness"], &of.ranked.rivals)),
             ("thirds_by_said_over_walk", json!(parts(&of.thirds))),
@@ -186,7 +186,11 @@ fn measured(of: &Scored, kind: Of) -> Vec<Grid> {
     if kind == Of::Bare {
         add("area", of.ranked.area, of.ranked.rivals[0].area);
     } else {
-        add("weights beside each other", of.weights[0], of.weights[1]);
+        add(
+            "weight of what it adds, and of the walk",
+            of.weights[0],
+            of.weights[1],
+        );
         add(
             "area, and of nearness alone",
             of.ranked.area,

@@ -78,12 +78,9 @@ fn the_truth_is_found_right() {
     assert!(covers(got.slope[0], 1.0), "{:?}", got.slope);
     // The walk says too much, and is told so.
     assert!(got.ratio[1].unwrap().high < 0.75, "{:?}", got.ratio);
-    // Beside the chance nothing is left for the walk.
-    assert!(
-        covers(got.weights[0], 1.0) && covers(got.weights[1], 0.0),
-        "{:?}",
-        got.weights
-    );
+    // It adds as much as it says.
+    let [adds, walk] = got.weights;
+    assert!(covers(adds, 1.0) && covers(walk, 1.0), "{:?}", got.weights);
     for skill in got.brier.iter().chain(&got.log) {
         assert!(skill.unwrap().low > 0.0, "{:?} {:?}", got.brier, got.log);
     }
