@@ -59,6 +59,9 @@ pub struct Path {
     pub length: Nanos,
     /// Sigma of an hour as of the end of each step; 0 = not known.
     pub sigma: Vec<f64>,
+    /// By step: the sigma that the next hour is expected to have, from moves with a half-life of an hour, as the engine
+    /// expects it; 0 where `sigma` is.
+    pub expected: Vec<f64>,
     /// Highest and lowest of [`BLOCK`] steps.
     blocks: Vec<(f64, f64)>,
     /// Dollars traded until the begin of each step, and of all.
@@ -129,8 +132,10 @@ impl Path {
             sum += step.usd;
             sum
         }));
+        let [sigma, expected] = sigmas(&steps, length);
         Self {
-            sigma: sigmas(&steps, length),
+            sigma,
+            expected,
             blocks: blocks.collect(),
             traded,
             length: Nanos::new(length),
@@ -200,11 +205,15 @@ impl Path {
     }
 }
 
-fn sigmas(steps: &[Step], length: i64) -> Vec<f64> {
+/// [`Path::sigma`] and [`Path::expected`].
+fn sigmas(steps: &[Step], length: i64) -> [Vec<f64>; 2] {
     let every = MOVE.max(length).max(1);
     let day = (Nanos::DAY.get() / every).max(1);
     let mut grid: std::collections::VecDeque<(i64, f64)> = std::collections::VecDeque::new();
-    let (mut sum, mut last, mut out) = (0.0, None::<(i64, f64)>, Vec::with_capacity(steps.len()));
+    let (mut sum, mut last) = (0.0, None::<(i64, f64)>);
+    let mut out = [0, 1].map(|_| Vec::with_capacity(steps.len()));
+    let rate = 1.0 - 0.5f64.powf(every as f64 / Nanos::HOUR.get() as f64);
+    let (mut young, mut moves) = (0.0, 0.0);
     for step in steps {
         // The cell of the grid that this step closes or lies in.
         let cell = (step.end.get() - 1).div_euclid(every);
@@ -216,6 +225,8 @@ fn sigmas(steps: &[Step], length: i64) -> Vec<f64> {
                 let square = (step.close - close).powi(2);
                 grid.push_back((cell, square));
                 sum += square;
+                moves += 1.0;
+                young += (square - young) * rate.max(1.0 / moves);
             }
             while grid.front().is_some_and(|(at, _)| *at <= cell - day) {
                 sum -= grid.pop_front().map_or(0.0, |(_, square)| square);
@@ -227,7 +238,13 @@ fn sigmas(steps: &[Step], length: i64) -> Vec<f64> {
         let known = grid.len() as i64 * 2 >= day;
         let mean = (sum / grid.len().max(1) as f64).max(0.0);
         let hours = Nanos::HOUR.get() as f64 / every as f64;
-        out.push(if known { (mean * hours).sqrt() } else { 0.0 });
+        for (out, variance) in out.iter_mut().zip([mean, young]) {
+            out.push(if known {
+                (variance * hours).sqrt()
+            } else {
+                0.0
+            });
+        }
     }
     out
 }
@@ -301,6 +318,11 @@ mod tests {
         let other = Path::from_steps(steps(&other, None));
         assert_eq!(path.sigma[..500], other.sigma[..500]);
         assert!(path.sigma[500] < other.sigma[500]);
+        // What is expected has forgotten half of a move of three after an hour.
+        assert!((path.expected[500] - 12f64.sqrt()).abs() < 1e-9);
+        let more = |at: usize| other.expected[at].powi(2) / 12.0 - 1.0;
+        assert!((more(500) - 8.0 * (1.0 - 0.5f64.powf(1.0 / 12.0))).abs() < 1e-9);
+        assert!((more(512) / more(500) - 0.5).abs() < 1e-9);
     }
 
     #[test]

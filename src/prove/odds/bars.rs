@@ -1,8 +1,9 @@
 //! Bars: rows of touches from a history that no page was heard of: the zones of the product's own engine, walked over
 //! it, at every full hour, and whether the path came to them within the next.
 //!
-//! The chance is what the engine says without book and flow (half of a flow is eaten on its way), with the path's own
-//! sigma of an hour. Whether a zone ran or held a bar does not show.
+//! The chance is what the engine says without book and flow, by the path's own moves with a half-life of an hour as the
+//! engine expects the next; the walk it is held against is by those of a day. Whether a zone ran or held a bar does not
+//! show.
 
 use super::{Row, Rows};
 use crate::num::fixed::ONE;
@@ -45,9 +46,11 @@ fn row(path: &Path, zone: &Stood, mode: &Mode) -> Result<Row, bool> {
     if !is_whole(path, zone.step, until) {
         return Err(true);
     }
-    let distance = (zone.level - step.close).abs() / sigma;
+    let way = (zone.level - step.close).abs();
+    let [distance, expected] =
+        [sigma, mode.sigma(path.expected[zone.step])].map(|sigma| way / sigma);
     let at = step.end.get().div_euclid(Nanos::MINUTE.get());
-    let chance = odds::touch((distance * ONE as f64) as i64, odds::lambda(0, 0));
+    let chance = odds::touch((expected * ONE as f64) as i64, ONE);
     Ok(Row {
         at,
         known: at + mode.horizon,

@@ -736,7 +736,6 @@ fn bars_say_whether_the_price_came() {
         assert_eq!(row.happened, happened);
         let sigma = walked.path.sigma[from - 1];
         assert!((row.near + 0.004 / sigma).abs() < 1e-9);
-        // Three quarters of the walk.
-        assert!((row.p - 0.75 * row.walk).abs() < 1e-4);
+        assert!((row.p - reached(0.004 / walked.path.expected[from - 1])).abs() < 1e-4);
     }
 }
