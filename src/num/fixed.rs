@@ -3,7 +3,7 @@
 //! Products are taken in `i128` and truncated toward zero, so every odd function is exactly odd and the mirror test
 //! is bit-exact. Out-of-range results saturate. The tables are 60-digit values, held by hash in the tests.
 
-use super::tables::{EXP2, HIT, LOG2};
+use super::tables::{EXP2, FAT, HIT, LOG2};
 use super::{Round, div_round, narrow};
 
 /// One in Q16.
@@ -172,6 +172,17 @@ pub const fn hit(d: i64) -> i64 {
     HIT[index] - (((HIT[index] - HIT[index + 1]) * rest) >> 12)
 }
 
+/// Probability that a driftless walk whose own sigma is not known for sure gets `d` expected sigmas (Q16) away within
+/// its horizon: that of `hit` with the fatter tail of Student's t with three degrees of freedom, scaled by .8; from
+/// sixteen on what it is there.
+#[must_use]
+pub const fn hit_fat(d: i64) -> i64 {
+    let d = clip(d, 0, 16 * ONE - 1);
+    let index = (d >> 12) as usize;
+    let rest = d & 4095;
+    FAT[index] - (((FAT[index] - FAT[index + 1]) * rest) >> 12)
+}
+
 /// Integer square root, rounded down; 0 for negatives.
 #[must_use]
 pub const fn isqrt(n: i128) -> i64 {
@@ -196,6 +207,7 @@ pub const fn sqrtq(a: i64) -> i64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
 mod tests {
     use super::*;
 
@@ -214,6 +226,21 @@ mod tests {
         assert_eq!(fnv(&EXP2), 0x538f_d005_5ded_0ed5);
         assert_eq!(fnv(&LOG2), 0xcc3a_3211_d1e6_1d4f);
         assert_eq!(fnv(&HIT), 0x9d43_9a70_d5e5_1c10);
+    }
+
+    /// By the closed form of Student's t with three degrees of freedom.
+    #[test]
+    fn the_fat_tail_is_students() {
+        let want = |d: f64| {
+            let u = d / (0.8 * 3f64.sqrt());
+            1.0 - core::f64::consts::FRAC_2_PI * (u.atan() + u / u.mul_add(u, 1.0))
+        };
+        for step in 0..16_000 {
+            let d = f64::from(step) / 1e3;
+            let got = hit_fat((d * ONE as f64) as i64) as f64 / ONE as f64;
+            assert!((got - want(d)).abs() < 6e-4, "{d}: {got} {}", want(d));
+        }
+        assert_eq!((hit_fat(-5), hit_fat(0), hit_fat(i64::MAX)), (ONE, ONE, 18));
     }
 
     #[test]
@@ -255,7 +282,14 @@ mod tests {
                 );
                 let _ = decay32(x, y);
             }
-            let _ = (exp2neg(x), log2i(x), sigmoid(x), hit(x), sqrtq(x));
+            let _ = (
+                exp2neg(x),
+                log2i(x),
+                sigmoid(x),
+                hit(x),
+                hit_fat(x),
+                sqrtq(x),
+            );
         }
     }
 }

@@ -9,8 +9,9 @@
 //!      mass or age (before the sweep) --> EXPIRED <-----------------------------+
 //! ```
 //! Thresholds are shares of the mode's sigma, taken as a price step at the present mark; near and far are apart, so a
-//! mark that trembles at the edge does not ring. The mass rule is not asked while the mark stands at or behind the
-//! near edge: what goes missing then is the sweep itself, and its outcome is SWEPT or back, not decay.
+//! mark that trembles at the edge does not ring. The mass rule is not asked of a zone that is touched, nor while the
+//! mark stands at or behind its near edge: what goes missing then is the sweep itself, and its outcome is SWEPT or back,
+//! not decay.
 
 use super::Zone;
 use crate::market::Holder;
@@ -139,7 +140,6 @@ const TABLE: [&[(u8, u8)]; 5] = {
         ],
         &[
             (cause::BEYOND, SWEPT),
-            (cause::MASS, EXPIRED),
             (cause::AGE, EXPIRED),
             (cause::EXIT_NEAR, APPROACHED),
         ],
@@ -178,6 +178,14 @@ impl Look {
     }
 }
 
+impl Look {
+    /// How far back out over the near edge is out, as a price step; at least 1.
+    pub(super) const fn back(&self) -> i64 {
+        let tenth = self.sigma.saturating_add(9) / 10;
+        if tenth > 1 { tenth } else { 1 }
+    }
+}
+
 impl Zone {
     /// Price steps from `mark` to the near edge, positive while the zone lies ahead of the mark.
     pub(super) fn ahead(&self, mark: Px) -> i64 {
@@ -206,7 +214,7 @@ impl Zone {
             cause::NEAR => ahead.saturating_mul(2) <= look.sigma,
             cause::FAR => ahead.saturating_mul(4) > look.sigma.saturating_mul(3),
             cause::ENTER => ahead <= 0 && over <= 0,
-            cause::EXIT_NEAR => ahead > 0 && ahead.saturating_mul(10) >= look.sigma,
+            cause::EXIT_NEAR => ahead > 0 && ahead >= look.back(),
             cause::BEYOND => over >= look.past,
             cause::BACK => over <= 0 && !for_long(pace.back, self.since),
             cause::SWEPT_OUT => for_long(pace.swept, self.since),

@@ -106,6 +106,7 @@ pub struct Past {
     pub outcome: u8,
     /// 1 since the edge was told, until the mark is far again.
     pub alerted: u8,
+    spare: [u8; 4],
 }
 
 impl Past {
@@ -118,6 +119,7 @@ impl Past {
         held: 0,
         outcome: 0,
         alerted: 0,
+        spare: [0; 4],
     };
 }
 
@@ -417,6 +419,7 @@ impl Zones {
         let origin = bucket_of(sight.mark);
         let pace = &PACES[mode];
         let sigma = pace.sigma(sight.sigma[mode]);
+        let look = Look::new(now, sight.mark, pace, self.sigma_tau[mode], self.tick);
         for holder in Holder::BOTH {
             let side = holder as usize;
             let taught = self.taught(now, mode, side);
@@ -441,7 +444,8 @@ impl Zones {
                     }
                     _ => fixed::ONE,
                 };
-                let touch = odds::touch(fixed::div32(way, sigma) >> 16, lambda);
+                let alone = fixed::hit_fat(fixed::div32(way, sigma) >> 16);
+                let touch = odds::touch(alone, lambda);
                 let levels = sight
                     .structure
                     .distances(zone.low, zone.high, sight.sigma_5m);
@@ -454,6 +458,7 @@ impl Zones {
                     kappa,
                     absorbed: zone.absorbed(),
                     history: taught(zone.past.held),
+                    through: odds::through(zone.high.minus(zone.low).get(), look.past, look.back()),
                 }
                 .terms();
                 let run = self.runs[mode].run(&terms);

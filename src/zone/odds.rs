@@ -10,7 +10,8 @@
 //! regression, a step at a touch, each weight as far as its own evidence goes. Of a few touches it is mostly the
 //! constant that learns: how often zones run at all.
 
-use crate::num::fixed::{ONE, clip, divq, hit, mulq, q16, sigmoid};
+use crate::num::fixed::{ONE, clip, divq, mulq, q16, sigmoid};
+use crate::num::log::ln_q48;
 use bytemuck::{Pod, Zeroable};
 
 /// Families of structure and what each is worth at no distance.
@@ -66,10 +67,10 @@ pub fn lambda(flow_usd: i64, path_usd: i64) -> i64 {
     divq(flow_usd.max(0), all)
 }
 
-/// Probability that the mark reaches a zone `distance` sigmas of the horizon away.
+/// Probability that the mark reaches a zone that a walk alone reaches with a `chance`.
 #[must_use]
-pub fn touch(distance: i64, lambda: i64) -> i64 {
-    mulq(hit(distance), ONE / 2 + lambda / 2)
+pub fn touch(chance: i64, lambda: i64) -> i64 {
+    mulq(chance, ONE / 2 + lambda / 2)
 }
 
 /// What decides between run and hold, all Q16.
@@ -87,10 +88,21 @@ pub struct Forces {
     pub absorbed: i64,
     /// What touches on this side did before, −1 (ran) … 1 (held).
     pub history: i64,
+    /// Log odds that a driftless walk at the near edge goes through before it is back out ([`through`]); 0 where the
+    /// zone's place is not asked.
+    pub through: i64,
+}
+
+/// Log odds, Q16, that a driftless walk at the near edge of a zone `width` wide passes the far edge by `beyond` before
+/// it is back out by `back`: a narrow zone is run through easily.
+#[must_use]
+pub fn through(width: i64, beyond: i64, back: i64) -> i64 {
+    let way = width.saturating_add(beyond);
+    (ln_q48(back.max(1)) - ln_q48(way.max(1))) >> 32
 }
 
 /// Terms of a run: the forces, and last the constant.
-pub const TERMS: usize = 7;
+pub const TERMS: usize = 8;
 /// Weights of [`Forces`] in their order, and of the constant, before anything was seen (scoring.md 11.6).
 const WEIGHTS: [i64; TERMS] = [
     ONE,
@@ -99,10 +111,12 @@ const WEIGHTS: [i64; TERMS] = [
     -ONE,
     -q16(8, 10),
     -q16(6, 10),
+    ONE,
     0,
 ];
 /// How sure these are, as an inverse variance: to a half, the constant to two.
 const SURE: [i64; TERMS] = [
+    4 * ONE,
     4 * ONE,
     4 * ONE,
     4 * ONE,
@@ -117,8 +131,8 @@ const SUREST: i64 = 64 * ONE;
 const FARTHEST: i64 = 4 * ONE;
 
 impl Forces {
-    /// As terms without the constant, none farther than [`FARTHEST`] from what decides nothing: as they are weighed, and
-    /// kept until it is known what came.
+    /// As terms without the constant, none farther than [`FARTHEST`] from what decides nothing: as they are weighed,
+    /// and kept until it is known what came.
     #[must_use]
     pub fn terms(&self) -> [i32; TERMS - 1] {
         let terms = [
@@ -128,6 +142,7 @@ impl Forces {
             self.kappa,
             self.absorbed,
             self.history,
+            self.through,
         ];
         terms.map(|term| clip(term, -FARTHEST, FARTHEST) as i32)
     }
@@ -226,8 +241,10 @@ pub fn rank(worth: &Worth) -> i64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "the float twin is the oracle")]
 mod tests {
     use super::*;
+    use crate::num::fixed::hit;
     use proptest::prelude::*;
 
     /// A decimal as the vectors' script rounds it.
@@ -258,6 +275,7 @@ mod tests {
             kappa: 0,
             absorbed,
             history,
+            through: 0,
         };
         let none = UNKNOWN;
         let rows = [
@@ -300,7 +318,7 @@ mod tests {
         ];
         for row in rows {
             let lambda = lambda(9_000_000, row.path);
-            let touch = touch(row.distance, lambda);
+            let touch = touch(hit(row.distance), lambda);
             let kappa = kappa(&row.families);
             let run = Taught::zeroed().run(
                 &Forces {
@@ -336,10 +354,20 @@ mod tests {
             kappa: 0,
             absorbed: 0,
             history: 0,
+            through: 0,
         };
         let run = Taught::zeroed().run(&neutral.terms());
         assert_eq!((run, label_of(run)), (ONE / 2, 1));
         assert_eq!(direction(true, ONE, ONE / 2), 0);
+    }
+
+    #[test]
+    fn a_narrow_zone_is_run_through_easily() {
+        // As far back as on: one half. Ten times as far on: one in eleven.
+        assert_eq!(through(80, 20, 100), 0);
+        assert!((through(950, 50, 100) - q16(-2_302_585, 1_000_000)).abs() <= 2);
+        assert!(through(i64::MAX, i64::MAX, 0) < -40 * ONE && through(0, 0, i64::MAX) > 40 * ONE);
+        assert_eq!(through(-5, 1, 1), 0);
     }
 
     /// The same in floats: a step of Newton along each weight alone.
@@ -351,8 +379,8 @@ mod tests {
     impl Twin {
         fn new() -> Self {
             Self {
-                weights: [1.0, 0.6, 0.4, -1.0, -0.8, -0.6, 0.0],
-                sure: [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 0.25],
+                weights: [1.0, 0.6, 0.4, -1.0, -0.8, -0.6, 1.0, 0.0],
+                sure: [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 0.25],
             }
         }
         fn said(&self, terms: &[f64; TERMS]) -> f64 {
@@ -377,13 +405,14 @@ mod tests {
             kappa: q(3),
             absorbed: q(4),
             history: q(5),
+            through: q(6),
         }
     }
 
-    /// A world whose zones run by other weights, seldom: the constant is learned in a hundred touches, the rest in time.
+    /// A world whose zones run by other weights, seldom: the constant is learned in a hundred touches, the rest later.
     #[test]
     fn what_closes_teaches_as_its_twin_says() {
-        let real = [0.2, 0.6, 0.0, -1.0, 0.0, -0.3, -2.0];
+        let real = [0.2, 0.6, 0.0, -1.0, 0.0, -0.3, 1.0, -1.0];
         let mut seed = 7u64;
         let mut unit = move || {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -398,7 +427,8 @@ mod tests {
             terms[2] = 2.0 * unit();
             terms[3] = unit();
             terms[5] = 2.0 * unit() - 1.0;
-            terms[6] = 1.0;
+            terms[6] = -2.0 * unit();
+            terms[7] = 1.0;
             let x: f64 = terms.iter().zip(real).map(|(t, w)| t * w).sum();
             let ran = unit() < 1.0 / (1.0 + (-x).exp());
             let kept = forces(&terms).terms();
@@ -417,7 +447,7 @@ mod tests {
         }
         assert!(lost[0] < 0.6 * lost[1], "{lost:?}");
         let weights = taught.weights().map(|weight| weight as f64 / ONE as f64);
-        assert!((weights[6] + 2.0).abs() < 0.5, "{weights:?}");
+        assert!((weights[7] + 1.0).abs() < 0.5, "{weights:?}");
         assert!(
             (weights[4] + 0.8).abs() < 1e-4,
             "what was never seen stays: {weights:?}"
@@ -427,11 +457,11 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_learned_is_a_share(
-            lessons in prop::collection::vec((any::<[i64; 6]>(), any::<i64>(), any::<bool>()), 0..40),
-            numbers in any::<[i64; 6]>(),
+            lessons in prop::collection::vec((any::<[i64; 7]>(), any::<i64>(), any::<bool>()), 0..40),
+            numbers in any::<[i64; 7]>(),
         ) {
-            let of = |[gain, speed, heat, kappa, absorbed, history]: [i64; 6]| {
-                Forces { gain, speed, heat, kappa, absorbed, history }.terms()
+            let of = |[gain, speed, heat, kappa, absorbed, history, through]: [i64; 7]| {
+                Forces { gain, speed, heat, kappa, absorbed, history, through }.terms()
             };
             let mut taught = Taught::zeroed();
             for (numbers, said, ran) in lessons {
@@ -446,10 +476,11 @@ mod tests {
         ) {
             let [a, b, c, d, e, f, g, h, i, j, k, l] = numbers;
             let share = |x: i64| (0..=ONE).contains(&x);
+            let _ = through(a, b, c);
             let kappa = kappa(&[a, b, c, d, e]);
             let lambda = lambda(f, g);
-            let touch = touch(h, lambda);
-            let forces = Forces { gain: i, speed: j, heat: k, kappa, absorbed: l, history: a };
+            let touch = touch(hit(h), lambda);
+            let forces = Forces { gain: i, speed: j, heat: k, kappa, absorbed: l, history: a, through: b };
             let run = Taught::zeroed().run(&forces.terms());
             let of = |x: i64| x.rem_euclid(ONE + 1);
             let worth = Worth { size: of(b), touch, kappa, fresh: of(c), cover: of(d), thin: of(e) };

@@ -291,11 +291,11 @@ fn a_touched_zone_keeps_its_near_edge_and_waits_for_its_outcome() {
     // Nothing is left of the map, the mark stands inside: no outcome yet.
     refresh(&mut zones, at(2), price(112), &[], &[]);
     assert_eq!(zones.hot_above(DAY)[0].state, state::TOUCHED);
-    // It leaves by the near edge: nothing is left of the zone.
+    // It leaves by the near edge: the zone held, and nothing is left of it.
     zones.clear_changes();
     zones.mark(at(3), price(60));
     assert!(zones.hot_above(DAY).is_empty());
-    assert_eq!(causes(&mut zones), [cause::MASS]);
+    assert_eq!(causes(&mut zones), [cause::EXIT_NEAR, cause::MASS]);
 }
 
 /// The shorts' cells and the longs' reflection of them, refreshed alike; both sides must answer alike.
@@ -510,9 +510,13 @@ fn without_book_and_flow_a_touch_is_what_a_walk_says() {
         price(0).get(),
     );
     for (mode, sigma) in [(0, PERCENT / 8), (DAY, PERCENT), (2, 5 * PERCENT)] {
-        assert_eq!(touch(mode), fixed::hit(fixed::div32(way, sigma) >> 16));
+        assert_eq!(touch(mode), fixed::hit_fat(fixed::div32(way, sigma) >> 16));
     }
-    assert!(touch(0) == 0 && touch(DAY) > 2_000 && touch(2) > 40_000);
+    assert!(
+        touch(0) < 50 && touch(DAY) > 4_000 && touch(2) > 40_000,
+        "{}",
+        touch(DAY)
+    );
 }
 
 #[test]

@@ -157,8 +157,8 @@ fn directed(input: &input::Input, heard: &page::Heard) {
 
 /// The same page, as to the odds of its zones.
 fn judged(input: &input::Input, heard: &page::Heard) {
-    let (heard, mode) = (&heard.odds, &odds::SCORED[0]);
-    let of = &heard.modes[0];
+    let (heard, mode) = (&heard.odds, &odds::SCORED[1]);
+    let of = &heard.modes[1];
     let whole = heard.minutes.iter().filter(|minute| minute.is_whole);
     assert!(whole.count() >= 175);
     let touches = odds::touches(heard, of, mode);
@@ -171,10 +171,12 @@ fn judged(input: &input::Input, heard: &page::Heard) {
         runs.left
     );
     assert!(touches.rows.len() + touches.left.far > 4 && runs.rows.len() > 4);
-    // Where a zone lies in sigmas is what the engine took it to be: it says from half of the walk to all of it.
-    for row in touches.rows.iter().filter(|row| row.walk > 0.1) {
-        let factor = row.p / row.walk;
-        assert!((0.45..1.1).contains(&factor), "{row:?}");
+    // Of two zones asked about at once the nearer is the likelier.
+    for (one, two) in touches.rows.iter().zip(touches.rows.iter().skip(1)) {
+        let apart = one.near - two.near;
+        if one.at == two.at && apart.abs() > 0.5 {
+            assert!((one.p - two.p) * apart > 0.0, "{one:?} {two:?}");
+        }
     }
     for row in &runs.rows {
         let label = isotherm::zone::odds::label_of((row.p * 65_536.0) as i64);
@@ -189,11 +191,11 @@ fn judged(input: &input::Input, heard: &page::Heard) {
     let none = Err("no zones were walked".to_owned());
     let found = odds::of(input, Ok(heard), &none, &few, 200);
     shown(&found);
-    let [found] = found.page.unwrap().try_into().unwrap();
+    let found = found.page.unwrap().swap_remove(1);
     let run = found.run.unwrap();
     assert!(run.happened.is_some() && !run.labels.is_empty());
     let found = odds::of(input, Ok(heard), &none, &odds::LEAST, 200);
-    let [found] = found.page.unwrap().try_into().unwrap();
+    let found = found.page.unwrap().swap_remove(1);
     assert!(
         found
             .touch
@@ -254,7 +256,7 @@ fn three_weeks_with_books() {
             let heard = Ok(&heard["BTC"].odds);
             let found = odds::of(&inputs[0], heard, &none, &odds::LEAST, score::REPS);
             shown(&found);
-            let [found] = found.page.unwrap().try_into().unwrap();
+            let found = found.page.unwrap().swap_remove(1);
             assert!(found.touch.is_ok());
         }
     }

@@ -6,7 +6,7 @@
 //! show.
 
 use super::{Row, Rows};
-use crate::num::fixed::ONE;
+use crate::num::fixed::{self, ONE};
 use crate::prove::direction::Mode;
 use crate::prove::magnet::price::Path;
 use crate::prove::magnet::{self, eye::Stood};
@@ -50,7 +50,7 @@ fn row(path: &Path, zone: &Stood, mode: &Mode) -> Result<Row, bool> {
     let [distance, expected] =
         [sigma, mode.sigma(path.expected[zone.step])].map(|sigma| way / sigma);
     let at = step.end.get().div_euclid(Nanos::MINUTE.get());
-    let chance = odds::touch((expected * ONE as f64) as i64, ONE);
+    let chance = odds::touch(fixed::hit_fat((expected * ONE as f64) as i64), ONE);
     Ok(Row {
         at,
         known: at + mode.horizon,

@@ -736,6 +736,8 @@ fn bars_say_whether_the_price_came() {
         assert_eq!(row.happened, happened);
         let sigma = walked.path.sigma[from - 1];
         assert!((row.near + 0.004 / sigma).abs() < 1e-9);
-        assert!((row.p - reached(0.004 / walked.path.expected[from - 1])).abs() < 1e-4);
+        let sigmas = 0.004 / walked.path.expected[from - 1];
+        let said = fixed::hit_fat((sigmas * ONE as f64) as i64) as f64 / ONE as f64;
+        assert!((row.p - said).abs() < 1e-4);
     }
 }
