@@ -41,6 +41,12 @@ impl Side<'_> {
         }
     }
 
+    /// The lowest and the highest bucket of cells `lo ..= hi`.
+    fn buckets(&self, lo: usize, hi: usize) -> (i32, i32) {
+        let (a, b) = (self.bucket(lo), self.bucket(hi));
+        (a.min(b), a.max(b))
+    }
+
     /// The cells between two buckets, as a range of `raw`.
     fn range(&self, zone: &Zone) -> core::ops::Range<usize> {
         let (near, far) = match self.holder {
@@ -79,6 +85,13 @@ impl Side<'_> {
         zone
     }
 
+    /// A zone made anew out of the cells that its buckets are; without cells as it was.
+    fn made_anew(&self, zone: &Zone) -> Zone {
+        let cells = self.range(zone);
+        let peak = cells.clone().max_by_key(|cell| self.cells[*cell]);
+        peak.map_or(*zone, |peak| self.hot((cells.start, cells.end - 1, peak)))
+    }
+
     /// The clusters as hot zones that nobody is yet.
     pub(super) fn found(&self, top: &Heaviest) -> [Zone; HOT] {
         let mut found = [Zone::zeroed(); HOT];
@@ -92,8 +105,8 @@ impl Side<'_> {
     /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
     fn zone(&self, lo: usize, hi: usize, peak: usize) -> Zone {
         let mut zone = Zone::zeroed();
-        let (a, b) = (self.bucket(lo), self.bucket(hi));
-        zone.span(a.min(b), a.max(b));
+        let (bottom, top) = self.buckets(lo, hi);
+        zone.span(bottom, top);
         zone.peak = self.price((peak as i64) << 16);
         let cells = &self.raw[lo..=hi];
         zone.usd = density::sum(cells);
@@ -130,6 +143,8 @@ impl Heaviest {
 
 impl Zones {
     /// Gives each cluster its old identity in a mode or a new one, and ends the live zones that no cluster continues.
+    ///
+    /// Zones stay where they are, in `found` and in `old`, until all is known; who stands is put down once, in its place.
     pub(super) fn renew_hot(
         &mut self,
         now: Nanos,
@@ -138,32 +153,49 @@ impl Zones {
         side: &Side,
         found: &mut [Zone],
     ) {
-        let place = side.holder as usize;
-        let old = self.hot[mode][place];
-        let heirs = heirs(old.as_slice(), found);
-        self.hot[mode][place].clear();
-        let (mut rivals, mut used) = ([Zone::zeroed(); 2 * HOT], found.len());
-        for (zone, heir) in old.as_slice().iter().zip(heirs) {
-            if !zone.is_live() {
-                let _ = self.hot[mode][place].push(*zone);
-            } else if let Some(next) = heir.and_then(|at| found.get_mut(at)) {
-                inherit(next, zone, mark);
-            } else if zone.state == state::TOUCHED && zone.ahead(mark) <= 0 {
-                self.end_or_wait(now, mode, *zone, side, found);
-            } else if let Some(held) = self.end_or_hold(now, *zone, side, found) {
-                rivals[used] = held;
-                used += 1;
+        let list = &mut self.hot[mode][side.holder as usize];
+        let mut old = core::mem::take(list);
+        let old = old.as_mut_slice();
+        let heirs = heirs(old, found);
+        let (mut rivals, mut asking) = ([(Reverse(0), 0, 0); 2 * HOT], 0);
+        let (mut order, mut standing) = ([((0, 0, 0), 0); HOT], 0);
+        let mut is_kept = false;
+        let live = old.partition_point(Zone::is_live);
+        for (at, zone) in old[..live].iter_mut().enumerate() {
+            let is_in = zone.state == state::TOUCHED && zone.ahead(mark) <= 0;
+            if let Some(next) = heirs[at].and_then(|to| found.get_mut(to)) {
+                hand_on(next, zone);
+                if is_in {
+                    keep_near(next, zone);
+                    is_kept = true;
+                }
+            } else if is_in {
+                if self.end_or_wait(now, zone, side, found) {
+                    order[standing] = (zone.rank(), HOT + at);
+                    standing += 1;
+                }
+            } else if self.end_or_hold(now, mode, zone, side, found) {
+                rivals[asking] = (rival(zone), zone.bottom, HOT + at);
+                asking += 1;
             }
         }
-        keep_apart(found, side.holder);
-        rivals[..found.len()].copy_from_slice(found);
-        let rivals = &mut rivals[..used];
-        rivals.sort_unstable_by_key(|zone| {
-            let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
-            (Reverse(zone.usd.saturating_add(stays)), zone.bottom)
-        });
-        for zone in rivals {
-            if self.hot[mode][place].len() == HOT {
+        if is_kept {
+            keep_apart(found, side.holder);
+        }
+        for (at, zone) in found.iter().enumerate() {
+            rivals[asking] = (rival(zone), zone.bottom, at);
+            asking += 1;
+        }
+        let rivals = &mut rivals[..asking];
+        rivals.sort_unstable();
+        let room = HOT - (old.len() - live);
+        for (_, _, at) in rivals {
+            let zone = if *at < HOT {
+                &mut found[*at]
+            } else {
+                &mut old[*at - HOT]
+            };
+            if standing == room {
                 // LIMIT: the lightest find no place beside the others, what was swept and what waits.
                 if zone.id != 0 {
                     let change = zone.become_state(state::EXPIRED, cause::CROWDED, now);
@@ -171,63 +203,81 @@ impl Zones {
                 }
                 continue;
             }
-            if zone.id == 0 {
+            if *at >= HOT {
+                let like = self.like(mode, zone);
+                let mut held = like.map_or_else(|| side.made_anew(zone), |like| *like);
+                held.prominence = zone.prominence;
+                hand_on(&mut held, zone);
+                *zone = held;
+            } else if zone.id == 0 {
                 (zone.id, zone.born, zone.state) = (self.fresh_id(mode), now, state::NONE);
                 (zone.birth_usd, zone.past) = (zone.usd, Past::NONE);
                 let change = zone.become_state(state::FRESH, cause::BORN, now);
                 self.report(change);
             }
-            let _ = self.hot[mode][place].push(*zone);
+            order[standing] = (zone.rank(), *at);
+            standing += 1;
         }
-        self.tidy(now, mode, place);
+        let order = &mut order[..standing];
+        order.sort_unstable();
+        let order = order.iter().map(|(_, at)| *at);
+        let list = &mut self.hot[mode][side.holder as usize];
+        for at in order.chain(HOT + live..HOT + old.len()) {
+            let _ = list.push(if at < HOT { found[at] } else { old[at - HOT] });
+        }
     }
 
     /// A zone that no cluster continues and in which the mark stands: it waits for its outcome in what the clusters
-    /// leave of its place.
-    fn end_or_wait(
-        &mut self,
-        now: Nanos,
-        mode: usize,
-        mut zone: Zone,
-        side: &Side,
-        found: &[Zone],
-    ) {
-        if is_merged(&zone, found) {
+    /// leave of its place. False when it is over.
+    fn end_or_wait(&mut self, now: Nanos, zone: &mut Zone, side: &Side, found: &[Zone]) -> bool {
+        if is_merged(zone, found) {
             let change = zone.become_state(state::EXPIRED, cause::LOST, now);
             self.report(change);
-            return;
+            return false;
         }
-        trim(&mut zone, found);
-        zone.usd = density::sum(&side.raw[side.range(&zone)]);
-        let _ = self.hot[mode][side.holder as usize].push(zone);
+        trim(zone, found);
+        zone.span(zone.bottom, zone.top);
+        zone.usd = density::sum(&side.raw[side.range(zone)]);
+        true
     }
 
-    /// A zone that no cluster continues and that the mark is not in: what is left of it, or over.
+    /// A zone that no cluster continues and that the mark is not in: the buckets and the notional that are left of it
+    /// (the rest is for [`Side::made_anew`]), or false when it is over.
     fn end_or_hold(
         &mut self,
         now: Nanos,
-        mut zone: Zone,
+        mode: usize,
+        zone: &mut Zone,
         side: &Side,
         found: &[Zone],
-    ) -> Option<Zone> {
-        let is_merged = is_merged(&zone, found);
+    ) -> bool {
+        let is_merged = is_merged(zone, found);
         if !is_merged {
-            trim(&mut zone, found);
+            trim(zone, found);
         }
-        let range = side.range(&zone);
-        let left = density::sum(&side.raw[range.clone()]);
+        let range = side.range(zone);
+        let like = self.like(mode, zone).map(|like| like.usd);
+        let left = like.unwrap_or_else(|| density::sum(&side.raw[range.clone()]));
         let has_mass = left.saturating_mul(4) >= zone.birth_usd;
-        let peak = range.clone().max_by_key(|cell| side.cells[*cell]);
-        if let Some(peak) = peak.filter(|_| has_mass && !is_merged) {
-            let mut held = side.hot((range.start, range.end - 1, peak));
-            held.prominence = zone.prominence;
-            hand_on(&mut held, &zone);
-            return Some(held);
+        if has_mass && !is_merged && !range.is_empty() {
+            (zone.bottom, zone.top) = side.buckets(range.start, range.end - 1);
+            zone.usd = left;
+            return true;
         }
         let cause = if has_mass { cause::LOST } else { cause::MASS };
         let change = zone.become_state(state::EXPIRED, cause, now);
         self.report(change);
-        None
+        false
+    }
+
+    /// A zone of the mode before, renewed already, that is of the same cells: in the same buckets, and the mark is not
+    /// in it.
+    fn like(&self, mode: usize, zone: &Zone) -> Option<&Zone> {
+        let done = self.hot[..mode].last()?;
+        let mut done = done[usize::from(zone.holder & 1)].as_slice().iter();
+        done.find(|like| {
+            (like.bottom, like.top) == (zone.bottom, zone.top) && like.state < state::TOUCHED
+        })
     }
 
     /// Thin runs at least half a sigma wide, the nearest four.
@@ -268,7 +318,8 @@ impl Zones {
 /// For each old zone the cluster that continues it: the pairs with the most shared buckets first, of equal ones the
 /// older zone, then the heavier cluster.
 fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
-    let mut pairs = [(Reverse(0), 0, 0, 0); HOT * HOT];
+    // Two lists of ranges that do not overlap have one common stretch less than there are ranges, at most.
+    let mut pairs = [(Reverse(0), 0, 0, 0); 2 * HOT];
     let mut used = 0;
     for (at, zone) in old.iter().enumerate().filter(|(_, zone)| zone.is_live()) {
         for (to, next) in found.iter().enumerate() {
@@ -295,18 +346,24 @@ fn is_merged(zone: &Zone, found: &[Zone]) -> bool {
     found.any(|other| zone.shared(other) * 2 >= zone.width())
 }
 
-/// Leaves a zone what no cluster has taken.
+/// Leaves a zone the buckets that no cluster has taken; prices stay.
 fn trim(zone: &mut Zone, found: &[Zone]) {
     for other in found {
         if other.shared(zone) == 0 {
             continue;
         }
         if other.bottom > zone.bottom {
-            zone.span(zone.bottom, other.bottom - 1);
+            zone.top = other.bottom - 1;
         } else {
-            zone.span(other.top + 1, zone.top);
+            zone.bottom = other.top + 1;
         }
     }
+}
+
+/// What a rival weighs, the heaviest first.
+const fn rival(zone: &Zone) -> Reverse<i64> {
+    let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
+    Reverse(zone.usd.saturating_add(stays))
 }
 
 /// Hands the identity on.
@@ -316,16 +373,13 @@ const fn hand_on(next: &mut Zone, old: &Zone) {
     (next.past, next.odds, next.label) = (old.past, old.odds, old.label);
 }
 
-/// Hands the identity on to a cluster. While the mark stands in a zone its near edge stays where it was: the cells
-/// behind the mark are gone from the map, not from the zone.
-fn inherit(next: &mut Zone, old: &Zone, mark: Px) {
-    hand_on(next, old);
-    if old.state == state::TOUCHED && old.ahead(mark) <= 0 {
-        if old.holder == Holder::Short as u8 {
-            next.span(old.bottom.min(next.bottom), next.top);
-        } else {
-            next.span(next.bottom, old.top.max(next.top));
-        }
+/// While the mark stands in a zone its near edge stays where it was: the cells behind the mark are gone from the map,
+/// not from the zone.
+fn keep_near(next: &mut Zone, old: &Zone) {
+    if old.holder == Holder::Short as u8 {
+        next.span(old.bottom.min(next.bottom), next.top);
+    } else {
+        next.span(next.bottom, old.top.max(next.top));
     }
 }
 
