@@ -97,8 +97,7 @@ pub(super) fn zones(zones: &Zones, mark: Px, out: &mut ZoneReading) {
 }
 
 /// Distance of a zone's near edge from the mark in hundredths of a basis point, 0 inside.
-fn away(mark: Px, zone: &Zone, above: bool) -> i64 {
-    let edge = if above { zone.low } else { zone.high };
+fn away(mark: Px, edge: Px, above: bool) -> i64 {
     let way = mark.centi_bps_to(edge).unwrap_or(0);
     if above {
         way.max(0)
@@ -114,7 +113,7 @@ fn record(now: Nanos, mark: Px, zone: &Zone, above: bool, face: (u16, u16)) -> Z
         high_e10: zone.high.get(),
         peak_e10: zone.peak.get(),
         usd: zone.usd,
-        distance_bps_e2: away(mark, zone, above),
+        distance_bps_e2: away(mark, if above { zone.low } else { zone.high }, above),
         id: zone.id,
         age_s: (now.since(zone.born).get() / Nanos::SECOND.get()).clamp(0, u32::MAX.into()) as u32,
         kind: zone.kind,
@@ -159,12 +158,23 @@ impl Room {
     /// Distance to each mode's nearest hot zone above and below, as headlines say it.
     pub(super) fn reaches(&self) -> [[i32; 2]; MODES] {
         let mark = self.own().mark;
-        core::array::from_fn(|mode| {
-            [true, false].map(|above| {
+        let mut reach = [[NOWHERE; 2]; MODES];
+        for (side, above) in [true, false].into_iter().enumerate() {
+            let edges = [mode::SCALP, mode::DAY, mode::SWING].map(|mode| {
                 let nearest = self.zones.nearest(mode, above);
-                nearest.map_or(NOWHERE, |z| away(mark, z, above).min(NOWHERE.into()) as i32)
-            })
-        })
+                nearest.map(|zone| if above { zone.low } else { zone.high })
+            });
+            for (at, edge) in edges.iter().enumerate() {
+                // The same place for most modes at most times, and a division each.
+                let same = edges[..at].iter().position(|other| other == edge);
+                reach[at][side] = match (same, edge) {
+                    (Some(other), _) => reach[other][side],
+                    (None, None) => NOWHERE,
+                    (None, Some(edge)) => away(mark, *edge, above).min(NOWHERE.into()) as i32,
+                };
+            }
+        }
+        reach
     }
 
     /// The three headlines after a frame.

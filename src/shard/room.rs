@@ -565,8 +565,6 @@ impl Room {
         let hour = self.streams.sigma(Window::H1);
         let horizons = HORIZONS.map(|horizon| self.streams.sigma(horizon));
         self.zones.refresh(now, &heat, hour, horizons, tick);
-        // Timers of zones run on marks; a mark that stands still must not stop them.
-        self.zones.mark(now, mark);
         let depth = self.depths(mark);
         self.judge(now, mark, &depth);
         self.map = self.readings(hour, &depth);

@@ -114,6 +114,11 @@ impl Pace {
         if known > 0 { known } else { self.cold }
     }
 
+    /// How old a zone may become.
+    const fn life(&self) -> Nanos {
+        Nanos::new(self.half_life.get().saturating_mul(4))
+    }
+
     /// 2^(−age / half-life), Q16.
     pub(super) fn freshness(&self, age: Nanos) -> i64 {
         fixed::decay32(age.get().max(0), self.half_life.get()) >> 16
@@ -220,10 +225,28 @@ impl Zone {
             cause::SWEPT_OUT => for_long(pace.swept, self.since),
             cause::RECLAIMED_OUT => for_long(pace.reclaimed, self.since),
             cause::MASS => ahead > 0 && self.usd.saturating_mul(4) < self.birth_usd,
-            cause::AGE => {
-                let life = Nanos::new(pace.half_life.get().saturating_mul(4));
-                for_long(life, self.born)
+            cause::AGE => for_long(pace.life(), self.born),
+            _ => false,
+        }
+    }
+
+    /// True where [`Self::step`] and [`Self::edge`] have nothing to say, found out cheaply: so it is of most zones at most
+    /// marks.
+    #[inline]
+    pub(super) fn rests(&self, look: &Look) -> bool {
+        let ahead = self.ahead(look.mark);
+        let is_near =
+            |part: i64, of: i64| ahead.saturating_mul(part) <= look.sigma.saturating_mul(of);
+        let within = |span: Nanos, from: Nanos| look.now.since(from) <= span;
+        match self.state {
+            state::FRESH if is_near(2, 1) || self.past.alerted != 0 => false,
+            state::APPROACHED if ahead <= 0 || !is_near(4, 3) => false,
+            state::APPROACHED if self.past.alerted == 0 && is_near(10, 1) => false,
+            state::FRESH | state::APPROACHED => {
+                self.usd.saturating_mul(4) >= self.birth_usd && within(look.pace.life(), self.born)
             }
+            state::SWEPT => self.over(look.mark) > 0 && within(look.pace.swept, self.since),
+            state::RECLAIMED => within(look.pace.reclaimed, self.since),
             _ => false,
         }
     }
@@ -456,6 +479,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_rests_has_nothing_to_say(
+            mark in 98_000i64..102_500, seconds in 0i64..400_000, from in 0u8..6, usd in 0i64..1_000, alerted in 0u8..2
+        ) {
+            let mut zone = short();
+            (zone.state, zone.usd, zone.past.alerted) = (from, usd, alerted);
+            let look = look(Nanos::seconds(seconds), mark);
+            let (before, rests) = (zone, zone.rests(&look));
+            let said = (zone.step(&look), zone.edge(&look));
+            prop_assert!(!rests || (said == (None, None) && zone == before), "{said:?}");
+        }
+
         #[test]
         fn a_reflected_zone_lives_the_same_life(
             marks in prop::collection::vec((98_500i64..102_500, 1i64..1_000), 1..60)

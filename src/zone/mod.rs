@@ -288,7 +288,8 @@ const TAUGHT: Nanos = Nanos::new(7 * Nanos::DAY.get());
 const PRINTS: u32 = 3;
 
 impl Zones {
-    /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark.
+    /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark, so that timers run where
+    /// it stands still.
     ///
     /// Sigmas are Q32 log returns, of one hour and of each mode's horizon; 0 = not warm: 20 bp an hour stand for it.
     /// `tick` 0 = not known. Without a mark nothing changes.
@@ -539,6 +540,9 @@ impl Zones {
             for side in 0..2 {
                 let mut moved = false;
                 for at in 0..self.hot[mode][side].len() {
+                    if self.hot[mode][side].as_slice()[at].rests(&look) {
+                        continue;
+                    }
                     // A zone steps at most four times at one mark (life: nothing rings).
                     while let Some(change) = self.hot[mode][side].as_mut_slice()[at].step(&look) {
                         let terms = self.hot[mode][side].as_slice()[at].past.terms;

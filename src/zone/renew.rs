@@ -144,7 +144,7 @@ impl Heaviest {
 impl Zones {
     /// Gives each cluster its old identity in a mode or a new one, and ends the live zones that no cluster continues.
     ///
-    /// Zones stay where they are, in `found` and in `old`, until all is known; who stands is put down once, in its place.
+    /// Zones stay where they are, in `found` and in `old`, until all is known; who stands is put down once, in place.
     pub(super) fn renew_hot(
         &mut self,
         now: Nanos,
