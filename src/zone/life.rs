@@ -10,8 +10,8 @@
 //! ```
 //! Thresholds are shares of the mode's sigma, taken as a price step at the present mark; near and far are apart, so a
 //! mark that trembles at the edge does not ring. The mass rule is not asked of a zone that is touched, nor while the
-//! mark stands at or behind its near edge: what goes missing then is the sweep itself, and its outcome is SWEPT or back,
-//! not decay.
+//! mark stands at or behind its near edge: what goes missing then is the sweep itself, and its outcome is SWEPT or
+//! back, not decay.
 
 use super::Zone;
 use crate::market::Holder;
@@ -230,8 +230,8 @@ impl Zone {
         }
     }
 
-    /// True where [`Self::step`] and [`Self::edge`] have nothing to say, found out cheaply: so it is of most zones at most
-    /// marks.
+    /// True where [`Self::step`] and [`Self::edge`] have nothing to say, found out cheaply: so it is of most zones at
+    /// most marks.
     #[inline]
     pub(super) fn rests(&self, look: &Look) -> bool {
         let ahead = self.ahead(look.mark);

@@ -288,8 +288,8 @@ const TAUGHT: Nanos = Nanos::new(7 * Nanos::DAY.get());
 const PRINTS: u32 = 3;
 
 impl Zones {
-    /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark, so that timers run where
-    /// it stands still.
+    /// Reads the map anew: clusters, identities, cold corridors; then the life cycle at its mark, so that timers run
+    /// where it stands still.
     ///
     /// Sigmas are Q32 log returns, of one hour and of each mode's horizon; 0 = not warm: 20 bp an hour stand for it.
     /// `tick` 0 = not known. Without a mark nothing changes.

@@ -63,7 +63,7 @@ pub const SCORED: [Mode; 3] = [
 
 /// Zones farther than this, in sigmas of the horizon, stand apart: the walk says .0027.
 pub const FAR: f64 = 3.0;
-/// What a chance is held against, in the order of [`Scored::skill`].
+/// What a chance is held against, in the order of [`Scored::brier`].
 pub const RIVALS: [&str; 3] = [
     "the walk",
     "the past's share",
