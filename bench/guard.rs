@@ -21,7 +21,7 @@ use isotherm::market::VenueId;
 use isotherm::num::Px;
 use isotherm::run::warm::Warm;
 use isotherm::shard::{Setup, Shard};
-use isotherm::shm::record::Nowhere;
+use isotherm::shm::record::{Nowhere, mode};
 use isotherm::sim::{Dialect, Params, TopicKind, World};
 use isotherm::time::{Nanos, TICK};
 use isotherm::venue::by_name;
@@ -226,7 +226,7 @@ fn refresh(case: Case) -> u64 {
             };
             let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
             guard_counted_zone(&mut zones, &heat);
-            assert!(!zones.hot_above(1).is_empty());
+            assert!(!zones.hot_above(mode::DAY).is_empty());
         }
     }
     REFRESHES as u64
@@ -248,7 +248,7 @@ fn refresh_full() -> u64 {
     };
     let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
     guard_counted_zone(&mut zones, &heat);
-    assert!(!zones.hot_above(1).is_empty());
+    assert!(!zones.hot_above(mode::DAY).is_empty());
     REFRESHES as u64
 }
 

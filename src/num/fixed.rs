@@ -166,10 +166,7 @@ pub const fn sigmoid(x: i64) -> i64 {
 /// Chance that a driftless path touches a level `d` sigmas (Q16) away: 2 PHI(−d), Q16.
 #[must_use]
 pub const fn hit(d: i64) -> i64 {
-    let d = clip(d, 0, 6 * ONE - 1);
-    let index = (d >> 12) as usize;
-    let rest = d & 4095;
-    HIT[index] - (((HIT[index] - HIT[index + 1]) * rest) >> 12)
+    along(&HIT, d)
 }
 
 /// Probability that a driftless walk whose own sigma is not known for sure gets `d` expected sigmas (Q16) away within
@@ -177,10 +174,14 @@ pub const fn hit(d: i64) -> i64 {
 /// sixteen on what it is there.
 #[must_use]
 pub const fn hit_fat(d: i64) -> i64 {
-    let d = clip(d, 0, 16 * ONE - 1);
-    let index = (d >> 12) as usize;
-    let rest = d & 4095;
-    FAT[index] - (((FAT[index] - FAT[index + 1]) * rest) >> 12)
+    along(&FAT, d)
+}
+
+/// A table of steps of a sixteenth at `d` (Q16), linear between them; behind its ends what it says there.
+const fn along<const N: usize>(table: &[i64; N], d: i64) -> i64 {
+    let d = clip(d, 0, ((N as i64 - 1) << 12) - 1);
+    let (index, rest) = ((d >> 12) as usize, d & 4095);
+    table[index] - (((table[index] - table[index + 1]) * rest) >> 12)
 }
 
 /// Integer square root, rounded down; 0 for negatives.

@@ -253,11 +253,20 @@ impl Room {
         if bits == 0 { all } else { bits }
     }
 
-    /// A mode's hot zones.
-    fn hot(&self, now: Nanos, mode: usize) -> HotRecord {
-        let (mark, face) = (self.own().mark, |zone: &Zone| {
-            (self.leverage_of(zone), self.venues_of(zone))
-        });
+    /// A mode's hot zones. What a zone is made of is the same for every mode: taken from `done` where that has it.
+    fn hot(&self, now: Nanos, mode: usize, done: &[ZoneRecord]) -> HotRecord {
+        let mark = self.own().mark;
+        let face = |zone: &Zone| {
+            let is_it = |of: &&ZoneRecord| {
+                (of.low_e10, of.high_e10) == (zone.low.get(), zone.high.get())
+                    && (of.peak_e10, of.usd, of.holder) == (zone.peak.get(), zone.usd, zone.holder)
+            };
+            let told = done.iter().find(is_it);
+            told.map_or_else(
+                || (self.leverage_of(zone), self.venues_of(zone)),
+                |of| (of.leverage, of.venues),
+            )
+        };
         let (above, below) = (self.zones.hot_above(mode), self.zones.hot_below(mode));
         HotRecord {
             above: records(now, mark, above, true, face),
@@ -334,10 +343,11 @@ impl Room {
             };
             wide.flags |= score.flags & flag::WARMING;
         }
-        wide.scalp = self.hot(now, mode::SCALP);
-        wide.swing = self.hot(now, mode::SWING);
-        let day = self.hot(now, mode::DAY);
-        (wide.hot_above, wide.hot_below) = (day.above, day.below);
+        let day = self.hot(now, mode::DAY, &[]);
+        let done = [day.above, day.below];
+        wide.scalp = self.hot(now, mode::SCALP, done.as_flattened());
+        wide.swing = self.hot(now, mode::SWING, done.as_flattened());
+        [wide.hot_above, wide.hot_below] = done;
         (wide.odds_above, wide.odds_below) = (day.odds_above, day.odds_below);
         let cold = |zone: &Zone| (0, self.venues_of(zone));
         let (above, below) = (self.zones.cold_above(), self.zones.cold_below());

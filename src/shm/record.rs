@@ -412,10 +412,10 @@ pub struct Wide {
 impl Wide {
     /// A mode's hot zones; of a number that is no mode the day's.
     #[must_use]
-    pub const fn hot(&self, mode: usize) -> HotRecord {
-        match mode {
-            0 => self.scalp,
-            2 => self.swing,
+    pub const fn hot(&self, of: usize) -> HotRecord {
+        match of {
+            mode::SCALP => self.scalp,
+            mode::SWING => self.swing,
             _ => HotRecord {
                 above: self.hot_above,
                 below: self.hot_below,

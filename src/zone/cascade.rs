@@ -126,9 +126,7 @@ impl Depth {
         let law = self.law(cells.saturating_sub(near)).saturating_sub(by_book);
         Some(book.saturating_add(law))
     }
-}
 
-impl Depth {
     /// What lies on the way to a zone `cells` away beyond what usually does: a walk's sigma has the usual book in it.
     /// `None` where neither book nor law says, or no law says what is usual.
     #[must_use]

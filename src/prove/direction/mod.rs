@@ -26,7 +26,7 @@ use super::gate;
 use super::input::Input;
 use super::order::{Order, Ranked};
 use super::score::{self, Figure};
-use crate::shm::record::MODE_NAMES;
+use crate::shm::record::{MODE_NAMES, mode};
 use crate::time::Nanos;
 use apart::Apart;
 use eye::Minute;
@@ -81,12 +81,12 @@ impl Mode {
 /// Scalp looks every 15 s; minutes are what is kept.
 pub const SCORED: [Mode; 2] = [
     Mode {
-        number: 0,
+        number: mode::SCALP,
         horizon: 1,
         grid: 1,
     },
     Mode {
-        number: 1,
+        number: mode::DAY,
         horizon: 60,
         grid: 5,
     },

@@ -11,7 +11,7 @@ use crate::prove::direction::Mode;
 use crate::prove::magnet::price::Path;
 use crate::prove::magnet::{self, eye::Stood};
 use crate::time::Nanos;
-use crate::zone::odds;
+use crate::zone::odds::label;
 
 /// A shorter hole between two steps is none.
 const HOLE: Nanos = Nanos::new(10 * Nanos::SECOND.get());
@@ -50,7 +50,7 @@ fn row(path: &Path, zone: &Stood, mode: &Mode) -> Result<Row, bool> {
     let [distance, expected] =
         [sigma, mode.sigma(path.expected[zone.step])].map(|sigma| way / sigma);
     let at = step.end.get().div_euclid(Nanos::MINUTE.get());
-    let chance = odds::touch(fixed::hit_fat((expected * ONE as f64) as i64), ONE);
+    let chance = fixed::hit_fat((expected * ONE as f64) as i64);
     Ok(Row {
         at,
         known: at + mode.horizon,
@@ -58,7 +58,7 @@ fn row(path: &Path, zone: &Stood, mode: &Mode) -> Result<Row, bool> {
         p: chance as f64 / ONE as f64,
         walk: super::reached(distance),
         near: -distance,
-        label: odds::label::NONE,
+        label: label::NONE,
         happened: reached.is_ok(),
     })
 }
