@@ -358,7 +358,7 @@ fn take_up(folder: &Path) -> Result<Place, CheckpointError> {
         fresh(folder)?,
     )?)));
     let cast = match ordered.header() {
-        Some(header) => Cast::of_run(&name, header)?,
+        Some(header) => Cast::of_run(&name, header, None)?,
         None => return Err(CheckpointError::NoFolder { name }),
     };
     if !cast.whole {
@@ -418,7 +418,7 @@ fn at_checkpoint(folder: &Path, path: &Path) -> Result<(Cast, Ordered), Checkpoi
     let Some(header) = ordered.header() else {
         return Err(unusable("its place on the tape has no head".to_owned()));
     };
-    let mut cast = Cast::of_run(&path.display().to_string(), header)?;
+    let mut cast = Cast::of_run(&path.display().to_string(), header, None)?;
     refuse_other(&meta, cast.setup()).map_err(unusable)?;
     if cast.recall(state, &lanes)?.is_none() {
         return Err(unusable(

@@ -175,8 +175,8 @@ impl Knife<'_> {
             };
             let name = ordered.source().name().to_owned();
             let mut play = Play {
-                old: Cast::of_run(&name, &header)?,
-                new: Cast::of_run(&name, &header)?,
+                old: Cast::of_run(&name, &header, None)?,
+                new: Cast::of_run(&name, &header, None)?,
                 known: Known::default(),
             };
             let is_over = self.late_run(&mut ordered, &header, &mut play)?;

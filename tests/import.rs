@@ -18,6 +18,7 @@ use isotherm::replay::{self, Speed};
 use isotherm::shm::record::Nowhere;
 use isotherm::tape::{self, Header, Record};
 use isotherm::time::Nanos;
+use isotherm::venue;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -829,6 +830,67 @@ fn an_imported_tape_replays_to_the_same_hash_every_time() {
     assert_eq!(one.symbols, ["BTC"]);
     assert_eq!((one.counts.frames, one.counts.faults), (0, 0));
     assert!(one.shard.wide(0).is_some());
+}
+
+#[test]
+fn a_venue_followed_alone_is_as_if_no_other_had_been_recorded() {
+    let desk = Desk::new();
+    let rows = |sources: &[(&str, &str)]| {
+        let mut trades = format!("{TARDIS},id,side,price,amount\n");
+        let mut ticker = format!(
+            "{TARDIS},funding_timestamp,funding_rate,open_interest,index_price,mark_price\n"
+        );
+        for n in 0..2_000i64 {
+            let at = (T * 1_000 + n * 50) * 1_000;
+            for (exchange, symbol) in sources {
+                let price = 42_000 + n % 37 + 100 * i64::from(*exchange != "bybit");
+                let side = if n % 3 == 0 { "sell" } else { "buy" };
+                trades += &format!("{exchange},{symbol},{at},{at},{n},{side},{price},0.5\n");
+                let interest = 50_000 + n % 91;
+                ticker +=
+                    &format!("{exchange},{symbol},{at},{at},,0.0001,{interest},{price},{price}\n");
+            }
+        }
+        [trades, ticker]
+    };
+    let tape = |name: &str, sources: &[(&str, &str)]| {
+        let [trades, ticker] = rows(sources);
+        let files = [
+            desk.put(&format!("{name}_trades.csv"), trades),
+            desk.put(&format!("{name}_derivative_ticker.csv"), ticker),
+        ];
+        desk.run(Family::Tardis, &files).path
+    };
+    let bybit = ("bybit", "BTCUSDT");
+    let alone = tape("alone", &[bybit]);
+    let both = tape("both", &[("okex-swap", "BTC-USDT-SWAP"), bybit]);
+    let id = |name: &str| venue::by_name(name).unwrap().id;
+    let play = |path: &Path, only: Option<&[_]>| {
+        replay::run_venues(path, None, only, Speed::Max, &mut Nowhere)
+    };
+    let want = play(&alone, None).unwrap();
+    let got = play(&both, Some(&[id("bybit")])).unwrap();
+    assert!(want.shard.wide(0).is_some_and(|wide| wide.mark_e10 > 0));
+    assert_eq!(got.shard.state_hash(), want.shard.state_hash());
+    assert!(
+        got.shard.bytes() == want.shard.bytes(),
+        "the hashes agree and the states do not"
+    );
+    assert_eq!(
+        got.venues.iter().map(|seen| seen.name).collect::<Vec<_>>(),
+        ["bybit"]
+    );
+    let whole = play(&both, None).unwrap();
+    assert_ne!(whole.shard.state_hash(), want.shard.state_hash());
+    let fault = play(&both, Some(&[id("binance")])).unwrap_err().to_string();
+    assert!(
+        fault.ends_with("nothing of binance is in it; it holds okx, bybit"),
+        "{fault}"
+    );
+    let named = ["DOGE".to_owned()];
+    let fault = replay::run(&both, Some(&named), Speed::Max, &mut Nowhere).unwrap_err();
+    let want = "nothing of DOGE is in it; it holds BTC";
+    assert!(fault.to_string().ends_with(want), "{fault}");
 }
 
 // ---- collected histories ----

@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::event::Kind;
+use crate::market::VenueId;
 use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
 use crate::shm::record::{Nowhere, mode};
 use crate::venue::{self, VENUES};
@@ -16,6 +17,7 @@ Examples:
   isotherm replay --json a.tape b.tape           a JSON object a file, one after another
   isotherm replay --speed 1x isotherm.tape       as fast as it was recorded
   isotherm replay --symbols BTC,ETH session.recv.jsonl.zst
+  isotherm replay --only bybit --json a.tape     the map and the zones of one venue by itself
   isotherm replay --venue hyperliquid --symbols BTC,PEPE frames.jsonl";
 
 /// Replay tapes and recorded sessions.
@@ -31,9 +33,12 @@ pub(super) struct Args {
     /// Symbols to follow, comma-separated; default: what the recording subscribed to
     #[arg(long, value_delimiter = ',')]
     symbols: Option<Vec<String>>,
+    /// Venues to follow alone, comma-separated, as if the plan had named no others; default: all of the recording
+    #[arg(long, value_delimiter = ',', conflicts_with = "venue", value_parser = venue_id)]
+    only: Option<Vec<VenueId>>,
     /// The files are bare frames of this venue, one a line, without stamps
-    #[arg(long)]
-    venue: Option<String>,
+    #[arg(long, value_parser = venue_id)]
+    venue: Option<VenueId>,
     /// Tapes, session.recv.jsonl[.zst] files, or folders that hold one
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -51,14 +56,26 @@ fn speed(text: &str) -> Result<Speed, String> {
     }
 }
 
+fn venue_id(name: &str) -> Result<VenueId, String> {
+    let known = venue::by_name(name).map(|row| row.id);
+    known.ok_or_else(|| {
+        let names = VENUES.map(|row| row.name).join(", ");
+        format!("no venue {name:?}; there are {names}")
+    })
+}
+
 pub(super) fn run(args: &Args) -> Result<()> {
     for file in &args.files {
         let name = file.display();
         let outcome = one(args, file)?.map_err(|fault| named(fault, file))?;
+        let wanted = args.symbols.as_deref();
         if args.json {
-            say!("{}", serde_json::to_string_pretty(&object(&outcome))?);
+            say!(
+                "{}",
+                serde_json::to_string_pretty(&object(&outcome, wanted))?
+            );
         } else {
-            print(&name.to_string(), &outcome);
+            print(&name.to_string(), &outcome, wanted);
         }
         if outcome.short {
             bail!(
@@ -77,13 +94,15 @@ fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayEr
             "{name}: a plan is no recording; replay what it recorded (tape in [engine]), or start it: isotherm run {name}"
         );
     }
-    let Some(name) = &args.venue else {
-        let symbols = args.symbols.as_deref();
-        return Ok(replay::run(file, symbols, args.speed, &mut Nowhere));
-    };
-    let Some(row) = venue::by_name(name) else {
-        let names: Vec<&str> = VENUES.iter().map(|row| row.name).collect();
-        bail!("no venue {name:?}; there are {}", names.join(", "));
+    let Some(row) = args.venue.and_then(venue::venue) else {
+        let (symbols, only) = (args.symbols.as_deref(), args.only.as_deref());
+        return Ok(replay::run_venues(
+            file,
+            symbols,
+            only,
+            args.speed,
+            &mut Nowhere,
+        ));
     };
     let Some(symbols) = &args.symbols else {
         bail!(
@@ -101,16 +120,21 @@ fn named(fault: ReplayError, file: &Path) -> anyhow::Error {
     if is_named { fault } else { fault.context(name) }
 }
 
-/// A symbol as its reference venue prints it.
-fn shows(outcome: &Outcome) -> impl Iterator<Item = Show> {
-    outcome.symbols.iter().enumerate().map(|(at, symbol)| {
+/// The symbols that are wanted, each with its place and as its reference venue prints it; all unless they are named.
+fn shows<'a>(
+    outcome: &'a Outcome,
+    wanted: Option<&'a [String]>,
+) -> impl Iterator<Item = (usize, Show)> + 'a {
+    let symbols = outcome.symbols.iter().enumerate();
+    let symbols = symbols.filter(move |(_, symbol)| wanted.is_none_or(|all| all.contains(symbol)));
+    symbols.map(|(at, symbol)| {
         let reference = outcome.shard.reference(at);
         let seen = outcome.venues.iter();
         let seen = seen
             .clone()
             .find(|seen| Some(seen.id) == reference)
             .or(outcome.venues.first());
-        show(symbol, at, seen)
+        (at, show(symbol, at, seen))
     })
 }
 
@@ -185,7 +209,7 @@ fn per_second(outcome: &Outcome) -> u64 {
     u64::try_from(u128::from(outcome.counts.frames) * 1_000_000_000 / took).unwrap_or(u64::MAX)
 }
 
-fn object(outcome: &Outcome) -> Value {
+fn object(outcome: &Outcome, wanted: Option<&[String]>) -> Value {
     let shard = &outcome.shard;
     let kinds = [
         ("trade", Kind::Trade),
@@ -201,8 +225,7 @@ fn object(outcome: &Outcome) -> Value {
         .iter()
         .map(|(name, kind)| ((*name).to_string(), shard.count(*kind).into()))
         .collect();
-    let symbols: Map<String, Value> = shows(outcome)
-        .enumerate()
+    let symbols: Map<String, Value> = shows(outcome, wanted)
         .filter_map(|(at, show)| {
             let wide = shard.wide(at)?;
             let mut object = json::symbol(&show, &wide);
@@ -229,7 +252,7 @@ fn object(outcome: &Outcome) -> Value {
     })
 }
 
-fn print(name: &str, outcome: &Outcome) {
+fn print(name: &str, outcome: &Outcome, wanted: Option<&[String]>) {
     let counts = &outcome.counts;
     say!(
         "{name}\n  {} frames ({} ignored, {} tolerant, {} faults, {} gaps), {} inputs, {} frames/s, state hash {:016x}",
@@ -248,7 +271,7 @@ fn print(name: &str, outcome: &Outcome) {
     if outcome.torn > 0 {
         say!("  torn end: {} bytes left out", outcome.torn);
     }
-    for (at, show) in shows(outcome).enumerate() {
+    for (at, show) in shows(outcome, wanted) {
         if let Some(wide) = outcome.shard.wide(at) {
             show!("{}", text::symbol(&show, &wide, mode::DAY, 3));
         }

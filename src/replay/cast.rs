@@ -45,6 +45,8 @@ pub(crate) struct Cast {
     pub(crate) whole: bool,
     /// Bytes of torn ends of the runs before this one.
     torn: u64,
+    /// Venues that are followed alone; `None` = all.
+    only: Option<Vec<VenueId>>,
     /// What was seen, by venue; lanes of the present run come to it at the end.
     seen: Vec<Seen>,
     /// Frames need slack behind them; this is theirs.
@@ -56,26 +58,40 @@ pub(crate) struct Cast {
 impl Cast {
     /// Reads plan or subscriptions of a recording and builds the engine they ask for.
     pub(super) fn of(path: &Path, named: Option<&[String]>) -> Result<Self, ReplayError> {
+        Self::of_venues(path, named, None)
+    }
+
+    /// The same, of some of its venues alone.
+    pub(super) fn of_venues(
+        path: &Path,
+        named: Option<&[String]>,
+        only: Option<&[VenueId]>,
+    ) -> Result<Self, ReplayError> {
         let header = tape::open(path)?.header().cloned();
         let found = find(path, header.as_ref(), named)?;
-        Self::begin(path.display().to_string(), found, header.as_ref())
+        Self::begin(path.display().to_string(), found, header.as_ref(), only)
     }
 
     /// Builds the engine that the head of a run asks for.
-    pub(crate) fn of_run(name: &str, header: &tape::Header) -> Result<Self, ReplayError> {
+    pub(crate) fn of_run(
+        name: &str,
+        header: &tape::Header,
+        only: Option<&[VenueId]>,
+    ) -> Result<Self, ReplayError> {
         let rings = &header.plan.rings;
         let found = Found {
             symbols: header.plan.symbols.clone(),
             rings: rings.iter().map(|ring| ring.venue.clone()).collect(),
             url: rings.first().map(|ring| ring.url.clone()),
         };
-        Self::begin(name.to_owned(), found, Some(header))
+        Self::begin(name.to_owned(), found, Some(header), only)
     }
 
     fn begin(
         name: String,
         found: Found,
         header: Option<&tape::Header>,
+        only: Option<&[VenueId]>,
     ) -> Result<Self, ReplayError> {
         let mut rings = Vec::with_capacity(found.rings.len());
         for venue in &found.rings {
@@ -92,12 +108,12 @@ impl Cast {
                 }
             }
         }
-        let Some(&reference) = rings.first() else {
+        let Some(&first) = rings.first() else {
             let found = found.url.unwrap_or_else(|| "no address".to_owned());
             return Err(ReplayError::NoVenue { name, found });
         };
         if found.symbols.is_empty() {
-            let venue = venue::venue(reference).map_or("", |row| row.name);
+            let venue = venue::venue(first).map_or("", |row| row.name);
             return Err(ReplayError::NoSymbols { name, venue });
         }
         let mut venues: Vec<VenueId> = Vec::new();
@@ -106,13 +122,24 @@ impl Cast {
                 venues.push(*id);
             }
         }
+        if let Some(only) = only {
+            let missing = only.iter().find(|id| !venues.contains(id));
+            if let Some(missing) = missing.and_then(|id| venue::venue(*id)) {
+                let holds = venues.iter().filter_map(|id| venue::venue(*id));
+                let holds = holds.map(|row| row.name).collect::<Vec<_>>().join(", ");
+                let what = missing.name.to_owned();
+                return Err(ReplayError::NotThere { name, what, holds });
+            }
+            venues.retain(|id| only.contains(id));
+        }
         let series = header.map_or(Vec::new(), series_of);
         let renames = header.map_or(Vec::new(), renames_of);
         let is_session = header.is_none();
-        // Of a run that went on from another, only that one's state would do.
-        let whole = header
-            .as_ref()
-            .is_none_or(|head| !head.continues && head.segment <= 1);
+        // Of a run that went on from another, only that one's state would do; of some venues none is.
+        let whole = only.is_none()
+            && header
+                .as_ref()
+                .is_none_or(|head| !head.continues && head.segment <= 1);
         let choice = match header {
             Some(header) => choice_of_texts(&header.plan.model, &name)?,
             None => Choice::default(),
@@ -127,6 +154,7 @@ impl Cast {
         cast.renames = renames;
         cast.is_session = is_session;
         cast.whole = whole;
+        cast.only = only.map(<[VenueId]>::to_vec);
         Ok(cast)
     }
 
@@ -159,6 +187,7 @@ impl Cast {
             is_session: false,
             whole: true,
             torn: 0,
+            only: None,
             buffer: Vec::new(),
             kept: None,
         })
@@ -244,7 +273,7 @@ impl Cast {
         let Some(header) = ordered.header() else {
             return Ok(());
         };
-        let mut next = Self::of_run(ordered.source().name(), header)?;
+        let mut next = Self::of_run(ordered.source().name(), header, self.only.as_deref())?;
         if header.continues {
             self.down(up, out)?;
             core::mem::swap(&mut self.shard, &mut next.shard);
@@ -360,8 +389,9 @@ impl Cast {
             }
             self.last = self.last.max(recv);
             for event in bytes.chunks_exact(tape::EVENT_BYTES) {
-                let event = bytemuck::pod_read_unaligned(event);
+                let event: Event = bytemuck::pod_read_unaligned(event);
                 match &mut self.kept {
+                    _ if !follows(self.only.as_deref(), event.venue) => {}
                     Some(kept) => kept.push(event),
                     None => self.shard.step(&event, out),
                 }
@@ -372,6 +402,9 @@ impl Cast {
         let leg = usize::from(record.ring() & LEG_B != 0);
         self.lanes_to(ring)?;
         pace.wait(record.stamp());
+        // What is not followed is decoded all the same: the journal counts it.
+        let venue = self.rings.get(ring).or(self.rings.first());
+        let follows = follows(self.only.as_deref(), venue.copied().unwrap_or_default());
         let lane = &mut self.lanes[ring];
         let events = match *record {
             Record::Frame { recv, bytes, .. } => {
@@ -381,6 +414,7 @@ impl Cast {
                 self.last = recv;
                 let group = lane.text_leg(leg, recv, bytes, &mut self.buffer);
                 match &mut self.kept {
+                    _ if !follows => {}
                     Some(kept) => kept.extend_from_slice(group),
                     None => group.iter().for_each(|event| self.shard.step(event, out)),
                 }
@@ -412,6 +446,7 @@ impl Cast {
             _ => return Ok(false),
         };
         match &mut self.kept {
+            _ if !follows => {}
             Some(kept) => kept.extend_from_slice(events),
             None => events.iter().for_each(|event| self.shard.step(event, out)),
         }
@@ -456,4 +491,9 @@ impl Cast {
             short: self.short,
         }
     }
+}
+
+/// True for venues that are followed, and for what is of none.
+fn follows(only: Option<&[VenueId]>, venue: VenueId) -> bool {
+    only.is_none_or(|only| venue == SERIES || only.contains(&venue))
 }

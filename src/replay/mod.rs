@@ -78,6 +78,16 @@ pub enum ReplayError {
         /// The venue it was recorded at.
         venue: &'static str,
     },
+    /// A symbol or a venue to be followed that the recording is not of.
+    #[error("{name}: nothing of {what} is in it; it holds {holds}")]
+    NotThere {
+        /// File.
+        name: String,
+        /// What was named.
+        what: String,
+        /// What it holds.
+        holds: String,
+    },
     /// The head of a tape names a model that is none.
     #[error("{name}: the model in its head: {text}")]
     Model {
@@ -186,7 +196,30 @@ pub fn run(
     speed: Speed,
     out: &mut impl Publish,
 ) -> Result<Outcome, ReplayError> {
-    let mut first = Cast::of(path, symbols)?;
+    run_venues(path, symbols, None, speed, out)
+}
+
+/// The same of some of its venues alone, as an engine would see them whose plan names no others: their map and their
+/// zones. The first of them that the recording names is the reference.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_venues(
+    path: &Path,
+    symbols: Option<&[String]>,
+    only: Option<&[VenueId]>,
+    speed: Speed,
+    out: &mut impl Publish,
+) -> Result<Outcome, ReplayError> {
+    let mut first = Cast::of_venues(path, symbols, only)?;
+    let mut named = symbols.unwrap_or_default().iter();
+    if let Some(missing) = named.find(|one| !first.symbols.contains(one)) {
+        return Err(ReplayError::NotThere {
+            name: path.display().to_string(),
+            what: missing.clone(),
+            holds: first.symbols.join(", "),
+        });
+    }
     let mut ordered = Ordered::open(path)?;
     let started = crate::time::mono_now();
     let mut pace = Pace { speed, clock: None };
