@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Only the map and its verdict: no comparisons, forecasts, zones, odds, cascades or direction
     #[arg(long)]
     quick: bool,
-    /// Also walk the map with every parameter at the ends of its range, and score it over path models told less
+    /// Also walk the map with every parameter at the ends of its range, and score it over path models told more or less
     #[arg(long)]
     sensitivity: bool,
 }
@@ -154,7 +154,7 @@ fn sums(proof: &Proof) {
 fn tables(scores: &Scores) {
     let mut lines = report::maps(&scores.lines).text(2);
     if let Some(grid) = report::rivals(&scores.rivals) {
-        lines.push("  over a path model that is told less:".to_owned());
+        lines.push("  over a path model that is told more, or less:".to_owned());
         lines.extend(grid.text(2));
     }
     lines.iter().for_each(|line| say!("{line}"));

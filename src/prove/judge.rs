@@ -11,8 +11,8 @@ use super::magnet;
 use super::odds;
 use super::score::{self, Figure, Step};
 use super::symbol::{How, Map, Walked};
-use super::totals::{self, Figures, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
-use super::{ProveError, ladder, path};
+use super::totals::{self, Figures, Ladders, Masses, Row, Said, Scored, TRAIN_ROWS, Table, Thetas};
+use super::{ProveError, ladder, level, path};
 use crate::time::Nanos;
 
 /// Numbers of the maps that the verdict looks at.
@@ -31,6 +31,8 @@ pub struct Line {
     pub view: &'static str,
     /// Its figures.
     pub figures: Figures,
+    /// Partial correlation of our map in the same view less its own; none of our map.
+    pub ahead: Option<Figure>,
 }
 
 /// One week of the map's dollars.
@@ -44,12 +46,12 @@ pub struct Week {
     pub said: f64,
 }
 
-/// What is left of the map's figures over a rival that knows less than P.
+/// What is left of the map's figures over a rival that is told something else than P.
 #[derive(Debug, Clone)]
 pub struct Rival {
-    /// What P was not told.
-    pub without: &'static str,
-    /// R² of the log of this P alone.
+    /// What it is told, or is not.
+    pub told: &'static str,
+    /// R² of its log alone.
     pub r_squared: Option<f64>,
     /// Partial correlation of the frozen map over it.
     pub frozen: Option<Figure>,
@@ -70,7 +72,7 @@ pub struct Scores {
     pub path_rank: Option<f64>,
     /// All maps.
     pub lines: Vec<Line>,
-    /// Weaker rivals, where sensitivity was asked for.
+    /// Other paths than P, as many as were asked for.
     pub rivals: Vec<Rival>,
 }
 
@@ -131,8 +133,8 @@ struct Measured {
     dollars: Vec<Vec<f64>>,
 }
 
-/// What a weaker P says of what was realised, and of the frozen and the updated map.
-struct Weaker {
+/// What another path says of what was realised, and of the frozen and the updated map.
+struct Other {
     y: Said,
     x: [Said; 2],
 }
@@ -154,21 +156,23 @@ impl Bench<'_> {
     /// θ for logarithms and for dollars.
     fn thetas(&self, map: &Map, masses: &Masses<'_>) -> [Thetas; 2] {
         let table = &self.table;
-        let fitted = || {
-            [
-                table.thetas(masses, Row::log, ladder::fit),
-                table.thetas(masses, |row| row.usd, ladder::fit_dollars),
-            ]
-        };
-        let shuffled = |all: Thetas| -> Thetas {
+        let shuffled = |all: Ladders| -> Ladders {
             let of =
                 |fold: &Vec<ladder::Ladder>| fold.iter().map(ladder::Ladder::shuffled).collect();
             all.iter().map(of).collect()
         };
+        let fitted = |laid: &dyn Fn(Ladders) -> Ladders| {
+            let logs = laid(table.ladders(masses, Row::log, ladder::fit));
+            let dollars = laid(table.ladders(masses, |row| row.usd, ladder::fit_dollars));
+            [
+                table.followed(logs, masses, level::of_logs),
+                table.followed(dollars, masses, level::of_dollars),
+            ]
+        };
         match map.how {
             How::Prior => [0, 1].map(|_| table.flat(ladder::PRIOR)),
-            How::Fitted => fitted(),
-            How::Shuffled => fitted().map(shuffled),
+            How::Fitted => fitted(&|all| all),
+            How::Shuffled => fitted(&shuffled),
         }
     }
 
@@ -195,22 +199,22 @@ impl Bench<'_> {
         on_all_cores(count, &|number| self.measured(number))
     }
 
-    /// [`path::WEAKER`] in its order.
-    fn weaker(&self, measured: &[Measured]) -> Result<Vec<Weaker>, ProveError> {
-        on_all_cores(path::WEAKER.len(), &|rival| {
-            let table = self.table.without(path::WEAKER[rival].1);
+    /// Rivals in their order.
+    fn others(&self, measured: &[Measured], rivals: usize) -> Result<Vec<Other>, ProveError> {
+        on_all_cores(rivals, &|rival| {
+            let table = self.table.before(path::RIVALS[rival].1);
             let of = |map: usize| {
                 let masses = masses(self.walked, map);
                 table.say(&|at| table.said(&measured[map].theta, &masses, at), None)
             };
-            Ok(Weaker {
+            Ok(Other {
                 y: table.say(&|(_, row)| table.row(row).log(), None)?,
                 x: [of(FROZEN)?, of(UPDATED)?],
             })
         })
     }
 
-    fn scores(&self, symbols: &[usize], measured: &[Measured], weaker: &[Weaker]) -> Scores {
+    fn scores(&self, symbols: &[usize], measured: &[Measured], others: &[Other]) -> Scores {
         let rows: Vec<Scored> = symbols
             .iter()
             .flat_map(|s| self.scored[*s].clone())
@@ -218,23 +222,31 @@ impl Bench<'_> {
         let mut days = self.days(&rows);
         days.sort_unstable();
         days.dedup();
-        let lines = self.walked[0]
-            .maps
-            .iter()
-            .zip(measured)
-            .map(|(map, found)| {
-                let dollars: Vec<f64> = symbols
-                    .iter()
-                    .flat_map(|s| found.dollars[*s].iter().copied())
-                    .collect();
-                let pair = (&self.y, &found.x);
-                Line {
-                    group: map.group,
-                    name: map.name.clone(),
-                    view: map.view,
-                    figures: totals::figures(&self.table, &rows, pair, &dollars, self.reps),
-                }
-            });
+        let lines =
+            self.walked[0]
+                .maps
+                .iter()
+                .zip(measured)
+                .enumerate()
+                .map(|(number, (map, found))| {
+                    let dollars: Vec<f64> = symbols
+                        .iter()
+                        .flat_map(|s| found.dollars[*s].iter().copied())
+                        .collect();
+                    let pair = (&self.y, &found.x);
+                    let same = |of: &usize| self.walked[0].maps[*of].view == map.view;
+                    let ours = [FROZEN, UPDATED].into_iter().find(same);
+                    Line {
+                        group: map.group,
+                        name: map.name.clone(),
+                        view: map.view,
+                        figures: totals::figures(&self.table, &rows, pair, &dollars, self.reps),
+                        ahead: ours.filter(|of| *of != number).and_then(|of| {
+                            let of = (&self.y, &measured[of].x, &found.x);
+                            totals::ahead(&self.table, &rows, of, self.reps)
+                        }),
+                    }
+                });
         let (realised, said) = (self.y.value(&rows), self.y.said(&rows));
         Scores {
             rows: rows.len(),
@@ -242,24 +254,24 @@ impl Bench<'_> {
             path_r_squared: score::r_squared(&realised, &said),
             path_rank: score::rank_correlation(&realised, &said),
             lines: lines.collect(),
-            rivals: self.rivals(&rows, weaker),
+            rivals: self.rivals(&rows, others),
         }
     }
 
-    fn rivals(&self, rows: &[Scored], weaker: &[Weaker]) -> Vec<Rival> {
-        let of = |(named, weaker): (&path::Weaker, &Weaker)| {
+    fn rivals(&self, rows: &[Scored], others: &[Other]) -> Vec<Rival> {
+        let of = |((told, _), other): (&path::Rival, &Other)| {
             let [frozen, updated] = [0, 1].map(|view| {
-                let pair = (&weaker.y, &weaker.x[view]);
+                let pair = (&other.y, &other.x[view]);
                 totals::partial(&self.table, rows, pair, self.reps, &|_| true)
             });
             Rival {
-                without: named.0,
-                r_squared: score::r_squared(&weaker.y.value(rows), &weaker.y.said(rows)),
+                told,
+                r_squared: score::r_squared(&other.y.value(rows), &other.y.said(rows)),
                 frozen,
                 updated,
             }
         };
-        path::WEAKER.iter().zip(weaker).map(of).collect()
+        path::RIVALS.iter().zip(others).map(of).collect()
     }
 
     fn days(&self, rows: &[Scored]) -> Vec<i64> {
@@ -268,12 +280,12 @@ impl Bench<'_> {
             .collect()
     }
 
-    /// P with a map's log as one more feature.
+    /// P with a map's log as one more feature; its level stays, because P has no memory either.
     fn path_and(&self, number: usize, theta: &Thetas) -> Result<Said, ProveError> {
         let masses = masses(self.walked, number);
         let table = &self.table;
         let of = |(_, row): Scored| table.row(row).log();
-        table.say(&of, Some(&|at| table.said(theta, &masses, at)))
+        table.say(&of, Some(&|at| table.said_by_fold(theta, &masses, at)))
     }
 
     /// A symbol whose sums are too few to be scored: its prints by cell, where there are any.
@@ -311,7 +323,7 @@ impl Bench<'_> {
         &self,
         symbol: usize,
         measured: &[Measured],
-        weaker: &[Weaker],
+        others: &[Other],
         (with_map, with_time): (&Said, &Said),
     ) -> Result<Proof, ProveError> {
         let (walked, rows) = (&self.walked[symbol], &self.scored[symbol]);
@@ -325,7 +337,7 @@ impl Bench<'_> {
         let (by_path, by_map) = (in_dollars(&self.y), in_dollars(with_map));
         let by_time = in_dollars(with_time);
         let nowcast = &measured[UPDATED].dollars[symbol];
-        let scores = self.scores(&[symbol], measured, weaker);
+        let scores = self.scores(&[symbol], measured, others);
         let evidence = Evidence {
             over_path: totals::gain(&day, &usd, &by_map, &by_path, self.reps),
             over_time: totals::gain(&day, &usd, &by_map, &by_time, self.reps),
@@ -397,15 +409,15 @@ fn on_all_cores<T: Send>(
     found.into_iter().flatten().collect()
 }
 
-/// Scores every map of every symbol, and judges each symbol; with `is_sensitive` against weaker rivals too. `told`
-/// hears what is being done.
+/// Scores every map of every symbol, and judges each symbol; ours also against the first so many of
+/// [`path::RIVALS`]. `told` hears what is being done.
 ///
 /// # Errors
 /// Rows that the trees cannot use. A symbol that is refused is among the proofs.
 pub fn judge(
     walked: &[Walked],
     reps: usize,
-    is_sensitive: bool,
+    rivals: usize,
     told: &mut dyn FnMut(&str),
 ) -> Result<Judged, ProveError> {
     if walked.is_empty() {
@@ -428,23 +440,19 @@ pub fn judge(
     };
     told("scoring");
     let measured = bench.all()?;
-    let weaker = if is_sensitive {
-        told("fitting rivals that know less");
-        bench.weaker(&measured)?
-    } else {
-        Vec::new()
-    };
+    told("fitting other paths");
+    let others = bench.others(&measured, rivals)?;
     told("weighing the verdict");
     let path_and = |map: usize| bench.path_and(map, &measured[map].theta);
     let (with_map, with_time) = (path_and(FROZEN)?, path_and(TIME)?);
     let pair = (&with_map, &with_time);
-    let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, &weaker, pair));
+    let proofs = (0..walked.len()).map(|symbol| bench.proof(symbol, &measured, &others, pair));
     let mut proofs: Vec<_> = proofs.collect();
     weigh(&mut proofs);
     let all: Vec<usize> = (0..walked.len()).collect();
     Ok(Judged {
         proofs,
-        together: (walked.len() > 1).then(|| bench.scores(&all, &measured, &weaker)),
+        together: (walked.len() > 1).then(|| bench.scores(&all, &measured, &others)),
     })
 }
 

@@ -27,6 +27,7 @@ pub mod input;
 pub mod judge;
 pub mod ladder;
 pub mod ledger;
+pub mod level;
 pub mod linear;
 pub mod magnet;
 pub mod naive;
@@ -177,7 +178,14 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
             Err(error) => refuse(name, error),
         }
     }
-    let judged = judge::judge(&walked, options.reps, options.sensitivity, told)?;
+    let rivals = match options {
+        Options {
+            sensitivity: true, ..
+        } => path::RIVALS.len(),
+        Options { quick: true, .. } => 0,
+        _ => 1,
+    };
+    let judged = judge::judge(&walked, options.reps, rivals, told)?;
     let mut proofs = Vec::new();
     for (walked, found) in walked.iter().zip(judged.proofs) {
         match found {

@@ -5,6 +5,7 @@
 //! where the price went. What happened before the begin is taken from candles that had ended by then.
 
 use super::input::{Candle, Input, Period, Source};
+use super::totals::Told;
 use crate::market::Holder;
 use crate::num::log::{bucket_of, ln_px};
 use crate::num::{Px, Qty};
@@ -29,21 +30,36 @@ pub const CELL: [usize; 19] = [
     0, 1, 2, 4, 6, 7, 9, 10, 11, 12, 13, 23, 24, 25, 26, 28, 29, 31, 41,
 ];
 
-/// A P that is told less: what it is not told, and those features.
-pub type Weaker = (&'static str, &'static [usize]);
-/// Rivals that know less than P, from little less to the bare distances: what the map adds depends on what P is told.
-pub const WEAKER: [Weaker; 4] = [
-    ("price level", &[42]),
-    ("volume of the period", &[7, 8, 9, 25, 28, 31, 34, 37]),
+/// A path model beside P: what it is told or is not, in words and in features.
+pub type Rival = (&'static str, Told);
+/// What the map adds depends on what P is told: one that is told more, and some that are told less, from little less
+/// to the bare distances.
+pub const RIVALS: [Rival; 5] = [
     (
-        "volume of the period, price level",
-        &[7, 8, 9, 25, 28, 31, 34, 37, 42],
+        "told what was liquidated before",
+        Told {
+            without: &[],
+            remembers: true,
+        },
     ),
+    ("not told the price level", less(&[42])),
     (
-        "all but distances, returns, volatilities",
-        &[4, 5, 6, 7, 8, 9, 25, 28, 31, 34, 37, 38, 39, 40, 42],
+        "not told the volume of the period",
+        less(&[7, 8, 9, 25, 28, 31, 34, 37]),
+    ),
+    ("told neither", less(&[7, 8, 9, 25, 28, 31, 34, 37, 42])),
+    (
+        "told distances, returns, volatilities only",
+        less(&[4, 5, 6, 7, 8, 9, 25, 28, 31, 34, 37, 38, 39, 40, 42]),
     ),
 ];
+
+const fn less(without: &'static [usize]) -> Told {
+    Told {
+        without,
+        remembers: false,
+    }
+}
 
 /// A period's path as P sees it, per holder.
 pub type Seen = [Vec<f64>; 2];
@@ -245,13 +261,13 @@ mod tests {
         let level = super::ln(Px::new(208 * Px::ONE));
         assert!((row[FEATURES - 1] - level).abs() < 1e-6, "price level");
         assert!(row[SIGMA] > 0.0 && row[SIGMA] < 0.1);
-        let named = WEAKER.iter().flat_map(|(_, features)| *features);
+        let named = RIVALS.iter().flat_map(|(_, told)| told.without);
         assert!(named.chain(&CELL).all(|at| *at < FEATURES));
     }
 
     #[test]
     fn without_its_volume_a_period_looks_the_same_whatever_was_traded() {
-        let (_, volume) = WEAKER[1];
+        let volume = RIVALS[2].1.without;
         // Of shorts: whom a rise hurts has volume beyond the begin.
         let [quiet, busy] = [10, 1_000].map(|volume| seen(volume)[1].clone());
         for (at, (a, b)) in quiet.iter().zip(&busy).enumerate() {

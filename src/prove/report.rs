@@ -103,6 +103,7 @@ fn line(of: &Line) -> Value {
         "name": of.name,
         "view": of.view,
         "partial": figure(of.figures.partial),
+        "ours_less_it": figure(of.ahead),
         "partial_breaking_24h": figure(of.figures.breaking),
         "log_r_squared": of.figures.r_squared,
         "rank": of.figures.rank,
@@ -113,7 +114,7 @@ fn line(of: &Line) -> Value {
 
 fn rival(of: &Rival) -> Value {
     json!({
-        "without": of.without,
+        "path": of.told,
         "log_r_squared": of.r_squared,
         "frozen": figure(of.frozen),
         "updated": figure(of.updated),
@@ -127,7 +128,7 @@ fn scores(of: &Scores) -> Value {
         "path_log_r_squared": of.path_r_squared,
         "path_rank": of.path_rank,
         "maps": of.lines.iter().map(line).collect::<Vec<_>>(),
-        "weaker_paths": of.rivals.iter().map(rival).collect::<Vec<_>>(),
+        "other_paths": of.rivals.iter().map(rival).collect::<Vec<_>>(),
     })
 }
 
@@ -308,7 +309,9 @@ pub fn html(report: &Report) -> String {
         out,
         "</ul><h2>How it is measured</h2><p>A row is one period and one side. Realised and said are logarithms of \
          dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
-         rows only; the path model is one for all symbols, each less its own mean. The partial correlation is \
+         rows only; between folds the level of a map follows what came of the periods before, by side, with the \
+         half-life of the engine's evidence. The path model is one for all symbols, each less its own mean. The \
+         partial correlation is \
          between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path \
          and over a time-at-price ladder whose lower bound is above 0, and a slope whose interval holds 1; a gain \
          whose upper bound is not above 0 disproves. Of several symbols the gains must hold together (Holm).</p>\
@@ -378,15 +381,15 @@ fn sums(out: &mut String, proof: &Proof) {
     );
 }
 
-/// What the map adds to paths that are told less; nothing where that was not asked for.
+/// What the map adds to other paths than P; nothing where that was not asked for.
 #[must_use]
 pub fn rivals(rivals: &[Rival]) -> Option<Grid> {
-    let mut grid = Grid::new("without|frozen|updated|log R² alone");
+    let mut grid = Grid::new("path model|frozen|updated|log R² alone");
     grid.numbers = 1;
     let row = |rival: &Rival| {
         let [frozen, updated] = [rival.frozen, rival.updated].map(said);
         vec![
-            rival.without.to_owned(),
+            rival.told.to_owned(),
             frozen,
             updated,
             number(rival.r_squared),
@@ -400,14 +403,15 @@ pub fn rivals(rivals: &[Rival]) -> Option<Grid> {
 #[must_use]
 pub fn maps(lines: &[Line]) -> Grid {
     let mut grid = Grid::new(
-        "map|group|view|partial correlation|where a 24 h extreme broke|log R² alone|rank|weekly spread|said / realised",
+        "map|group|view|partial correlation|ours less it|where a 24 h extreme broke|log R² alone|rank|weekly spread|\
+         said / realised",
     );
     grid.ours = lines.iter().filter(|line| line.group == "map").count();
     grid.numbers = 4;
     let row = |line: &Line| {
         let f = &line.figures;
         let names = [&line.name, line.group, line.view].map(str::to_owned);
-        let figures = [f.partial, f.breaking].map(said);
+        let figures = [f.partial, line.ahead, f.breaking].map(said);
         let numbers = [f.r_squared, f.rank, f.weekly, f.ratio].map(number);
         [&names[..], &figures, &numbers].concat()
     };
@@ -415,11 +419,11 @@ pub fn maps(lines: &[Line]) -> Grid {
     grid
 }
 
-/// The maps and what they are over weaker paths, on the page.
-fn tables(out: &mut String, all: &[Line], weaker: &[Rival]) {
+/// The maps and what ours is over other paths, on the page.
+fn tables(out: &mut String, all: &[Line], others: &[Rival]) {
     maps(all).html(out);
-    if let Some(grid) = rivals(weaker) {
-        out.push_str("<p>Over a path model that is told less:</p>");
+    if let Some(grid) = rivals(others) {
+        out.push_str("<p>Over a path model that is told more, or less:</p>");
         grid.html(out);
     }
 }

@@ -9,6 +9,7 @@ use super::days::warm;
 use super::direction;
 use super::forecast;
 use super::input::{Input, Period};
+use super::level;
 use super::magnet;
 use super::naive::{self, Naive};
 use super::odds;
@@ -107,7 +108,7 @@ fn rows_of(
         .map_or(Nanos::ZERO, |i| periods[i].start);
     let last = periods.last().map_or(Nanos::ZERO, |p| p.end);
     let warm = warm(first, last);
-    let (mut rows, mut from) = (Vec::new(), Vec::new());
+    let (mut rows, mut from): (Vec<Row>, Vec<_>) = (Vec::new(), Vec::new());
     for (i, (period, seen)) in periods.iter().zip(seen).enumerate() {
         let Some(seen) = seen.filter(|_| pairs[i][0].known && period.start >= warm) else {
             continue;
@@ -120,9 +121,14 @@ fn rows_of(
                 usd: period.usd[d],
                 breaks: seen.get(BREAKS).is_some_and(|beyond| *beyond > 0.0),
                 seen,
+                before: Vec::new(),
             });
             from.push((i, d));
         }
+    }
+    let before = level::remembered(&rows);
+    for (row, before) in rows.iter_mut().zip(before) {
+        row.before = before;
     }
     (rows, from)
 }

@@ -4,12 +4,14 @@
 //! where the price went, and the features of P. Everything is walk-forward: for each fold the ladder θ of each symbol,
 //! P and the model of the map's own mass are fitted on rows that had ended before the fold begins. P is one model of
 //! all symbols, each less its own mean of the past: what a path does to positions is the same everywhere, and the rows
-//! of one symbol are few. The partial correlation is of what is left of y and of ln(1 + map mass / UNIT) after P, both
-//! predicted out of fold. Intervals draw whole days.
+//! of one symbol are few. Between folds the level of what a map says follows what came (`level`). The partial
+//! correlation is of what is left of y and of ln(1 + map mass / UNIT) after P, both predicted out of fold. Intervals
+//! draw whole days.
 
 use super::ProveError;
 use super::boost::Boosted;
 use super::ladder::Ladder;
+use super::level;
 use super::score::{self, Figure};
 use super::walk::Mass;
 use crate::time::Nanos;
@@ -51,6 +53,8 @@ pub struct Row {
     pub usd: f64,
     /// Features of P.
     pub seen: Vec<f64>,
+    /// What a P is told that remembers ([`super::level::remembered`]).
+    pub before: Vec<f64>,
     /// The period broke the extreme of the 24 hours before it, on the holder's side.
     pub breaks: bool,
 }
@@ -94,15 +98,39 @@ pub struct Table<'a> {
     folds: Vec<Fold>,
     /// Rows that train, by fold and symbol: the first of its own.
     trains: Vec<Vec<usize>>,
-    symbols: usize,
-    /// Features that P is not told.
-    without: &'static [usize],
+    own: Vec<&'a [Row]>,
+    /// What P is told.
+    path: Told,
+}
+
+/// What a P is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    /// Features that it is not.
+    pub without: &'static [usize],
+    /// True when it is told what was realised before.
+    pub remembers: bool,
+}
+
+/// θ of a symbol and fold, and by its rows the logarithm by which the level had moved since; none where it stays.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    ladder: Ladder,
+    level: Vec<f64>,
+}
+
+impl Fit {
+    fn moved(&self, row: usize) -> f64 {
+        self.level.get(row).copied().unwrap_or(0.0)
+    }
 }
 
 /// Mass per class by symbol and row.
 pub type Masses<'a> = Vec<&'a [Mass]>;
-/// θ by fold and symbol.
-pub type Thetas = Vec<Vec<Ladder>>;
+/// θ as it was fitted, by fold and symbol.
+pub type Ladders = Vec<Vec<Ladder>>;
+/// θ as it is used, by fold and symbol.
+pub type Thetas = Vec<Vec<Fit>>;
 
 impl<'a> Table<'a> {
     /// Sorts the rows of all symbols, each in the order of time, and cuts the folds, whole days each.
@@ -125,15 +153,15 @@ impl<'a> Table<'a> {
             rows,
             owner,
             folds,
-            symbols: symbols.len(),
-            without: &[],
+            own: symbols.to_vec(),
+            path: Told::default(),
         }
     }
-    /// The same rows before a P that is not told some features.
+    /// The same rows before a P that is told something else.
     #[must_use]
-    pub fn without(&self, features: &'static [usize]) -> Self {
+    pub fn before(&self, path: Told) -> Self {
         Self {
-            without: features,
+            path,
             ..self.clone()
         }
     }
@@ -156,33 +184,39 @@ impl<'a> Table<'a> {
         let (symbol, at) = self.owner[row];
         &masses[symbol][at]
     }
-    fn theta<'m>(&self, thetas: &'m Thetas, fold: usize, row: usize) -> &'m Ladder {
-        &thetas[fold][self.owner[row].0]
+    fn fit<'m>(&self, thetas: &'m Thetas, (fold, row): Scored) -> (&'m Fit, usize) {
+        let (symbol, at) = self.owner[row];
+        (&thetas[fold][symbol], at)
     }
     /// Logarithm of what a map says of a row.
     #[must_use]
-    pub fn said(&self, thetas: &Thetas, masses: &Masses<'_>, (fold, row): Scored) -> f64 {
-        let theta = self.theta(thetas, fold, row);
-        theta.said(self.mass(masses, row))
+    pub fn said(&self, thetas: &Thetas, masses: &Masses<'_>, scored: Scored) -> f64 {
+        let (fit, at) = self.fit(thetas, scored);
+        let said = fit.ladder.said(self.mass(masses, scored.1));
+        (said + fit.moved(at)).max(0.0)
+    }
+    /// The same before its level moved.
+    #[must_use]
+    pub fn said_by_fold(&self, thetas: &Thetas, masses: &Masses<'_>, scored: Scored) -> f64 {
+        let (fit, _) = self.fit(thetas, scored);
+        fit.ladder.said(self.mass(masses, scored.1))
     }
     /// Dollars of what a map says of a row.
     #[must_use]
-    pub fn dollars(&self, thetas: &Thetas, masses: &Masses<'_>, (fold, row): Scored) -> f64 {
-        let theta = self.theta(thetas, fold, row);
-        theta.dollars(self.mass(masses, row))
+    pub fn dollars(&self, thetas: &Thetas, masses: &Masses<'_>, scored: Scored) -> f64 {
+        let (fit, at) = self.fit(thetas, scored);
+        fit.ladder.dollars(self.mass(masses, scored.1)) * fit.moved(at).exp()
     }
     /// θ of every fold and symbol, fitted to a number on the symbol's rows before it.
     #[must_use]
-    pub fn thetas(
+    pub fn ladders(
         &self,
         masses: &Masses<'_>,
         of: fn(&Row) -> f64,
         fit: fn(&[Mass], &[f64]) -> Ladder,
-    ) -> Thetas {
-        let mut numbers = vec![Vec::new(); self.symbols];
-        for (row, (symbol, _)) in self.rows.iter().zip(&self.owner) {
-            numbers[*symbol].push(of(row));
-        }
+    ) -> Ladders {
+        let numbers = self.own.iter().map(|own| own.iter().map(of).collect());
+        let numbers: Vec<Vec<f64>> = numbers.collect();
         let fold = |trains: &Vec<usize>| {
             let symbols = trains.iter().enumerate();
             let own = symbols.map(|(s, n)| fit(&masses[s][..*n], &numbers[s][..*n]));
@@ -190,10 +224,24 @@ impl<'a> Table<'a> {
         };
         self.trains.iter().map(fold).collect()
     }
-    /// The same θ everywhere.
+    /// Ladders whose level follows what came.
+    #[must_use]
+    pub fn followed(&self, ladders: Ladders, masses: &Masses<'_>, level: level::Of) -> Thetas {
+        let fit = |(symbol, ladder): (usize, Ladder)| Fit {
+            level: level(self.own[symbol], &ladder, masses[symbol]),
+            ladder,
+        };
+        let fold = |fold: Vec<Ladder>| fold.into_iter().enumerate().map(fit).collect();
+        ladders.into_iter().map(fold).collect()
+    }
+    /// The same θ everywhere, whatever comes.
     #[must_use]
     pub fn flat(&self, theta: f64) -> Thetas {
-        vec![vec![Ladder::flat(theta); self.symbols]; self.folds.len()]
+        let fit = Fit {
+            ladder: Ladder::flat(theta),
+            level: Vec::new(),
+        };
+        vec![vec![fit; self.own.len()]; self.folds.len()]
     }
     /// What P says of a number, walk-forward; with `more`, P has one more feature. Both may depend on the fold.
     ///
@@ -219,9 +267,12 @@ impl<'a> Table<'a> {
             let y: Vec<f64> = train.iter().map(|row| value(row) - level(*row)).collect();
             let wide = |row: &usize| -> Vec<f64> {
                 let seen = self.rows[*row].seen.iter().enumerate();
-                let told = seen.filter(|(at, _)| !self.without.contains(at));
+                let told = seen.filter(|(at, _)| !self.path.without.contains(at));
                 let mut seen: Vec<f64> = told.map(|(_, value)| *value).collect();
-                if self.symbols > 1 {
+                if self.path.remembers {
+                    seen.extend(&self.rows[*row].before);
+                }
+                if self.own.len() > 1 {
                     seen.push(self.owner[*row].0 as f64);
                 }
                 seen.extend(more.map(|more| more((number, *row))));
@@ -240,7 +291,7 @@ impl<'a> Table<'a> {
     }
     /// Mean of a number over the rows of each symbol.
     fn means(&self, rows: &[usize], value: &dyn Fn(&usize) -> f64) -> Vec<f64> {
-        let mut sums = vec![(0.0, 0.0); self.symbols];
+        let mut sums = vec![(0.0, 0.0); self.own.len()];
         for row in rows {
             let (sum, n) = &mut sums[self.owner[*row].0];
             *sum += value(row);
@@ -338,6 +389,23 @@ pub fn partial(
     score::bootstrap(&block, reps, &mut |drawn| {
         let pick = |v: &[f64]| -> Vec<f64> { drawn.iter().map(|r| v[kept[*r]]).collect() };
         score::correlation(&pick(&lx), &pick(&ly))
+    })
+}
+
+/// Correlation of ours less that of another map, over the same draws of days.
+#[must_use]
+pub fn ahead(
+    table: &Table<'_>,
+    rows: &[Scored],
+    (y, ours, other): (&Said, &Said, &Said),
+    reps: usize,
+) -> Option<Figure> {
+    let [ly, lo, lx] = [y, ours, other].map(|said| said.left(rows));
+    let block: Vec<i64> = rows.iter().map(|(_, row)| table.row(*row).day()).collect();
+    score::bootstrap(&block, reps, &mut |drawn| {
+        let pick = |v: &[f64]| -> Vec<f64> { drawn.iter().map(|r| v[*r]).collect() };
+        let y = pick(&ly);
+        Some(score::correlation(&pick(&lo), &y)? - score::correlation(&pick(&lx), &y)?)
     })
 }
 
@@ -454,6 +522,7 @@ mod tests {
                 holder: (i % 2) as usize,
                 usd: held * (2.0 * path).exp() * (0.6 + 0.8 * noise) * 0.2,
                 seen: vec![path, unit(), f64::NAN],
+                before: vec![path],
                 breaks: path > 0.8,
             };
             let mut mass = [0.0; CLASSES];
@@ -470,13 +539,15 @@ mod tests {
         let day: Vec<i64> = at.iter().map(|(_, i)| table.row(*i).day()).collect();
         let usd: Vec<f64> = at.iter().map(|(_, i)| table.row(*i).usd).collect();
         let masses = vec![mass];
-        let theta = table.thetas(&masses, Row::log, ladder::fit);
+        let ladders = table.ladders(&masses, Row::log, ladder::fit);
+        let theta = table.followed(ladders, &masses, level::of_logs);
         let log = |(_, row): Scored| table.row(row).log();
         let said = |at: Scored| table.said(&theta, &masses, at);
         let with = table.say(&log, Some(&said)).unwrap();
         let map = in_dollars(&at, &with.said(&at), &usd);
         let base = in_dollars(&at, &y.said(&at), &usd);
-        let now = table.thetas(&masses, |row| row.usd, ladder::fit_dollars);
+        let ladders = table.ladders(&masses, |row| row.usd, ladder::fit_dollars);
+        let now = table.followed(ladders, &masses, level::of_dollars);
         let dollars: Vec<f64> = at
             .iter()
             .map(|at| table.dollars(&now, &masses, *at))
@@ -538,7 +609,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_told_less_explains_less() {
+    fn a_path_explains_what_it_is_told() {
         let (rows, _) = world();
         let table = Table::new(&[&rows]);
         let at = table.scored(0);
@@ -546,15 +617,14 @@ mod tests {
             let y = table.say(&|(_, row)| table.row(row).log(), None).unwrap();
             score::r_squared(&y.value(&at), &y.said(&at)).unwrap()
         };
+        let told = |without, remembers| table.before(Told { without, remembers });
         let whole = explained(&table);
-        assert!(
-            explained(&table.without(&[0])) < whole - 0.1,
-            "what the dollars hang on"
-        );
-        assert!(
-            (explained(&table.without(&[1])) - whole).abs() < 0.05,
-            "what they do not"
-        );
+        let less = explained(&told(&[0], false));
+        assert!(less < whole - 0.1, "what the dollars hang on");
+        let same = explained(&told(&[1], false));
+        assert!((same - whole).abs() < 0.05, "what they do not");
+        let again = explained(&told(&[0], true));
+        assert!((again - whole).abs() < 0.05, "it remembers it");
     }
 
     #[test]

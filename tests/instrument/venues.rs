@@ -319,7 +319,7 @@ fn prints_are_judged_by_cell_where_their_hours_are_too_few() {
     )
     .unwrap();
     assert!(walked.rows.len() <= 480, "{} rows", walked.rows.len());
-    let judged = judge::judge(&[walked], REPS, false, &mut |_| {}).unwrap();
+    let judged = judge::judge(&[walked], REPS, 0, &mut |_| {}).unwrap();
     let proof = judged.proofs.into_iter().next().unwrap().unwrap();
     assert_eq!((proof.test, proof.scores.rows), (report::TEST, 0));
     let cells = proof.cells.as_ref().unwrap();
