@@ -9,6 +9,7 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
   -Zsanitizer=address --cfg fuzzing"
 target=x86_64-unknown-linux-gnu
+built=${CARGO_TARGET_DIR:-target}/$target/release
 # A lock that is behind the crate's is a defect of the tree, not of the machine.
 cargo metadata --locked --format-version 1 >/dev/null || {
   echo "fuzz: Cargo.lock is not up to date: run cargo update -w in fuzz/" >&2
@@ -37,11 +38,11 @@ one() {
   mkdir -p "$found/$name"
   # Words on purpose: no path here has a space.
   # shellcheck disable=SC2086
-  "target/$target/release/$name" $runs -verbosity=0 "$found/$name" $own >"$found/$name.log" 2>&1 ||
+  "$built/$name" $runs -verbosity=0 "$found/$name" $own >"$found/$name.log" 2>&1 ||
     { tail -n 40 "$found/$name.log"; echo "fuzz: $name failed"; return 1; }
 }
 export -f one
-export found few many target
+export found few many built
 # Two at a time.
 printf '%s\n' websocket decode tape checkpoint config | xargs -P 2 -I{} bash -c 'one {}'
 echo "fuzzed: websocket, decode, tape, checkpoint and config, nothing found"
