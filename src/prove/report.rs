@@ -403,7 +403,7 @@ pub fn rivals(rivals: &[Rival]) -> Option<Grid> {
 #[must_use]
 pub fn maps(lines: &[Line]) -> Grid {
     let mut grid = Grid::new(
-        "map|group|view|partial correlation|ours less it|where a 24 h extreme broke|log R² alone|rank|weekly spread|\
+        "map|group|view|partial correlation|ours less it|at new 24 h extremes|log R² alone|rank|weekly spread|\
          said / realised",
     );
     grid.ours = lines.iter().filter(|line| line.group == "map").count();
@@ -411,7 +411,10 @@ pub fn maps(lines: &[Line]) -> Grid {
     let row = |line: &Line| {
         let f = &line.figures;
         let names = [&line.name, line.group, line.view].map(str::to_owned);
-        let figures = [f.partial, line.ahead, f.breaking].map(said);
+        let mut figures = [f.partial, line.ahead, f.breaking].map(said);
+        if line.group == "map" {
+            figures[1].clear();
+        }
         let numbers = [f.r_squared, f.rank, f.weekly, f.ratio].map(number);
         [&names[..], &figures, &numbers].concat()
     };
