@@ -8,7 +8,7 @@
 )]
 
 use isotherm::import::{self, Family};
-use isotherm::prove::judge::{Line, Proof};
+use isotherm::prove::judge::{Line, Scores};
 use isotherm::prove::score::Figure;
 use isotherm::prove::{self, Options, ProveError, Report, forecast, input, ledger, report};
 use isotherm::time::Nanos;
@@ -185,11 +185,9 @@ fn history(folder: &Path, name: &str) -> Option<PathBuf> {
     Some(imported(files, &folder.join("history.tape")))
 }
 
-fn line<'a>(proof: &'a Proof, view: &str) -> &'a Line {
-    proof
-        .scores
-        .lines
-        .iter()
+fn line<'a>(scores: &'a Scores, view: &str) -> &'a Line {
+    let mut lines = scores.lines.iter();
+    lines
         .find(|line| line.name == "isotherm" && line.view == view)
         .unwrap()
 }
@@ -200,7 +198,17 @@ fn at_least(figure: Option<Figure>, least: f64, what: &str) {
     assert!(figure.low > 0.0, "{what}: {figure:?} may be nothing");
 }
 
-/// The reach of the issue: what a prototype measured on this history.
+/// What a prototype measured on a history, and how far its weeks went apart.
+fn reaches(scores: &Scores, frozen: f64, updated: f64) {
+    let [before, now] = ["frozen", "updated"].map(|view| line(scores, view).figures);
+    at_least(before.partial, frozen, "frozen over the path");
+    at_least(now.partial, updated, "updated over the path");
+    let (alone, path) = (now.r_squared.unwrap(), scores.path_r_squared.unwrap());
+    let said = format!("the ladder alone {alone}, the path {path}");
+    assert!(alone >= path - 0.02, "{said}");
+    assert!(now.weekly.unwrap() <= 0.16, "weeks {:?}", now.weekly);
+}
+
 #[test]
 fn bitcoin_by_the_hour() {
     let folder = tempfile::tempdir().unwrap();
@@ -208,16 +216,22 @@ fn bitcoin_by_the_hour() {
         return;
     };
     let found = proved(vec![tape]).unwrap();
-    let proof = &found.proofs[0];
-    let (frozen, updated) = (line(proof, "frozen"), line(proof, "updated"));
-    at_least(frozen.figures.partial, 0.17, "frozen over the path");
-    at_least(updated.figures.partial, 0.26, "updated over the path");
-    let alone = updated.figures.r_squared.unwrap();
-    let path = proof.scores.path_r_squared.unwrap();
-    assert!(
-        alone >= path - 0.02,
-        "the ladder alone {alone}, the path {path}"
-    );
+    reaches(&found.proofs[0].scores, 0.17, 0.26);
+}
+
+/// With `ISOTHERM_PROOF=full`: a minute and more.
+#[test]
+fn four_coins_by_four_hours() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::env::var("ISOTHERM_PROOF").is_ok_and(|v| v == "full");
+    let Some(tape) = full
+        .then(|| history(folder.path(), "binance-4h-2025"))
+        .flatten()
+    else {
+        return;
+    };
+    let found = proved(vec![tape]).unwrap();
+    reaches(&found.together.unwrap(), 0.18, 0.38);
 }
 
 /// What the map says of the next hour, and what it adds to a rival that knows liquidations, volatility and the clock.
