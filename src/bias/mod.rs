@@ -20,6 +20,7 @@ use crate::num::fixed::{ONE, clip, divq, mulq};
 use crate::shm::record::{CATEGORIES, MODES, verdict as word};
 use crate::signal::card::{Blend, Course};
 use crate::signal::normaliser::phi;
+use crate::signal::view::input;
 use crate::signal::window::{GRID, rate32};
 use crate::signal::{Card, Cards, Category, Class, ROWS, Role, SIGNALS, View, next_sample};
 use crate::time::Nanos;
@@ -265,6 +266,18 @@ impl Scores {
         &self.categories[mode.min(MODES - 1)][category.min(CATEGORIES - 1)]
     }
 
+    /// The bias of a mode as it would be if these categories (bit each) slept: summed as the bias is, of the others as
+    /// they stand. Where none of them is awake it is the mode's own; where no other is, 0.
+    #[must_use]
+    pub fn bias_without(&self, mode: usize, categories: u32) -> i8 {
+        let mode = mode.min(MODES - 1);
+        if self.modes[mode].awake & categories == 0 {
+            return self.modes[mode].bias;
+        }
+        let (voices, count, _) = self.gather(mode, !categories);
+        clip(sum::composite(&voices[..count]).bias, -100, 100) as i8
+    }
+
     /// Readings and cards.
     #[must_use]
     pub fn cards(&self) -> &Cards {
@@ -341,7 +354,7 @@ impl Scores {
                 self.sum_category(mode, category, at);
             }
         }
-        let (voices, count, awake) = self.gather(mode);
+        let (voices, count, awake) = self.gather(mode, u32::MAX);
         let made = sum::composite(&voices[..count]);
         let slots = self.strip(mode, awake, &voices[..count]);
         let score = &mut self.modes[mode];
@@ -404,13 +417,13 @@ impl Scores {
         }
     }
 
-    /// The awake categories as voices, and which they are.
-    fn gather(&self, mode: usize) -> ([Voice; CATEGORIES], usize, u32) {
+    /// Those of some categories that are awake as voices, and which they are.
+    fn gather(&self, mode: usize, of: u32) -> ([Voice; CATEGORIES], usize, u32) {
         let mut voices = [Voice::default(); CATEGORIES];
         let (mut count, mut awake, mut weights) = (0, 0u32, 0);
         for (category, score) in self.categories[mode].iter().enumerate() {
             let weight = prior_weight(mode, category as u8);
-            if score.quality > 0 && weight > 0 {
+            if score.quality > 0 && weight > 0 && of & (1 << category) != 0 {
                 awake |= 1 << category;
                 weights += weight;
                 count += 1;
@@ -486,6 +499,23 @@ const BUILT: u64 = {
     bits
 };
 
+/// Bit per category that has a signal which reads the map, its zones or prints of liquidations.
+pub const FORCED: u32 = {
+    let mut bits = 0;
+    let mut i = 0;
+    while i < ROWS {
+        let row = &crate::signal::ALL[i];
+        if row.inputs & FORCED_INPUTS != 0 {
+            bits |= 1 << row.category as u8;
+        }
+        i += 1;
+    }
+    bits
+};
+
+/// What these read.
+const FORCED_INPUTS: u64 = 1 << input::HEATMAP | 1 << input::PRINTS;
+
 /// A quarter of the mode's fast window, ns: dwell and motion step.
 const fn quarter(mode: usize) -> i64 {
     Class::F.windows(mode)[0].length().get() / 4
@@ -515,6 +545,63 @@ mod tests {
         assert_eq!(weight(0, Category::Macro), ONE / 2);
         assert_eq!(weight(2, Category::Macro), ONE);
         assert_eq!(weight(1, Category::MetaSignals), 0);
+    }
+
+    #[test]
+    fn a_category_is_of_liquidations_or_not() {
+        for row in &SIGNALS {
+            let reads = row.inputs & FORCED_INPUTS != 0;
+            assert_eq!(reads, FORCED & (1 << row.category as u8) != 0, "{}", row.id);
+        }
+        assert_eq!(FORCED, 1 << Category::Liquidation as u8);
+    }
+
+    /// A mode whose awake categories are these, each of a score and a quality.
+    fn concluded(categories: &[(Category, i64)]) -> Box<Scores> {
+        use crate::signal::{HeatReading, Streams, ZoneReading};
+        let mut scores: Box<Scores> = bytemuck::allocation::zeroed_box();
+        let streams: Box<Streams> = bytemuck::allocation::zeroed_box();
+        let (heat, zones) = (HeatReading::zeroed(), ZoneReading::zeroed());
+        for (number, row) in SIGNALS.iter().enumerate() {
+            let said = categories.iter().find(|(of, _)| *of == row.category);
+            let Some((_, score)) = said.filter(|_| row.role.is_directional()) else {
+                continue;
+            };
+            for mode in 0..MODES {
+                let card = &mut scores.cards.cards[mode][number];
+                (card.score, card.quality, card.known) = (*score as i32, ONE as i32 / 2, 1);
+            }
+        }
+        let view = View::new(Nanos::SECOND, &[], &streams, &heat, &zones);
+        (0..MODES).for_each(|mode| {
+            scores.conclude(mode, &view, 0);
+        });
+        scores
+    }
+
+    #[test]
+    fn what_is_taken_out_of_a_bias_is_as_if_it_slept() {
+        use Category::{Funding, Liquidation, OrderFlow};
+        let others = [(OrderFlow, ONE / 5), (Funding, -ONE / 3)];
+        let forced = (Liquidation, ONE / 2);
+        let (with, without) = (
+            concluded(&[forced, others[0], others[1]]),
+            concluded(&others),
+        );
+        for mode in 0..MODES {
+            let own = |scores: &Scores| scores.mode(mode).bias;
+            let (all, left) = (own(&with), own(&without));
+            assert!(
+                all != left && with.bias_without(mode, FORCED) == left,
+                "{all} {left}"
+            );
+            // Nothing to take out, nothing changes.
+            assert_eq!(with.bias_without(mode, 0), all);
+            assert_eq!(without.bias_without(mode, FORCED), left);
+            // Nothing else, no opinion.
+            let alone = concluded(&[forced]);
+            assert!(own(&alone) > 0 && alone.bias_without(mode, FORCED) == 0);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::input::Input;
 use super::{cascade, direction, odds};
 use crate::replay::{self, ReplayError};
-use crate::shm::record::{EventRecord, Headline, Publish, Wide};
+use crate::shm::record::{EventRecord, Headline, MODES, Publish, Wide};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -29,6 +29,8 @@ struct Eyes {
     /// Of the run that is heard.
     symbols: Vec<String>,
     by: BTreeMap<String, Own>,
+    /// Of the record that comes next: what each mode's bias is without its liquidation signals.
+    without: [i8; MODES],
 }
 
 type Own = (cascade::eye::Eye, direction::eye::Eye, odds::eye::Eye);
@@ -50,10 +52,14 @@ impl Eyes {
 
 impl Publish for Eyes {
     fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
+    fn without(&mut self, _: usize, bias: &dyn Fn() -> [i8; MODES]) {
+        self.without = bias();
+    }
     fn wide(&mut self, symbol: usize, record: &Wide) {
+        let without = core::mem::take(&mut self.without);
         if let Some((cascade, direction, odds)) = self.own(symbol) {
             cascade.take(record);
-            direction.take(record);
+            direction.take(record, without);
             odds.take(record);
         }
     }

@@ -654,6 +654,7 @@ fn tick(head: &mut Head, rooms: &mut [Room], venues: &[VenueId], out: &mut impl 
             room.write_wide(head.now, head.input_seq, head.flags(), &mut wide);
             room.wide = wide;
             head.state_hash = reading::chain_wide(head.state_hash, &wide);
+            out.without(symbol, &|| room.without());
             out.wide(symbol, &wide);
         }
         // So do snapshots of maps: one a second, of which nothing is hashed.

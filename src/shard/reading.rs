@@ -2,6 +2,7 @@
 
 use super::VENUES;
 use super::room::Room;
+use crate::bias;
 use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
@@ -200,6 +201,11 @@ impl Room {
                 publish_mono_ns: 0,
             }
         })
+    }
+
+    /// The bias of each mode without its liquidation signals.
+    pub(super) fn without(&self) -> [i8; MODES] {
+        core::array::from_fn(|mode| self.scores.bias_without(mode, bias::FORCED))
     }
 
     /// The leverage that the dominant class at a hot zone's peak means at the venue that has most there; 0 when there

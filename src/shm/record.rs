@@ -657,6 +657,9 @@ pub trait Publish {
     fn headline(&mut self, symbol: usize, mode: usize, record: &Headline);
     /// The wide record of a symbol.
     fn wide(&mut self, symbol: usize, record: &Wide);
+    /// Before a wide record: what each mode's bias is without its liquidation signals; whoever does not say otherwise
+    /// does not have it computed.
+    fn without(&mut self, _: usize, _: &dyn Fn() -> [i8; MODES]) {}
     /// An event; whoever does not say otherwise does not listen.
     fn event(&mut self, _: &EventRecord) {}
     /// The whole map of a symbol, once a second; whoever does not say otherwise does not copy it.

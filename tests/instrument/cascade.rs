@@ -133,6 +133,7 @@ fn a_simulated_tape_goes_through_the_whole_of_it() {
 fn directed(input: &input::Input, heard: &page::Heard) {
     let few = direction::Least {
         days: 2,
+        weeks: 1,
         rows: 10,
         train: 1,
     };
@@ -140,18 +141,25 @@ fn directed(input: &input::Input, heard: &page::Heard) {
     direction::report::text(&found)
         .iter()
         .for_each(|line| println!("{line}"));
-    for (mode, found) in found.unwrap() {
+    let mut found = found.unwrap();
+    let (_, swing) = found.pop().unwrap();
+    let why = swing.unwrap_err();
+    assert!(why.contains("on 7 days are needed"), "{why}");
+    for (mode, found) in found {
         let found = found.unwrap();
         assert!(found.rows > 10 && found.silent < 20, "{mode:?}");
+        // The map speaks, so there is something to take out.
+        assert!(found.moved > found.rows / 2, "{found:?}");
         assert!(found.ranked.area.is_some());
     }
-    let [scalp, day] = direction::of(input, &heard.direction, &direction::LEAST, 200)
+    let [scalp, day, swing] = direction::of(input, &heard.direction, &direction::LEAST, 200)
         .unwrap()
         .try_into()
         .unwrap();
-    for (_, refused) in [scalp, day] {
+    for ((_, refused), days) in [scalp, day, swing].into_iter().zip([10, 10, 56]) {
         let why = refused.unwrap_err();
-        assert!(why.contains("500 rows on 10 days are needed"), "{why}");
+        let needed = format!("500 rows on {days} days are needed");
+        assert!(why.contains(&needed), "{why}");
     }
 }
 
@@ -251,7 +259,12 @@ fn three_weeks_with_books() {
             direction::report::text(&directed)
                 .iter()
                 .for_each(|line| println!("{line}"));
-            assert!(directed.unwrap().iter().all(|(_, mode)| mode.is_ok()));
+            let measured = directed
+                .unwrap()
+                .iter()
+                .map(|(_, mode)| mode.is_ok())
+                .collect::<Vec<_>>();
+            assert_eq!(measured, [true, true, false]);
             let none = Err("no zones were walked".to_owned());
             let heard = Ok(&heard["BTC"].odds);
             let found = odds::of(&inputs[0], heard, &none, &odds::LEAST, score::REPS);

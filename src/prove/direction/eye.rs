@@ -20,6 +20,8 @@ pub struct Voice {
     pub flow: f64,
     /// Score of its liquidation category.
     pub liquidation: f64,
+    /// The bias without its liquidation signals.
+    pub without: f64,
 }
 
 /// One minute before whose begin something was said.
@@ -37,7 +39,7 @@ pub struct Minute {
     pub voice: [Option<Voice>; MODES],
 }
 
-fn voice(of: &ModeRecord) -> Option<Voice> {
+fn voice(of: &ModeRecord, without: i8) -> Option<Voice> {
     let score = |category: Category| match of.categories[category as usize] {
         i8::MIN => 0.0,
         score => f64::from(score) / 100.0,
@@ -46,11 +48,12 @@ fn voice(of: &ModeRecord) -> Option<Voice> {
         bias: f64::from(of.bias),
         flow: score(Category::OrderFlow),
         liquidation: score(Category::Liquidation),
+        without: f64::from(without),
     })
 }
 
 /// A record as the minute after it keeps it; `None` without a book.
-fn said(wide: &Wide) -> Option<Minute> {
+fn said(wide: &Wide, without: [i8; MODES]) -> Option<Minute> {
     let has_book = wide.bid_e10 > 0 && wide.ask_e10 >= wide.bid_e10;
     has_book.then(|| {
         let [bid, ask] = [wide.bid_e10, wide.ask_e10].map(|price| path::ln(Px::new(price)));
@@ -59,7 +62,7 @@ fn said(wide: &Wide) -> Option<Minute> {
             mid: (bid + ask) / 2.0,
             spread: ask - bid,
             sigma: (wide.sigma_1h_q32 > 0).then(|| wide.sigma_1h_q32 as f64 / ONE32 as f64),
-            voice: core::array::from_fn(|mode| voice(&wide.mode[mode])),
+            voice: core::array::from_fn(|mode| voice(&wide.mode[mode], without[mode])),
         }
     })
 }
@@ -69,9 +72,10 @@ fn said(wide: &Wide) -> Option<Minute> {
 pub struct Eye(Vec<Minute>);
 
 impl Eye {
-    /// Takes a record of the page: it stands for the minute after it until a later one does.
-    pub fn take(&mut self, wide: &Wide) {
-        let Some(said) = said(wide) else {
+    /// Takes a record of the page, and what each mode's bias was without its liquidation signals: it stands for the
+    /// minute after it until a later one does.
+    pub fn take(&mut self, wide: &Wide, without: [i8; MODES]) {
+        let Some(said) = said(wide, without) else {
             return;
         };
         match self.0.last_mut() {

@@ -5,17 +5,19 @@
 //! middle of the book one horizon of the mode later. A row is a minute of the mode's grid in which the mode said
 //! something (a confidence above 0), the price one horizon before and after was seen, and it is not the same.
 //!
-//! - *Area* under the ROC curve of "the price rises", of the bias and of three rivals on the same rows: the return of
-//!   the horizon before, and the scores of the order-flow and of the liquidation category alone. One half is nothing.
+//! - *Area* under the ROC curve of "the price rises", of the bias and of four rivals on the same rows: the return of
+//!   the horizon before, the scores of the order-flow and of the liquidation category alone, and the bias without its
+//!   liquidation signals, summed by the engine itself as if they slept. One half is nothing.
 //! - *Right*: share of rows on whose side the price went, of all with a bias and of the strongest half, fifth and
 //!   tenth by |bias|; what a trade on that side brings in the horizon, in basis points, before and after the spread
 //!   that stood (fees are the reader's own).
 //! - *Regimes* and *barriers* ([`apart`]).
 //! - *Skill*: the Brier score of a chance that an isotonic regression of the days before makes of the bias, against
-//!   the share of rises in these days: 1 − ours / theirs. The same of the return before.
+//!   the share of rises in these days: 1 − ours / theirs. The same of the return before, and of the bias without its
+//!   liquidation signals.
 //!
-//! Nothing of it enters the map's gate. Not scored: swing, whose horizon of a day needs blocks of weeks; the bias
-//! without its liquidation signals, which the page does not tell. Log prices, shares and basis points `f64`.
+//! Days are drawn whole, and of a horizon of a day weeks (counted from the first row). Nothing of it enters the map's
+//! gate. Log prices, shares and basis points `f64`.
 
 pub mod apart;
 pub mod eye;
@@ -32,11 +34,15 @@ use apart::Apart;
 use eye::Minute;
 
 /// What the bias is held against, in the order of [`Scored::ranked`].
-pub const RIVALS: [&str; 3] = [
+pub const RIVALS: [&str; 4] = [
     "the return before",
     "order flow alone",
     "liquidations alone",
+    "the bias without its liquidation signals",
 ];
+
+/// Which of what is said a chance is made of: the bias, the return before, the bias without its liquidation signals.
+const JUDGED: [usize; 3] = [0, 1, RIVALS.len()];
 
 /// Shares of the rows, strongest first, of which it is told how often they are right.
 pub const STRONGEST: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
@@ -46,15 +52,18 @@ pub const STRONGEST: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
 pub struct Least {
     /// Days with rows.
     pub days: usize,
+    /// Weeks of days with rows, where weeks are drawn.
+    pub weeks: usize,
     /// Rows.
     pub rows: usize,
-    /// Days that an isotonic regression is fitted to before the first is scored.
+    /// Days or weeks that an isotonic regression is fitted to before the first is scored.
     pub train: usize,
 }
 
 /// What a proof asks for.
 pub const LEAST: Least = Least {
     days: gate::LEAST_BLOCKS,
+    weeks: 8,
     rows: 500,
     train: 3,
 };
@@ -76,10 +85,15 @@ impl Mode {
     pub fn name(&self) -> &'static str {
         MODE_NAMES.get(self.number).copied().unwrap_or_default()
     }
+    /// Days that are drawn together: rows whose horizon is a day say the same for as long.
+    #[must_use]
+    pub const fn block(&self) -> i64 {
+        if self.horizon < 24 * 60 { 1 } else { 7 }
+    }
 }
 
 /// Scalp looks every 15 s; minutes are what is kept.
-pub const SCORED: [Mode; 2] = [
+pub const SCORED: [Mode; 3] = [
     Mode {
         number: mode::SCALP,
         horizon: 1,
@@ -89,6 +103,11 @@ pub const SCORED: [Mode; 2] = [
         number: mode::DAY,
         horizon: 60,
         grid: 5,
+    },
+    Mode {
+        number: mode::SWING,
+        horizon: 24 * 60,
+        grid: 60,
     },
 ];
 
@@ -144,6 +163,8 @@ pub struct Scored {
     pub rows: usize,
     /// Days.
     pub days: usize,
+    /// Rows whose bias is another without its liquidation signals.
+    pub moved: usize,
     /// Minutes of the grid in which nothing was said, and rows whose price stood still.
     pub silent: usize,
     /// See `silent`.
@@ -156,8 +177,9 @@ pub struct Scored {
     pub strongest: [Strongest; STRONGEST.len()],
     /// In calm and in wild hours, and against barriers.
     pub apart: Apart,
-    /// Brier skill over the share of rises: of the bias, of the return before, and the first less the second.
-    pub skill: [Option<Figure>; 3],
+    /// Brier skill over the share of rises: of the bias, of the return before and of the bias without its liquidation
+    /// signals; then the first less the second, and less the third.
+    pub skill: [Option<Figure>; 5],
 }
 
 /// What came of a symbol: each mode, or why it was not measured.
@@ -204,6 +226,7 @@ pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
                 minute.mid - before,
                 voice.flow,
                 voice.liquidation,
+                voice.without,
             ],
             way,
             spread: minute.spread * 1e4,
@@ -214,10 +237,9 @@ pub fn rows(minutes: &[Minute], mode: &Mode) -> (Vec<Row>, usize, usize) {
     (rows, silent, still)
 }
 
-/// Squared errors by day of chances made from the days before: of the bias, of the return before, of the share of
-/// rises.
-fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 3]> {
-    let mut sums = vec![[0.0; 3]; days.count];
+/// Squared errors by day of chances made from the days before: of what is [`JUDGED`], then of the share of rises.
+fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 4]> {
+    let mut sums = vec![[0.0; 4]; days.count];
     for (day, sums) in sums.iter_mut().enumerate().skip(train) {
         let first = days.of.partition_point(|of| *of < day);
         let last = days.of.partition_point(|of| *of <= day);
@@ -229,15 +251,15 @@ fn errors(rows: &[Row], days: &Days, horizon: i64, train: usize) -> Vec<[f64; 3]
         let Some(share) = score::mean(&rose) else {
             continue;
         };
-        let curves = [0, 1].map(|which| {
+        let curves = JUDGED.map(|which| {
             let said: Vec<f64> = past.iter().map(|row| row.said[which]).collect();
             score::isotonic(&said, &rose)
         });
         for row in &rows[first..last] {
-            let says =
-                |which: usize| score::on_curve(&curves[which], row.said[which]).unwrap_or(share);
-            for (sum, said) in sums.iter_mut().zip([says(0), says(1), share]) {
-                *sum += (said - row.rises()).powi(2);
+            let says = curves.iter().zip(JUDGED);
+            let says = says.map(|(curve, which)| score::on_curve(curve, row.said[which]));
+            for (sum, said) in sums.iter_mut().zip(says.chain([None])) {
+                *sum += (said.unwrap_or(share) - row.rises()).powi(2);
             }
         }
     }
@@ -281,21 +303,24 @@ pub fn scored(
     reps: usize,
 ) -> Result<Scored, String> {
     let (rows, silent, still) = rows(minutes, mode);
-    let days = Days::new(rows.iter().map(Row::day));
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+    let count = Days::new(rows.iter().map(Row::day)).count;
+    let needed = match mode.block() {
+        1 => least.days,
+        of => least.weeks * of as usize,
+    };
+    let ends = rows.first().zip(rows.last());
+    let Some((first, last)) = ends.filter(|_| rows.len() >= least.rows && count >= needed) else {
         return Err(format!(
-            "nothing was said in {silent} minutes of the grid, and the price of a horizon before and after seen in none"
+            "{} rows on {count} days (nothing was said in {silent} minutes of the grid); {} rows on {needed} days are \
+             needed",
+            rows.len(),
+            least.rows
         ));
     };
-    if rows.len() < least.rows || days.count < least.days {
-        return Err(format!(
-            "{} rows on {} days ({silent} minutes in which nothing was said); {} rows on {} days are needed",
-            rows.len(),
-            days.count,
-            least.rows,
-            least.days
-        ));
-    }
+    let days = Days::new(
+        rows.iter()
+            .map(|row| (row.day() - first.day()) / mode.block()),
+    );
     let order =
         |which: usize| Order::new(&days.of, &|at| (rows[at].said[which], rows[at].way > 0.0));
     let ranked = Ranked::new(
@@ -307,17 +332,26 @@ pub fn scored(
     let rises = days.sums(&|at| [rows[at].rises(), 1.0]);
     let [base] = days.of_sums(reps, &rises, |[up, n]| [(*n > 0.0).then(|| up / n)]);
     let errors = errors(&rows, &days, mode.horizon, least.train);
-    let skill = days.of_sums(reps, &errors, |[bias, before, share]| {
-        let skill = |error: f64| (*share > 0.0).then(|| 1.0 - error / share);
-        let less = (*share > 0.0).then(|| (before - bias) / share);
-        [skill(*bias), skill(*before), less]
+    let skill = days.of_sums(reps, &errors, |[bias, before, without, share]| {
+        let over = |ours: f64, theirs: f64| (*share > 0.0).then(|| (theirs - ours) / share);
+        [
+            over(*bias, *share),
+            over(*before, *share),
+            over(*without, *share),
+            over(*bias, *before),
+            over(*bias, *without),
+        ]
     });
     let at = |row: &Row| Nanos::new(row.at * Nanos::MINUTE.get());
     Ok(Scored {
         mode: *mode,
         span: (at(first), at(last)),
         rows: rows.len(),
-        days: days.count,
+        days: count,
+        moved: rows
+            .iter()
+            .filter(|row| row.said[0] != row.said[RIVALS.len()])
+            .count(),
         silent,
         still,
         base,

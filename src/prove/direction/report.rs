@@ -6,9 +6,6 @@ use crate::prove::report::{self, date, escape, figure, said};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// Why there is no third mode.
-const NO_SWING: &str = "its horizon of a day needs blocks of weeks";
-
 /// What is asked, in words.
 const ASKED: &str = "does the bias tell where the middle of the book goes in the horizon of its mode? area under the \
                      ROC curve of a rise (one half is nothing); skill is that of the Brier score, over the share of \
@@ -38,6 +35,8 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
         "last_ms": of.span.1.get() / 1_000_000,
         "rows": of.rows,
         "days": of.days,
+        "block_days": of.mode.block(),
+        "moved_by_liquidations": of.moved,
         "silent": of.silent,
         "still": of.still,
         "share_of_rises": figure(of.base),
@@ -50,22 +49,25 @@ fn mode((mode, of): &(Mode, Result<Scored, String>)) -> Value {
         "strongest": parts.collect::<Vec<_>>(),
         "brier_skill": figure(of.skill[0]),
         "brier_skill_of_return_before": figure(of.skill[1]),
-        "brier_skill_over_it": figure(of.skill[2]),
+        "brier_skill_over_it": figure(of.skill[3]),
+        "brier_skill_without_liquidations": figure(of.skill[2]),
+        "brier_skill_over_that": figure(of.skill[4]),
     })
 }
 
 /// As a JSON object; a reason where nothing was measured.
 #[must_use]
 pub fn object(of: &Result<Found, String>) -> Value {
-    report::object_of(of, |modes| {
-        let swing = json!({ "mode": "swing", "not_measured": NO_SWING });
-        json!({ "modes": modes.iter().map(mode).chain([swing]).collect::<Vec<_>>() })
-    })
+    report::object_of(
+        of,
+        |modes| json!({ "modes": modes.iter().map(mode).collect::<Vec<_>>() }),
+    )
 }
 
 fn told(of: &Scored) -> String {
     format!(
-        "{} to {}: {} rows of {} days, {} min ahead, one every {} min; nothing said in {} more, price still in {}",
+        "{} to {}: {} rows of {} days, {} min ahead, one every {} min; nothing said in {} more, price still in {}; \
+         liquidation signals move the bias in {}{}",
         date(of.span.0),
         date(of.span.1),
         of.rows,
@@ -73,7 +75,13 @@ fn told(of: &Scored) -> String {
         of.mode.horizon,
         of.mode.grid,
         of.silent,
-        of.still
+        of.still,
+        of.moved,
+        if of.mode.block() > 1 {
+            "; weeks are drawn, not days"
+        } else {
+            ""
+        }
     )
 }
 
@@ -97,7 +105,9 @@ fn measured(of: &Scored) -> [Grid; 2] {
         ),
         ("Brier skill of the bias".to_owned(), of.skill[0]),
         ("Brier skill of the return before".to_owned(), of.skill[1]),
-        ("the first less the second".to_owned(), of.skill[2]),
+        ("the first less the second".to_owned(), of.skill[3]),
+        (format!("Brier skill of {}", RIVALS[3]), of.skill[2]),
+        ("the first less that".to_owned(), of.skill[4]),
     ]);
     let mut parts =
         Grid::new("strongest|least bias|rows|right|brought, bp|less the spread that stood, bp");
@@ -135,7 +145,6 @@ fn lines(modes: &Found) -> Vec<String> {
             }
         }
     }
-    lines.push(format!("    swing: not measured: {NO_SWING}"));
     lines
 }
 
@@ -162,5 +171,4 @@ fn part(out: &mut String, modes: &Found) {
             }
         }
     }
-    let _ = write!(out, "<p class=note>swing: not measured: {NO_SWING}.</p>");
 }

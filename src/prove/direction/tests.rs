@@ -13,6 +13,7 @@ use bytemuck::Zeroable;
 const START: i64 = 20_000 * 24 * 60;
 const SHORT: Least = Least {
     days: 5,
+    weeks: 2,
     rows: 500,
     train: 2,
 };
@@ -34,6 +35,7 @@ fn knowing(days: usize, right: usize, seed: u64) -> Vec<Minute> {
             bias: size * told,
             flow: 0.0,
             liquidation: -told,
+            without: size * told,
         };
         minutes.push(Minute {
             at: START + i,
@@ -59,7 +61,12 @@ fn a_bias_that_knows_is_found() {
     // .9 of the rows are right in six of ten, the rest by chance.
     let area = got.ranked.area.unwrap();
     assert!(area.low > 0.55 && area.high < 0.64, "{area:?}");
-    assert!(got.ranked.rivals.iter().all(|r| r.over.unwrap().low > 0.0));
+    let [known @ .., same] = &got.ranked.rivals;
+    assert!(known.iter().all(|r| r.over.unwrap().low > 0.0));
+    // No liquidation signal: nothing changes without them.
+    let none = |of: Figure| (of.low, of.value, of.high) == (0.0, 0.0, 0.0);
+    assert!(none(same.over.unwrap()) && none(got.skill[4].unwrap()) && got.moved == 0);
+    assert_eq!((same.area, got.skill[2]), (got.ranked.area, got.skill[0]));
     // Turned round it knows as much, the wrong way.
     assert!(got.ranked.rivals[2].area.unwrap().high < 0.45);
     let flow = got.ranked.rivals[1].area.unwrap();
@@ -71,7 +78,7 @@ fn a_bias_that_knows_is_found() {
     assert!((right.value - 0.6).abs() < 0.015, "{right:?}");
     assert!((brought.value - (2.0 * right.value - 1.0) * 2.0).abs() < 1e-6);
     assert!((brought.value - kept.value - 1.0).abs() < 1e-6);
-    let [skill, before, more] = got.skill.map(Option::unwrap);
+    let [skill, before, _, more, _] = got.skill.map(Option::unwrap);
     assert!(skill.low > 0.01 && more.low > 0.0, "{skill:?}");
     assert!(before.low < 0.0 && before.high < 0.01, "{before:?}");
     // It knows as much in wild hours as in calm ones; the step of a minute is above one sigma of it in calm ones only.
@@ -158,6 +165,79 @@ fn too_little_is_said_and_nothing_is_nothing() {
     }
 }
 
+/// A bias that is half of liquidation signals, which know, and half of others, which do not.
+#[test]
+fn what_liquidation_signals_bring_is_the_bias_less_the_bias_without_them() {
+    let mut draws = Draws::new(9);
+    let mut minutes = knowing(8, 60, 8);
+    for voice in minutes
+        .iter_mut()
+        .filter_map(|minute| minute.voice[0].as_mut())
+    {
+        let other = if draws.below(2) == 0 { 30.0 } else { -30.0 };
+        (voice.bias, voice.without) = ((voice.bias + other) / 2.0, other);
+    }
+    let got = scalp(&minutes);
+    assert_eq!(got.moved, got.rows);
+    let without = &got.ranked.rivals[3];
+    assert!(
+        (without.area.unwrap().value - 0.5).abs() < 0.02,
+        "{without:?}"
+    );
+    let [all, _, left, _, over] = got.skill.map(Option::unwrap);
+    assert!(
+        without.over.unwrap().low > 0.04 && over.low > 0.01,
+        "{over:?}"
+    );
+    assert!((all.value - left.value - over.value).abs() < 1e-9);
+    // The other way round they take away from it.
+    for voice in minutes
+        .iter_mut()
+        .filter_map(|minute| minute.voice[0].as_mut())
+    {
+        (voice.bias, voice.without) = (voice.without, voice.bias);
+    }
+    let turned = scalp(&minutes).ranked.rivals[3].over.unwrap();
+    assert!(turned.high < -0.04, "{turned:?}");
+}
+
+/// A horizon of a day is drawn by weeks, and needs as many.
+#[test]
+fn swing_is_scored_by_weeks_and_says_when_it_is_too_short() {
+    let swing = &SCORED[2];
+    let of = |days: usize| {
+        let mut minutes = knowing(days, 60, 10);
+        // What a day brings is what the day says.
+        for at in 0..minutes.len() {
+            let way = minutes
+                .get(at + 24 * 60)
+                .map_or(0.0, |then| then.mid - minutes[at].mid);
+            minutes[at].voice[swing.number] = minutes[at].voice[0].map(|voice| Voice {
+                bias: 40.0 * way.signum(),
+                ..voice
+            });
+        }
+        scored(&minutes, swing, &SHORT, 50)
+    };
+    let why = of(15).unwrap_err();
+    assert!(
+        why.contains("rows on 13 days") && why.contains("on 14 days are needed"),
+        "{why}"
+    );
+    let got = of(23 + 7).unwrap();
+    assert_eq!((got.days, got.mode.block()), (28, 7));
+    assert!(
+        got.rows > 27 * 24 && got.ranked.area.unwrap().low > 0.95,
+        "{got:?}"
+    );
+    // Two weeks train, two are scored.
+    assert!(got.skill[0].unwrap().value > 0.9);
+    got.ranked
+        .rivals
+        .iter()
+        .for_each(|rival| assert!(rival.over.is_some()));
+}
+
 /// What comes of a row is not known when the day begins that it reaches into.
 #[test]
 fn chances_are_of_the_days_before() {
@@ -165,11 +245,11 @@ fn chances_are_of_the_days_before() {
     let (rows, ..) = rows(&minutes, &SCORED[0]);
     let days = Days::new(rows.iter().map(Row::day));
     let errors = errors(&rows, &days, 1, 2);
-    assert_eq!(errors[..2], [[0.0; 3]; 2]);
+    assert_eq!(errors[..2], [[0.0; 4]; 2]);
     let n = days.of.iter().filter(|day| **day == 2).count() as f64;
     // Nine of ten are known for sure, of the others nothing.
     assert!((errors[2][0] / n - 0.025).abs() < 0.005, "{errors:?}");
-    assert!((errors[2][2] / n - 0.25).abs() < 0.005);
+    assert!((errors[2][3] / n - 0.25).abs() < 0.005);
     // Whatever the scored days say, the first of them is judged by what came before.
     let mut later = rows.clone();
     let first = later[0].day();
@@ -224,13 +304,13 @@ fn page(at: i64, ms: i64, bid: i64, bias: i8) -> Wide {
 #[test]
 fn a_minute_keeps_what_was_said_last_before_it() {
     let mut eye = Eye::default();
-    eye.take(&page(100, 0, 99, 7));
-    eye.take(&page(100, 59_900, 199, 8));
+    eye.take(&page(100, 0, 99, 7), [0; MODES]);
+    eye.take(&page(100, 59_900, 199, 8), [-3; MODES]);
     // Without a book there is no price, and nothing is kept.
     let mut bare = page(100, 59_950, 0, 9);
     bare.bid_e10 = 0;
-    eye.take(&bare);
-    eye.take(&page(101, 0, 299, 10));
+    eye.take(&bare, [0; MODES]);
+    eye.take(&page(101, 0, 299, 10), [0; MODES]);
     let minutes = eye.close();
     assert_eq!(minutes.iter().map(|m| m.at).collect::<Vec<_>>(), [101, 102]);
     let first = minutes[0];
@@ -240,6 +320,7 @@ fn a_minute_keeps_what_was_said_last_before_it() {
         bias: 8.0,
         flow: -0.5,
         liquidation: 0.0,
+        without: -3.0,
     };
     assert_eq!(first.voice, [Some(voice), Some(voice), None]);
 }
