@@ -13,7 +13,7 @@ use isotherm::calibrate::{
     Calibration, OBSERVATIONS, Observation, WORDS, liquidation_of, observation,
 };
 use isotherm::config::Plan;
-use isotherm::config::evidence::{self, Evidence};
+use isotherm::config::evidence::{self, Evidence, Rows};
 use isotherm::event::{Liquidation, Total};
 use isotherm::inventory::params::{LADDER_HALF, band_80};
 use isotherm::inventory::{CLASSES, Inventory, Params};
@@ -22,9 +22,11 @@ use isotherm::num::fixed::ONE;
 use isotherm::num::log::{BUCKET, ln_px, px_of_ln};
 use isotherm::num::{Px, Qty, Usd};
 use isotherm::replay;
+use isotherm::run;
 use isotherm::shard::{Setup, Shard};
 use isotherm::tape::RunPlan;
 use isotherm::time::Nanos;
+use isotherm::zone::odds::Taught;
 use proptest::prelude::*;
 
 const BYBIT: Option<&Observation> = Some(&OBSERVATIONS[0]);
@@ -872,7 +874,7 @@ fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
     assert!(Calibration::of_words(&vec![0; WORDS]).is_none());
 
     // A plan's shard begins with it, at its venue and symbol alone; the model's hash is what it was.
-    let evidence = Evidence::from([
+    let evidence = Rows::from([
         ("BTC bybit".to_owned(), words.clone()),
         ("DOGE bybit".to_owned(), words.clone()),
     ]);
@@ -890,8 +892,9 @@ fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
     assert_eq!(shard.calibration_at(0, VenueId::BYBIT).unwrap().prints, 0);
     assert_eq!(shard.calibration_at(1, VenueId::BINANCE).unwrap().prints, 0);
     let kept = replay::evidence_of(&shard, &symbols, &venues);
-    assert_eq!(kept.keys().collect::<Vec<_>>(), ["BTC bybit"]);
-    let bad = Evidence::from([("BTC bybit".to_owned(), vec![1, 2, 3])]);
+    assert_eq!(kept.theta.keys().collect::<Vec<_>>(), ["BTC bybit"]);
+    assert!(kept.taught.is_empty());
+    let bad = Rows::from([("BTC bybit".to_owned(), vec![1, 2, 3])]);
     let told = replay::calibrations(&bad, &symbols, &venues).unwrap_err();
     assert!(told.contains("BTC bybit"), "{told}");
 
@@ -909,6 +912,10 @@ fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
     );
 
     // A plan names the file; what is wrong with it is said at the key.
+    let evidence = Evidence {
+        theta: evidence,
+        ..Evidence::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     let (file, toml) = (
         folder.path().join("a.calibration"),
@@ -926,4 +933,74 @@ fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
         "{said}"
     );
     assert!(said.contains("no calibration"), "{said}");
+}
+
+/// What touches taught goes the same way: into the file, from it into a run, and into the head of its tape.
+#[test]
+fn what_touches_taught_is_kept_by_symbol_and_mode() {
+    let mut taught: Taught = bytemuck::Zeroable::zeroed();
+    for at in 0..40 {
+        taught.learn(&[ONE as i32 / 2; 7], ONE / 2, at % 4 == 0);
+    }
+    let rows = |names: &[&str]| -> Rows {
+        let each = names
+            .iter()
+            .map(|name| ((*name).to_owned(), taught.words()));
+        each.collect()
+    };
+    let evidence = Evidence {
+        theta: Rows::new(),
+        taught: rows(&["BTC day", "DOGE swing"]),
+    };
+    let symbols = ["ETH", "BTC"].map(str::to_owned).to_vec();
+    let venues = [VenueId::BYBIT];
+    let mut plan = Plan::default();
+    plan.engine.symbols.clone_from(&symbols);
+    plan.feeds = vec![isotherm::config::Feed {
+        venue: VenueId::BYBIT,
+        ..Default::default()
+    }];
+    let hash = run::setup(&plan).unwrap().model_hash();
+    plan.engine.evidence = evidence.clone();
+    let setup = run::setup(&plan).unwrap();
+    assert_eq!((setup.taught.len(), setup.model_hash()), (1, hash));
+    let shard = Shard::new(&setup).unwrap();
+    assert_eq!(shard.taught(1, 1), Some(&taught));
+    for (symbol, mode) in [(0, 1), (1, 0), (1, 2)] {
+        assert_eq!(shard.taught(symbol, mode).unwrap().touches, 0);
+    }
+    let kept = replay::evidence_of(&shard, &symbols, &venues);
+    assert_eq!(kept.taught, rows(&["BTC day"]));
+
+    let head = RunPlan {
+        taught: evidence.taught.clone(),
+        ..RunPlan::default()
+    };
+    let told = serde_json::to_string(&head).unwrap();
+    assert_eq!(serde_json::from_str::<RunPlan>(&told).unwrap(), head);
+    assert!(
+        !serde_json::to_string(&RunPlan::default())
+            .unwrap()
+            .contains("taught")
+    );
+
+    // Another form, a mode that is none.
+    let mut damaged = rows(&["BTC day"]);
+    damaged.get_mut("BTC day").unwrap()[0] += 1;
+    for (rows, want) in [
+        (damaged, "not of this build's form"),
+        (
+            rows(&["BTC hour"]),
+            "wants a symbol and a mode (scalp, day, swing)",
+        ),
+    ] {
+        let why = replay::taught(&rows, &symbols).unwrap_err();
+        assert!(why.contains(want), "{why}");
+        plan.engine.evidence.taught = rows;
+        let why = run::setup(&plan).unwrap_err().to_string();
+        assert!(
+            why.contains("key \"calibration\" in [engine]") && why.contains(want),
+            "{why}"
+        );
+    }
 }

@@ -6,9 +6,11 @@
     reason = "a test stops where it fails"
 )]
 
+use isotherm::config::evidence::{self, Evidence};
 use isotherm::shm::writer::PageWriter;
 use isotherm::sim::{Params, TopicKind, World};
 use isotherm::time::{Nanos, mono_now};
+use isotherm::zone::odds::Taught;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
@@ -281,6 +283,64 @@ fn what_is_no_recording_is_said_by_its_name() {
     std::fs::write(&path, page::MAGIC.to_le_bytes()).unwrap();
     let told = words(&isotherm(&["calibration", "show", name]).stderr);
     assert!(told.contains("records to"), "{told}");
+}
+
+/// A file of calibrations: shown in words and for machines, kept, forgotten, and refused where it is none.
+#[test]
+fn what_touches_taught_is_shown_saved_and_forgotten() {
+    let mut taught: Taught = bytemuck::Zeroable::zeroed();
+    (0..12).for_each(|_| taught.learn(&[0; 7], 32_768, false));
+    let evidence = Evidence {
+        taught: [("BTC day".to_owned(), taught.words())].into(),
+        ..Evidence::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [path, copy] = ["a", "b"].map(|name| folder.path().join(name).display().to_string());
+    std::fs::write(&path, evidence::text(&evidence).unwrap()).unwrap();
+    let show = |more: &[&str]| isotherm(&[&["calibration", "show"], more].concat());
+    let text = words(&show(&[&path, "--save", &copy]).stdout);
+    assert!(
+        text.contains("BTC day: runs of zones, weights after 12 touches that held or ran"),
+        "{text}"
+    );
+    let constant = text.lines().find(|line| line.contains("constant")).unwrap();
+    let numbers = constant.split_whitespace().skip(1).map(str::parse::<f64>);
+    let [now, begun] = numbers.map(Result::unwrap).collect::<Vec<_>>()[..] else {
+        unreachable!("{constant}")
+    };
+    assert!(now < -1.0 && begun == 0.0, "{constant}");
+    let object: Value = serde_json::from_slice(&show(&[&copy, "--json"]).stdout).unwrap();
+    let known = &object["taught"]["BTC day"];
+    assert_eq!(known["touches"], 12);
+    assert!((known["weights"]["constant"].as_f64().unwrap() - now).abs() < 1e-3);
+    assert_eq!(
+        known["weights"]["heat"].as_f64().unwrap(),
+        f64::from(26_214) / 65_536.0
+    );
+
+    // One that an older build wrote, one of another form, one cut short.
+    let whole = std::fs::read_to_string(&copy).unwrap();
+    let old = r#"{"isotherm": "calibration", "version": 1, "evidence": {}}"#;
+    std::fs::write(&path, old).unwrap();
+    assert!(words(&show(&[&path]).stdout).contains("nothing is known"));
+    for (bad, want) in [
+        (
+            whole.replacen("12", "-12", 1),
+            "\"BTC day\" is not of this build's form",
+        ),
+        (whole[..whole.len() / 2].to_owned(), "is no calibration"),
+    ] {
+        std::fs::write(&path, bad).unwrap();
+        let done = show(&[&path]);
+        let text = words(&done.stderr);
+        assert!(!done.status.success() && text.contains(want), "{text}");
+    }
+    assert!(isotherm(&["calibration", "reset", &copy]).status.success());
+    let text = words(&show(&[&copy]).stdout);
+    assert!(
+        text.contains("nothing is known") && !text.contains("touches"),
+        "{text}"
+    );
 }
 
 #[test]

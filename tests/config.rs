@@ -170,7 +170,7 @@ carry_ms = 250
             tape_keep_days: Some(7),
             tape_required: true,
             calibration: None,
-            evidence: isotherm::config::evidence::Evidence::new(),
+            evidence: isotherm::config::evidence::Evidence::default(),
             checkpoint: false,
             warm_start: false,
             proof: Some(PathBuf::from("proof.jsonl")),

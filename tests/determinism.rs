@@ -10,11 +10,13 @@
     reason = "a test stops where it fails, and says what it leaves out"
 )]
 
+use isotherm::config::evidence::Evidence;
 use isotherm::config::{Channel, Feed as FeedPlan, Plan};
 use isotherm::event::{Event, Kind};
 use isotherm::health::flag;
 use isotherm::log::{Form, Level, Log};
 use isotherm::market::{VenueId, lot_of};
+use isotherm::num::fixed::ONE;
 use isotherm::replay::{self, Outcome, Speed};
 use isotherm::run::{self, Ended};
 use isotherm::shard::{Setup, Shard};
@@ -27,6 +29,7 @@ use isotherm::tape::{self, Grid, Record};
 use isotherm::time::{Nanos, ScaledClock, TICK};
 use isotherm::venue::lane::Lane;
 use isotherm::venue::{self, texts};
+use isotherm::zone::odds::Taught;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -298,6 +301,7 @@ fn live(
     seed: u64,
     folder: &Path,
     faults: Faults,
+    evidence: Evidence,
     enough: impl Fn(&PageReader, Duration) -> bool,
 ) -> (Ended, Injected) {
     let mut world = World::new(seed, Params::default()).unwrap();
@@ -313,6 +317,7 @@ fn live(
     let server = Server::start(world, options).unwrap();
     let mut plan = Plan::default();
     plan.engine.symbols = symbols();
+    plan.engine.evidence = evidence;
     plan.engine.page = folder.join("page");
     plan.engine.tape = Some(folder.join("run.tape"));
     let feed = |rest: String, channels: &[Channel]| FeedPlan {
@@ -381,13 +386,22 @@ fn assert_replays(ended: &Ended, folder: &Path) -> Outcome {
 #[test]
 fn a_live_run_and_its_tape_end_in_the_same_state() {
     let folder = tempfile::tempdir().unwrap();
-    let (ended, injected) = live(4, folder.path(), Faults::default(), |_, gone| {
+    // It begins with what touches of another run taught, which is of the run, and so of its tape.
+    let mut taught: Taught = bytemuck::Zeroable::zeroed();
+    (0..900).for_each(|_| taught.learn(&[0; 7], ONE / 2, false));
+    let evidence = Evidence {
+        taught: BTreeMap::from([("ETH day".to_owned(), taught.words())]),
+        ..Evidence::default()
+    };
+    let (ended, injected) = live(4, folder.path(), Faults::default(), evidence, |_, gone| {
         gone > Duration::from_secs(6)
     });
     assert_eq!(injected.faults().count(), 0);
     let outcome = assert_replays(&ended, folder.path());
     assert!(outcome.counts.frames > 300, "{:?}", outcome.counts);
     assert_eq!((outcome.counts.faults, outcome.counts.gaps), (0, 0));
+    let touches = |symbol| outcome.shard.taught(symbol, 1).unwrap().touches;
+    assert!(touches(1) >= 900 && touches(0) < 900);
     assert!(
         ended.finished.shard.count(Kind::Tick) > 4_000,
         "6 s at 10x are 6,000 ticks"
@@ -405,14 +419,20 @@ fn flags(page: &PageReader) -> u32 {
 fn gaps_and_lost_connections_heal_and_replay_like_anything_else() {
     let folder = tempfile::tempdir().unwrap();
     let faults = Faults::NONE.with(Fault::Gap, 60).with(Fault::Cut, 400);
-    let (ended, injected) = live(9, folder.path(), faults, |page, gone| {
-        let value = |id: usize| page.counters().get(id).map_or(0, |c| c.value);
-        let well = flags(page) & (flag::BOOK_UNTRUSTED | flag::DISCONNECTED) == 0;
-        gone > Duration::from_secs(6)
-            && value(counter::GAPS) >= 3
-            && value(counter::RECONNECTS) >= 2
-            && well
-    });
+    let (ended, injected) = live(
+        9,
+        folder.path(),
+        faults,
+        Evidence::default(),
+        |page, gone| {
+            let value = |id: usize| page.counters().get(id).map_or(0, |c| c.value);
+            let well = flags(page) & (flag::BOOK_UNTRUSTED | flag::DISCONNECTED) == 0;
+            gone > Duration::from_secs(6)
+                && value(counter::GAPS) >= 3
+                && value(counter::RECONNECTS) >= 2
+                && well
+        },
+    );
     assert!(
         injected.count(Fault::Gap) > 0 && injected.count(Fault::Cut) > 1,
         "{injected:?}"

@@ -61,7 +61,7 @@ const IMPORTS: &[(&str, &str)] = &[
     ("series", "config wire venue ring tape feed"),
     (
         "replay",
-        "config tape feed series venue inventory calibrate shard shm::record",
+        "config tape feed series venue inventory calibrate zone shard shm::record",
     ),
     ("sim", "config arena wire tape"),
     (

@@ -1,5 +1,5 @@
-//! `isotherm calibration`: what is known of θ, from a file of it or from a recording; saved for another run, or begun
-//! anew.
+//! `isotherm calibration`: what is known of θ, and what touches taught of runs, from a file of both or from a
+//! recording; saved for another run, or begun anew.
 
 use super::begins_with;
 use crate::calibrate::Calibration;
@@ -10,8 +10,10 @@ use crate::num::fixed::ONE;
 use crate::replay::{self, Speed};
 use crate::shm::record::Nowhere;
 use crate::time::Nanos;
+use crate::zone::odds::{TERM_NAMES, Taught};
 use crate::{checkpoint, venue};
 use anyhow::{Context as _, Result, anyhow};
+use bytemuck::Zeroable as _;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -26,7 +28,8 @@ Examples:
 A plan's key `calibration` in [engine] begins with such a file where nothing is recorded yet; what is recorded goes on
 from its own end. A running instance's calibration is read from what it records, not from its page.";
 
-/// See, keep or forget what is known of theta, the share of swept mass that is liquidated.
+/// See, keep or forget what is known of theta, the share of swept mass that is liquidated, and what touches taught of
+/// runs of zones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
@@ -61,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Show { path, save, json } => show(path, save.as_deref(), *json),
         What::Reset { path } => {
-            write(path, &Evidence::new())?;
+            write(path, &Evidence::default())?;
             say!(
                 "{}: nothing is known, every class has the prior",
                 path.display()
@@ -86,6 +89,7 @@ fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
     } else {
         of_recording(path)?
     };
+    let taught = taught(path, &evidence)?;
     if let Some(to) = save {
         write(to, &evidence)?;
     }
@@ -93,11 +97,17 @@ fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
         let each = all
             .iter()
             .map(|(name, known)| (name.clone(), object(known)));
-        let object: Value = each.collect::<serde_json::Map<_, _>>().into();
-        say!("{}", serde_json::to_string_pretty(&object)?);
+        let mut whole: serde_json::Map<_, _> = each.collect();
+        if !taught.is_empty() {
+            let each = taught
+                .iter()
+                .map(|(name, taught)| (name.clone(), lesson(taught)));
+            whole.insert("taught".to_owned(), each.collect());
+        }
+        say!("{}", serde_json::to_string_pretty(&whole)?);
         return Ok(());
     }
-    if all.is_empty() {
+    if all.is_empty() && taught.is_empty() {
         say!(
             "{}: nothing is known, every class has the prior",
             path.display()
@@ -106,7 +116,24 @@ fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
     for (name, known) in &all {
         table(name, known);
     }
+    for (name, taught) in &taught {
+        weights(name, taught);
+    }
     Ok(())
+}
+
+/// What touches taught of runs, by symbol and mode.
+fn taught(path: &Path, evidence: &Evidence) -> Result<Vec<(String, Taught)>> {
+    let each = evidence.taught.iter().map(|(name, words)| {
+        let taught = Taught::of_words(words).ok_or_else(|| not_ours(path, name))?;
+        Ok((name.clone(), taught))
+    });
+    each.collect()
+}
+
+/// A row whose numbers are none.
+fn not_ours(path: &Path, row: &str) -> anyhow::Error {
+    anyhow!("{}: \"{row}\" is not of this build's form", path.display())
 }
 
 /// True for a file that begins as one of calibrations does: JSON that names itself.
@@ -128,9 +155,8 @@ fn of_file(path: &Path) -> Result<(Vec<Named>, Evidence)> {
     // The fit wants a prior and a unit: those of the defaults, and of the interest last told.
     let params = Params::default();
     let mut all = Vec::new();
-    for (contract, words) in &evidence {
-        let mut known = Calibration::of_words(words)
-            .ok_or_else(|| anyhow!("{name}: \"{contract}\" is not of this build's form"))?;
+    for (contract, words) in &evidence.theta {
+        let mut known = Calibration::of_words(words).ok_or_else(|| not_ours(path, contract))?;
         known.fit(Nanos::new(1), known.interest_told(), &params);
         all.push((contract.clone(), known));
     }
@@ -209,6 +235,27 @@ fn object(known: &Calibration) -> Value {
             }))
             .collect::<Vec<_>>(),
     })
+}
+
+/// Weights of a run as they are now, and the touches behind them.
+fn lesson(taught: &Taught) -> Value {
+    let each = TERM_NAMES.iter().zip(taught.weights());
+    let weights: Value = each
+        .map(|(name, weight)| ((*name).to_owned(), json!(share(weight))))
+        .collect();
+    json!({ "touches": taught.touches, "weights": weights })
+}
+
+fn weights(name: &str, taught: &Taught) {
+    say!(
+        "{name}: runs of zones, weights after {} touches that held or ran",
+        taught.touches
+    );
+    say!("  term        now    begun");
+    let rows = taught.weights().into_iter().zip(Taught::zeroed().weights());
+    for (term, (now, begun)) in TERM_NAMES.iter().zip(rows) {
+        say!("  {term:<9} {:>6.3}   {:>6.3}", share(now), share(begun));
+    }
 }
 
 fn table(name: &str, known: &Calibration) {

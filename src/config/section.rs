@@ -296,7 +296,7 @@ impl Default for Engine {
             tape_keep_days: None,
             tape_required: false,
             calibration: None,
-            evidence: super::evidence::Evidence::new(),
+            evidence: super::evidence::Evidence::default(),
             checkpoint: true,
             warm_start: true,
             proof: None,

@@ -4,9 +4,8 @@
 //! step down and lanes are made anew, as in the engine that was restarted.
 
 use super::found::{Found, SERIES, find, renames_of, series_of};
-use super::model::{calibrations, choice_of_texts};
+use super::model::{self, Known, choice_of_texts};
 use super::{CHANNELS, Outcome, Pace, ReplayError, Seen};
-use crate::calibrate::Calibration;
 use crate::config::Series;
 use crate::event::Event;
 use crate::feed::LEG_B;
@@ -145,9 +144,9 @@ impl Cast {
             None => Choice::default(),
         };
         let known = match header {
-            Some(header) => calibrations(&header.plan.calibration, &found.symbols, &venues)
+            Some(header) => model::known(&header.plan, &found.symbols, &venues)
                 .map_err(|text| ReplayError::Model { name, text })?,
-            None => Vec::new(),
+            None => Known::default(),
         };
         let mut cast = Self::new(found.symbols, venues, Some(rings), choice, known)?;
         cast.series = series;
@@ -165,11 +164,11 @@ impl Cast {
         venues: Vec<VenueId>,
         rings: Option<Vec<VenueId>>,
         choice: Choice,
-        calibrations: Vec<(usize, VenueId, Calibration)>,
+        known: Known,
     ) -> Result<Self, ReplayError> {
         let mut setup = Setup::new(symbols.clone(), &venues);
         setup.choice = choice;
-        setup.calibrations = calibrations;
+        (setup.calibrations, setup.taught) = known;
         let seen = venues.iter().map(|id| Seen::new(*id, symbols.len()));
         Ok(Self {
             seen: seen.collect(),

@@ -13,7 +13,7 @@ mod found;
 mod model;
 
 pub(crate) use cast::Cast;
-pub use model::{calibrations, choice, evidence_of};
+pub use model::{calibrations, choice, evidence_of, taught};
 
 use crate::event::{Event, Stream};
 use crate::health::FaultKind;
@@ -256,7 +256,7 @@ pub fn run_bare(
         vec![row.id],
         None,
         Choice::default(),
-        Vec::new(),
+        (Vec::new(), Vec::new()),
     )?;
     let (started, mut grid) = (crate::time::mono_now(), tape::Grid::default());
     let mut pace = Pace {

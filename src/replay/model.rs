@@ -2,13 +2,16 @@
 
 use super::ReplayError;
 use crate::calibrate::Calibration;
-use crate::config::evidence::Evidence;
+use crate::config::evidence::{Evidence, Rows};
 use crate::config::{Model, Plan};
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
 use crate::shard::Shard;
+use crate::shm::record::MODE_NAMES;
+use crate::tape::RunPlan;
 use crate::time::Nanos;
 use crate::venue;
+use crate::zone::odds::Taught;
 use std::collections::BTreeMap;
 
 /// The model a plan chose.
@@ -35,23 +38,40 @@ pub const fn choice(model: &Model) -> Choice {
     }
 }
 
+/// What a run begins with, by symbol's place: calibrations by venue, and what touches taught of runs by mode.
+pub(super) type Known = (
+    Vec<(usize, VenueId, Calibration)>,
+    Vec<(usize, usize, Taught)>,
+);
+
+/// The same of a tape's head.
+pub(super) fn known(
+    plan: &RunPlan,
+    symbols: &[String],
+    venues: &[VenueId],
+) -> Result<Known, String> {
+    let calibrations = calibrations(&plan.calibration, symbols, venues)?;
+    Ok((calibrations, taught(&plan.taught, symbols)?))
+}
+
+/// A row whose numbers are none.
+fn damaged(name: &str) -> String {
+    format!("calibration of \"{name}\": not of this build's form (of another version, or damaged)")
+}
+
 /// The calibrations of a plan or of a tape's head, for a shard of these symbols and venues; those of others are left
 /// out.
 ///
 /// # Errors
 /// A row that is none, in words.
 pub fn calibrations(
-    evidence: &Evidence,
+    evidence: &Rows,
     symbols: &[String],
     venues: &[VenueId],
 ) -> Result<Vec<(usize, VenueId, Calibration)>, String> {
     let mut found = Vec::new();
     for (name, words) in evidence {
-        let Some(known) = Calibration::of_words(words) else {
-            return Err(format!(
-                "calibration of \"{name}\": not of this build's form (of another ladder or version, or damaged)"
-            ));
-        };
+        let known = Calibration::of_words(words).ok_or_else(|| damaged(name))?;
         let Some((symbol, venue)) = name.split_once(' ') else {
             return Err(format!(
                 "calibration of \"{name}\": wants a symbol and a venue"
@@ -66,17 +86,51 @@ pub fn calibrations(
     Ok(found)
 }
 
-/// What a shard has learned of θ, as a file or a tape's head holds it; contracts without a print are left out.
+/// What touches taught of runs, of a plan or of a tape's head, for a shard of these symbols; that of others is left
+/// out.
+///
+/// # Errors
+/// A row that is none, in words.
+pub fn taught(evidence: &Rows, symbols: &[String]) -> Result<Vec<(usize, usize, Taught)>, String> {
+    let mut found = Vec::new();
+    for (name, words) in evidence {
+        let known = Taught::of_words(words).ok_or_else(|| damaged(name))?;
+        let place = name.split_once(' ').and_then(|(symbol, mode)| {
+            let mode = MODE_NAMES.iter().position(|listed| *listed == mode)?;
+            Some((symbol, mode))
+        });
+        let Some((symbol, mode)) = place else {
+            return Err(format!(
+                "calibration of \"{name}\": wants a symbol and a mode ({})",
+                MODE_NAMES.join(", ")
+            ));
+        };
+        if let Some(symbol) = symbols.iter().position(|listed| listed == symbol) {
+            found.push((symbol, mode, known));
+        }
+    }
+    Ok(found)
+}
+
+/// What a shard has learned, as a file or a tape's head holds it; contracts without a print and modes without a touch
+/// are left out.
 #[must_use]
 pub fn evidence_of(shard: &Shard, symbols: &[String], venues: &[VenueId]) -> Evidence {
-    let mut all = Evidence::new();
+    let mut all = Evidence::default();
     for (at, symbol) in symbols.iter().enumerate() {
         for id in venues {
             let known = shard
                 .calibration_at(at, *id)
                 .filter(|known| known.prints > 0);
             if let (Some(known), Some(row)) = (known, venue::venue(*id)) {
-                all.insert(format!("{symbol} {}", row.name), known.words());
+                all.theta
+                    .insert(format!("{symbol} {}", row.name), known.words());
+            }
+        }
+        for (mode, name) in MODE_NAMES.iter().enumerate() {
+            if let Some(taught) = shard.taught(at, mode).filter(|taught| taught.touches > 0) {
+                all.taught
+                    .insert(format!("{symbol} {name}"), taught.words());
             }
         }
     }

@@ -394,9 +394,11 @@ pub fn setup(plan: &Plan) -> Result<Setup, RunError> {
     }
     let mut setup = Setup::new(plan.engine.symbols.clone(), &venues);
     setup.choice = crate::replay::choice(&plan.model);
-    setup.calibrations =
-        crate::replay::calibrations(&plan.engine.evidence, &setup.symbols, &venues)
-            .map_err(RunError::Calibration)?;
+    let known = &plan.engine.evidence;
+    setup.calibrations = crate::replay::calibrations(&known.theta, &setup.symbols, &venues)
+        .map_err(RunError::Calibration)?;
+    setup.taught =
+        crate::replay::taught(&known.taught, &setup.symbols).map_err(RunError::Calibration)?;
     setup.memory_max = plan.engine.memory_max;
     Ok(setup)
 }
@@ -473,7 +475,8 @@ fn header(plan: &Plan, created: crate::time::Nanos) -> Header {
                 }))
                 .collect(),
             model: plan.model.texts(),
-            calibration: plan.engine.evidence.clone(),
+            calibration: plan.engine.evidence.theta.clone(),
+            taught: plan.engine.evidence.taught.clone(),
             series: inputs::series(plan),
             renames: inputs::renames(plan),
         },

@@ -37,6 +37,7 @@ use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, MODES, Publish, W
 use crate::signal::SIGNALS;
 use crate::time::Nanos;
 use crate::zone;
+use crate::zone::odds::Taught;
 use bytemuck::{Pod, Zeroable};
 pub use layout::layout_hash;
 use room::Room;
@@ -99,6 +100,8 @@ pub struct Setup {
     pub choice: Choice,
     /// What is known of θ already, by symbol's place and venue: an input like a plan's, outside the model's hash.
     pub calibrations: Vec<(usize, VenueId, Calibration)>,
+    /// What touches taught of runs already, by symbol's place and mode: such an input too.
+    pub taught: Vec<(usize, usize, Taught)>,
     /// Largest state in bytes; 0 = no limit.
     pub memory_max: u64,
 }
@@ -248,6 +251,7 @@ impl Setup {
             venues: venues.to_vec(),
             choice: Choice::default(),
             calibrations: Vec::new(),
+            taught: Vec::new(),
             memory_max: 0,
         }
     }
@@ -328,6 +332,11 @@ impl Shard {
             let slot = venues.iter().position(|named| named == venue);
             if let (Some(room), Some(v)) = (rooms[..symbols].get_mut(*symbol), slot) {
                 room.calibration[v] = *known;
+            }
+        }
+        for (symbol, mode, taught) in &setup.taught {
+            if let Some(room) = rooms[..symbols].get_mut(*symbol) {
+                room.zones.begin_with(*mode, taught);
             }
         }
         Ok(Self {
@@ -497,6 +506,12 @@ impl Shard {
     #[must_use]
     pub fn calibration_at(&self, symbol: usize, venue: VenueId) -> Option<&Calibration> {
         Some(&self.room(symbol)?.calibration[self.slot(venue)?])
+    }
+
+    /// What touches taught of the runs of a symbol's zones in a mode; `None` for a symbol outside the plan.
+    #[must_use]
+    pub fn taught(&self, symbol: usize, mode: usize) -> Option<&Taught> {
+        Some(self.room(symbol)?.zones.lessons(mode))
     }
 
     /// A symbol's map.

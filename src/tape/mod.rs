@@ -32,6 +32,7 @@ pub mod session;
 pub mod subscriptions;
 pub mod survey;
 
+use crate::config::evidence::Rows;
 use crate::time::{Nanos, TICK};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -292,7 +293,10 @@ pub struct RunPlan {
     pub model: BTreeMap<String, String>,
     /// Calibrations it began with, by symbol and venue (`BTC bybit`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub calibration: crate::config::evidence::Evidence,
+    pub calibration: Rows,
+    /// What touches taught of runs when it began, by symbol and mode (`BTC day`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taught: Rows,
     /// External series, in the order of their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub series: Vec<SeriesPlan>,

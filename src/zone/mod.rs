@@ -519,6 +519,19 @@ impl Zones {
         }
     }
 
+    /// What touches taught of a mode's runs; a mode beyond the last reads as the last.
+    #[must_use]
+    pub fn lessons(&self, mode: usize) -> &odds::Taught {
+        &self.runs[mode.min(MODES - 1)]
+    }
+
+    /// Begins with what touches of another run taught.
+    pub fn begin_with(&mut self, mode: usize, taught: &odds::Taught) {
+        if let Some(runs) = self.runs.get_mut(mode) {
+            *runs = *taught;
+        }
+    }
+
     /// Forgets every zone; ids go on where they were.
     pub fn clear(&mut self) {
         for list in self.hot.as_flattened_mut() {

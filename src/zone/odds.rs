@@ -8,8 +8,10 @@
 //!
 //! The weights of a run begin as judgement and learn from every touch that held or ran ([`Taught`]): logistic
 //! regression, a step at a touch, each weight as far as its own evidence goes. Of a few touches it is mostly the
-//! constant that learns: how often zones run at all.
+//! constant that learns: how often zones run at all. What was learned is told as whole numbers, which another run may
+//! begin with.
 
+use crate::num::HEADROOM;
 use crate::num::fixed::{ONE, clip, divq, mulq, q16, sigmoid};
 use crate::num::log::ln_q48;
 use bytemuck::{Pod, Zeroable};
@@ -103,6 +105,17 @@ pub fn through(width: i64, beyond: i64, back: i64) -> i64 {
 
 /// Terms of a run: the forces, and last the constant.
 pub const TERMS: usize = 8;
+/// Their names, for people.
+pub const TERM_NAMES: [&str; TERMS] = [
+    "gain",
+    "speed",
+    "heat",
+    "structure",
+    "absorbed",
+    "history",
+    "width",
+    "constant",
+];
 /// Weights of [`Forces`] in their order, and of the constant, before anything was seen (scoring.md 11.6).
 const WEIGHTS: [i64; TERMS] = [
     ONE,
@@ -127,6 +140,8 @@ const SURE: [i64; TERMS] = [
 ];
 /// Evidence counts up to here, so that what is new is always heard: of the constant some five hundred touches.
 const SUREST: i64 = 64 * ONE;
+/// A weight moves no farther than this.
+const MOVES: i64 = 8 * ONE;
 /// No term counts for more: a gain may be a thousand, and what it teaches would be of it alone.
 const FARTHEST: i64 = 4 * ONE;
 
@@ -153,6 +168,18 @@ fn whole(terms: &[i32; TERMS - 1]) -> [i64; TERMS] {
     core::array::from_fn(|at| terms.get(at).map_or(ONE, |term| i64::from(*term)))
 }
 
+/// Numbers of [`Taught::words`].
+pub const WORDS: usize = 2 + 2 * TERMS;
+/// Their form: a version, and the weights that they move.
+const FORM: i64 = {
+    let (mut form, mut at) = (1, 0);
+    while at < TERMS {
+        form = (form * 31 + WEIGHTS[at]).rem_euclid(1_000_000_007);
+        at += 1;
+    }
+    form
+};
+
 /// What touches taught of runs. All zeros is nothing yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -161,6 +188,8 @@ pub struct Taught {
     moved: [i64; TERMS],
     /// Evidence behind each.
     seen: [i64; TERMS],
+    /// Touches that taught.
+    pub touches: u64,
 }
 
 impl Taught {
@@ -185,8 +214,34 @@ impl Taught {
         for (at, term) in whole(terms).into_iter().enumerate() {
             self.seen[at] = (self.seen[at] + mulq(doubt, mulq(term, term))).min(SUREST);
             let step = divq(mulq(wrong, term), SURE[at] + self.seen[at]);
-            self.moved[at] = clip(self.moved[at] + step, -8 * ONE, 8 * ONE);
+            self.moved[at] = clip(self.moved[at] + step, -MOVES, MOVES);
         }
+        self.touches = self.touches.saturating_add(1);
+    }
+
+    /// What was learned as whole numbers, to be taken up by another run: [`WORDS`] of them.
+    #[must_use]
+    pub fn words(&self) -> Vec<i64> {
+        let touches = i64::try_from(self.touches).unwrap_or(i64::MAX);
+        let head = [FORM, touches.min(HEADROOM)];
+        let rows = [head.as_slice(), &self.moved, &self.seen];
+        rows.concat()
+    }
+
+    /// What told these [`Taught::words`]; `None` when they are of another form, or nothing that can be learned.
+    #[must_use]
+    pub fn of_words(words: &[i64]) -> Option<Self> {
+        let (head, rest) = words.split_first_chunk::<2>()?;
+        let (moved, rest) = rest.split_first_chunk::<TERMS>()?;
+        let seen = <&[i64; TERMS]>::try_from(rest).ok()?;
+        let fits = (0..=HEADROOM).contains(&head[1])
+            && moved.iter().all(|n| (-MOVES..=MOVES).contains(n))
+            && seen.iter().all(|n| (0..=SUREST).contains(n));
+        (head[0] == FORM && fits).then(|| Self {
+            moved: *moved,
+            seen: *seen,
+            touches: head[1].unsigned_abs(),
+        })
     }
 }
 
@@ -452,6 +507,21 @@ mod tests {
             (weights[4] + 0.8).abs() < 1e-4,
             "what was never seen stays: {weights:?}"
         );
+        // Told and taken up it is the same, and nothing else is taken up.
+        assert_eq!(taught.touches, 3_000);
+        let words = taught.words();
+        assert_eq!(
+            (words.len(), Taught::of_words(&words)),
+            (WORDS, Some(taught))
+        );
+        for at in 0..WORDS {
+            let mut bad = words.clone();
+            bad[at] = i64::MIN;
+            assert_eq!(Taught::of_words(&bad), None, "{at}");
+            assert_eq!(Taught::of_words(&words[..at]), None, "{at}");
+        }
+        assert_eq!(Taught::of_words(&[words, vec![0]].concat()), None);
+        assert_eq!(Taught::of_words(&[0; WORDS]), None);
     }
 
     proptest! {
@@ -468,6 +538,7 @@ mod tests {
                 taught.learn(&of(numbers), said, ran);
             }
             prop_assert!((0..=ONE).contains(&taught.run(&of(numbers))));
+            prop_assert_eq!(Taught::of_words(&taught.words()), Some(taught));
         }
 
         #[test]

@@ -99,4 +99,20 @@ fn what_held_teaches_its_own_mode_only() {
     // A quarter of what it said at first, and the touch history says a part of that.
     assert!(last < 20_000, "{last}");
     assert!(run(&zones, 2) > last + 5_000, "{}", run(&zones, 2));
+    // Another run that begins with it says less from its first zone on, in that mode.
+    assert_eq!(
+        [0, DAY, 2].map(|mode| zones.lessons(mode).touches > 0),
+        [true, true, false]
+    );
+    let mut begun = empty();
+    begun.begin_with(DAY, zones.lessons(DAY));
+    let [first, begun] = [empty(), begun].map(|mut zones| {
+        refresh(&mut zones, at(0), price(88), &[], &cells[88..]);
+        judge(&mut zones, at(0), price(88));
+        [DAY, 2].map(|mode| run(&zones, mode))
+    });
+    assert!(
+        begun[0] < first[0] - 5_000 && begun[1] == first[1],
+        "{first:?} {begun:?}"
+    );
 }
