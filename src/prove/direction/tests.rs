@@ -238,6 +238,37 @@ fn swing_is_scored_by_weeks_and_says_when_it_is_too_short() {
         .for_each(|rival| assert!(rival.over.is_some()));
 }
 
+#[test]
+fn every_form_of_the_report_tells_the_ablation_and_why_swing_is_missing() {
+    let mut input = Input::default();
+    input.sources.push(Source {
+        has_book: true,
+        ..Source::default()
+    });
+    let found = of(&input, &knowing(8, 60, 11), &SHORT, 50);
+    let object = report::object(&found);
+    let scalp = &object["modes"][0];
+    let without = &scalp["rivals"][3];
+    assert_eq!(without["name"], RIVALS[3]);
+    assert!(without["gain_over_it"].is_object(), "{without}");
+    assert!(scalp["brier_skill_over_that"].is_object() && scalp["moved_by_liquidations"] == 0);
+    let why = object["modes"][2]["not_measured"].as_str().unwrap();
+    assert!(
+        why.contains("0 rows on 0 days") && why.contains("14 days are needed"),
+        "{why}"
+    );
+    let mut page = String::new();
+    report::html(&mut page, &found);
+    for told in [report::text(&found).join("\n"), page] {
+        for want in [
+            "the bias less the bias without its liquidation signals",
+            why,
+        ] {
+            assert!(told.contains(want), "{want}: {told}");
+        }
+    }
+}
+
 /// What comes of a row is not known when the day begins that it reaches into.
 #[test]
 fn chances_are_of_the_days_before() {
