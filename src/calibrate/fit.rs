@@ -165,7 +165,8 @@ mod tests {
             for k in 0..CLASSES {
                 let want = m[k][CLASSES] / m[k][k];
                 let got = got[k] as f64 / ONE32 as f64;
-                prop_assert!((got - want).abs() < 1e-6, "{} {} {}", k, got, want);
+                // Q32 times the condition of soft rows beside a stiff ladder.
+                prop_assert!((got - want).abs() < 2e-5, "{} {} {}", k, got, want);
             }
         }
     }
