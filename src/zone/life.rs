@@ -6,12 +6,12 @@
 //!     ^   far       |    ^  exit_near |   (beyond and enter also straight       |
 //!     +-------------+    +------------+    from FRESH and APPROACHED)           |
 //!                                                 | one hour, swing four        | four hours
-//!      mass or age (before the sweep) --> EXPIRED <-----------------------------+
+//!      mass or age (but not touched) ---> EXPIRED <-----------------------------+
 //! ```
 //! Thresholds are shares of the mode's sigma, taken as a price step at the present mark; near and far are apart, so a
-//! mark that trembles at the edge does not ring. The mass rule is not asked of a zone that is touched, nor while the
-//! mark stands at or behind its near edge: what goes missing then is the sweep itself, and its outcome is SWEPT or
-//! back, not decay.
+//! mark that trembles at the edge does not ring. A zone that is touched has neither to be young nor to have mass: its
+//! outcome is SWEPT or back, not decay. Mass is not asked either while the mark stands at or behind the near edge: what
+//! goes missing then is the sweep itself.
 
 use super::Zone;
 use crate::market::Holder;
@@ -143,11 +143,7 @@ const TABLE: [&[(u8, u8)]; 5] = {
             (cause::AGE, EXPIRED),
             (cause::FAR, FRESH),
         ],
-        &[
-            (cause::BEYOND, SWEPT),
-            (cause::AGE, EXPIRED),
-            (cause::EXIT_NEAR, APPROACHED),
-        ],
+        &[(cause::BEYOND, SWEPT), (cause::EXIT_NEAR, APPROACHED)],
         &[(cause::BACK, RECLAIMED), (cause::SWEPT_OUT, EXPIRED)],
         &[(cause::RECLAIMED_OUT, EXPIRED)],
     ]

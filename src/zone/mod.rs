@@ -351,7 +351,7 @@ impl Zones {
             let found = side.found(&top);
             for mode in 0..MODES {
                 let mut found = found;
-                self.renew_hot(now, mode, heat.mark, &side, &mut found[..top.used]);
+                self.renew_hot(now, mode, &side, &mut found[..top.used]);
             }
             self.renew_cold(now, &side, &top, sigma_1h);
         }

@@ -3,8 +3,10 @@
 //! A cluster that shares at least half of the narrower one's buckets with an old zone is that zone; the pairs with most
 //! in common first. A zone that no cluster continues is held while a quarter of its mass at birth still lies in its
 //! place and no cluster has taken half of that: hot is where a zone begins, not where it ends. Who is there stays until
-//! a newcomer is a quarter heavier. Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no
-//! identity is given twice, a zone in which the mark stands waits for its outcome.
+//! a newcomer is a quarter heavier. A touched zone waits for its outcome, so that what was said of it can be held
+//! against what came: a cluster that takes it goes on under its name, it needs no mass, and nobody takes its place.
+//! Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no identity is given twice, a touched
+//! zone ends by the mark alone, unless another touched one goes on in the same cluster.
 
 use super::cluster::{self, Cluster};
 use super::density::{self, Limits};
@@ -145,14 +147,7 @@ impl Zones {
     /// Gives each cluster its old identity in a mode or a new one, and ends the live zones that no cluster continues.
     ///
     /// Zones stay where they are, in `found` and in `old`, until all is known; who stands is put down once, in place.
-    pub(super) fn renew_hot(
-        &mut self,
-        now: Nanos,
-        mode: usize,
-        mark: Px,
-        side: &Side,
-        found: &mut [Zone],
-    ) {
+    pub(super) fn renew_hot(&mut self, now: Nanos, mode: usize, side: &Side, found: &mut [Zone]) {
         let list = &mut self.hot[mode][side.holder as usize];
         let mut old = core::mem::take(list);
         let old = old.as_mut_slice();
@@ -162,14 +157,14 @@ impl Zones {
         let mut is_kept = false;
         let live = old.partition_point(Zone::is_live);
         for (at, zone) in old[..live].iter_mut().enumerate() {
-            let is_in = zone.state == state::TOUCHED && zone.ahead(mark) <= 0;
+            let waits = zone.state == state::TOUCHED;
             if let Some(next) = heirs[at].and_then(|to| found.get_mut(to)) {
                 hand_on(next, zone);
-                if is_in {
+                if waits {
                     keep_near(next, zone);
                     is_kept = true;
                 }
-            } else if is_in {
+            } else if waits {
                 if self.end_or_wait(now, zone, side, found) {
                     order[standing] = (zone.rank(), HOT + at);
                     standing += 1;
@@ -227,21 +222,24 @@ impl Zones {
         }
     }
 
-    /// A zone that no cluster continues and in which the mark stands: it waits for its outcome in what the clusters
-    /// leave of its place. False when it is over.
+    /// A touched zone that no cluster continues: it waits for its outcome in what the clusters leave of its place.
+    /// False when nothing is left.
     fn end_or_wait(&mut self, now: Nanos, zone: &mut Zone, side: &Side, found: &[Zone]) -> bool {
-        if is_merged(zone, found) {
+        let is_merged = is_merged(zone, found);
+        if !is_merged {
+            trim(zone, found);
+        }
+        if is_merged || zone.bottom > zone.top {
             let change = zone.become_state(state::EXPIRED, cause::LOST, now);
             self.report(change);
             return false;
         }
-        trim(zone, found);
         zone.span(zone.bottom, zone.top);
         zone.usd = density::sum(&side.raw[side.range(zone)]);
         true
     }
 
-    /// A zone that no cluster continues and that the mark is not in: the buckets and the notional that are left of it
+    /// A zone that no cluster continues and that is not touched: the buckets and the notional that are left of it
     /// (the rest is for [`Side::made_anew`]), or false when it is over.
     fn end_or_hold(
         &mut self,
@@ -315,16 +313,17 @@ impl Zones {
     }
 }
 
-/// For each old zone the cluster that continues it: the pairs with the most shared buckets first, of equal ones the
-/// older zone, then the heavier cluster.
+/// For each old zone the cluster that continues it: touched zones first, then the pairs with the most shared buckets,
+/// of equal ones the older zone, then the heavier cluster.
 fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
     // Two lists of ranges that do not overlap have one common stretch less than there are ranges, at most.
-    let mut pairs = [(Reverse(0), 0, 0, 0); 2 * HOT];
+    let mut pairs = [(false, Reverse(0), 0, 0, 0); 2 * HOT];
     let mut used = 0;
     for (at, zone) in old.iter().enumerate().filter(|(_, zone)| zone.is_live()) {
         for (to, next) in found.iter().enumerate() {
             if zone.continues(next) && used < pairs.len() {
-                pairs[used] = (Reverse(zone.shared(next)), zone.id, at, to);
+                let asks = zone.state != state::TOUCHED;
+                pairs[used] = (asks, Reverse(zone.shared(next)), zone.id, at, to);
                 used += 1;
             }
         }
@@ -332,7 +331,7 @@ fn heirs(old: &[Zone], found: &[Zone]) -> [Option<usize>; HOT] {
     let pairs = &mut pairs[..used];
     pairs.sort_unstable();
     let mut heirs = [None; HOT];
-    for (_, _, at, to) in pairs {
+    for (_, _, _, at, to) in pairs {
         if heirs[*at].is_none() && !heirs.contains(&Some(*to)) {
             heirs[*at] = Some(*to);
         }
@@ -360,8 +359,12 @@ fn trim(zone: &mut Zone, found: &[Zone]) {
     }
 }
 
-/// What a rival weighs, the heaviest first.
+/// What a rival weighs, the heaviest first: who waits for its outcome more than any other. There is room for them, for
+/// they were all listed before, beside all that was swept.
 const fn rival(zone: &Zone) -> Reverse<i64> {
+    if zone.state == state::TOUCHED {
+        return Reverse(i64::MAX);
+    }
     let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
     Reverse(zone.usd.saturating_add(stays))
 }
@@ -373,8 +376,8 @@ const fn hand_on(next: &mut Zone, old: &Zone) {
     (next.past, next.odds, next.label) = (old.past, old.odds, old.label);
 }
 
-/// While the mark stands in a zone its near edge stays where it was: the cells behind the mark are gone from the map,
-/// not from the zone.
+/// While a zone is touched its near edge stays where it was: the cells behind the mark are gone from the map, not from
+/// the zone, and what held is told from where it was touched.
 fn keep_near(next: &mut Zone, old: &Zone) {
     if old.holder == Holder::Short as u8 {
         next.span(old.bottom.min(next.bottom), next.top);
