@@ -241,6 +241,12 @@ impl Zone {
             state::FRESH | state::APPROACHED => {
                 self.usd.saturating_mul(4) >= self.birth_usd && within(look.pace.life(), self.born)
             }
+            // Neither through nor out, and no deeper than before.
+            state::TOUCHED => {
+                self.over(look.mark) < look.past
+                    && ahead < look.back()
+                    && ahead >= -self.past.deepest
+            }
             state::SWEPT => self.over(look.mark) > 0 && within(look.pace.swept, self.since),
             state::RECLAIMED => within(look.pace.reclaimed, self.since),
             _ => false,
@@ -477,10 +483,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_rests_has_nothing_to_say(
-            mark in 98_000i64..102_500, seconds in 0i64..400_000, from in 0u8..6, usd in 0i64..1_000, alerted in 0u8..2
+            mark in 98_000i64..102_500, seconds in 0i64..400_000, from in 0u8..6, usd in 0i64..1_000, alerted in 0u8..2,
+            deepest in 0i64..1_500,
         ) {
             let mut zone = short();
             (zone.state, zone.usd, zone.past.alerted) = (from, usd, alerted);
+            zone.past.deepest = deepest;
             let look = look(Nanos::seconds(seconds), mark);
             let (before, rests) = (zone, zone.rests(&look));
             let said = (zone.step(&look), zone.edge(&look));
