@@ -199,9 +199,9 @@ fn judged(input: &input::Input, heard: &page::Heard) {
     let none = Err("no zones were walked".to_owned());
     let found = odds::of(input, Ok(heard), &none, &few, 200);
     shown(&found);
-    let found = found.page.unwrap().swap_remove(1);
-    let run = found.run.unwrap();
-    assert!(run.happened.is_some() && !run.labels.is_empty());
+    // Which modes' touches end on both sides of midnight hangs on the tape.
+    let mut runs = found.page.unwrap().into_iter().flat_map(|mode| mode.run);
+    assert!(runs.any(|run| run.happened.is_some() && !run.labels.is_empty()));
     let found = odds::of(input, Ok(heard), &none, &odds::LEAST, 200);
     let found = found.page.unwrap().swap_remove(1);
     assert!(
