@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// `max`, `1x`, or `Nx`: N times as fast as recorded
     #[arg(long, default_value = "max", value_parser = speed)]
     speed: Speed,
-    /// Symbols to follow, comma-separated; default: what the recording subscribed to
+    /// Symbols to follow (of a tape: to show), comma-separated; default: what the recording subscribed to
     #[arg(long, value_delimiter = ',')]
     symbols: Option<Vec<String>>,
     /// Venues to follow alone, comma-separated, as if the plan had named no others; default: all of the recording

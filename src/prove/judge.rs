@@ -202,7 +202,7 @@ impl Bench<'_> {
     /// Rivals in their order.
     fn others(&self, measured: &[Measured], rivals: usize) -> Result<Vec<Other>, ProveError> {
         on_all_cores(rivals, &|rival| {
-            let table = self.table.before(path::RIVALS[rival].1);
+            let table = self.table.facing(path::RIVALS[rival].1);
             let of = |map: usize| {
                 let masses = masses(self.walked, map);
                 table.say(&|at| table.said(&measured[map].theta, &masses, at), None)
@@ -440,7 +440,9 @@ pub fn judge(
     };
     told("scoring");
     let measured = bench.all()?;
-    told("fitting other paths");
+    if rivals > 0 {
+        told("fitting other paths");
+    }
     let others = bench.others(&measured, rivals)?;
     told("weighing the verdict");
     let path_and = |map: usize| bench.path_and(map, &measured[map].theta);

@@ -98,6 +98,7 @@ pub struct Table<'a> {
     folds: Vec<Fold>,
     /// Rows that train, by fold and symbol: the first of its own.
     trains: Vec<Vec<usize>>,
+    /// Rows by symbol.
     own: Vec<&'a [Row]>,
     /// What P is told.
     path: Told,
@@ -159,7 +160,7 @@ impl<'a> Table<'a> {
     }
     /// The same rows before a P that is told something else.
     #[must_use]
-    pub fn before(&self, path: Told) -> Self {
+    pub fn facing(&self, path: Told) -> Self {
         Self {
             path,
             ..self.clone()
@@ -542,7 +543,7 @@ mod tests {
         let ladders = table.ladders(&masses, Row::log, ladder::fit);
         let theta = table.followed(ladders, &masses, level::of_logs);
         let log = |(_, row): Scored| table.row(row).log();
-        let said = |at: Scored| table.said(&theta, &masses, at);
+        let said = |at: Scored| table.said_by_fold(&theta, &masses, at);
         let with = table.say(&log, Some(&said)).unwrap();
         let map = in_dollars(&at, &with.said(&at), &usd);
         let base = in_dollars(&at, &y.said(&at), &usd);
@@ -617,7 +618,7 @@ mod tests {
             let y = table.say(&|(_, row)| table.row(row).log(), None).unwrap();
             score::r_squared(&y.value(&at), &y.said(&at)).unwrap()
         };
-        let told = |without, remembers| table.before(Told { without, remembers });
+        let told = |without, remembers| table.facing(Told { without, remembers });
         let whole = explained(&table);
         let less = explained(&told(&[0], false));
         assert!(less < whole - 0.1, "what the dollars hang on");
