@@ -15,7 +15,7 @@ use isotherm::calibrate::{
 use isotherm::config::Plan;
 use isotherm::config::evidence::{self, Evidence, Rows};
 use isotherm::event::{Liquidation, Total};
-use isotherm::inventory::params::{LADDER_HALF, band_80};
+use isotherm::inventory::params::{self, LADDER_HALF, band_80};
 use isotherm::inventory::{CLASSES, Inventory, Params};
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
@@ -237,56 +237,51 @@ impl Twin {
         }
         (squares[0].min(squares[1]) + unit * unit) / (sum + unit)
     }
-    /// θ by a dense solve of the penalised least squares.
+    /// ln θ by walking down the slope of minus the log posterior, row by row, until nothing moves; no linear algebra.
     fn fit(&self, now: i64, interest: f64, params: &Params) -> ([f64; CLASSES], [f64; CLASSES]) {
         let (a, b) = self.sums(now, params);
         let unit = interest * params.theta_unit_e6 as f64 / 1e6;
         let shape = params.theta_shape_q16 as f64 / ONE as f64;
+        let background = params.background as usize;
         // Of the rows nearer than any leverage a quarter as much is known.
-        let own = |k: usize| {
-            let is_near = (k as u64) < params.background;
-            shape / if is_near { 4.0 } else { 1.0 }
-        };
-        let prior = params.theta_q16 as f64 / ONE as f64;
-        // What a class and its neighbours say together, each row away half as much.
-        let near = |row: &[f64; CLASSES], k: usize| -> f64 {
-            let part = |j: usize| row[j] * 0.5f64.powi(j.abs_diff(k) as i32);
-            (0..CLASSES).map(part).sum()
-        };
+        let own = |k: usize| shape / if k < background { 4.0 } else { 1.0 };
+        let prior = (params.theta_q16 as f64 / ONE as f64).ln();
         let lump = self.lump(now, unit, params);
-        let worth = shape * lump.min(unit);
-        let level = |k| (worth + near(&a, k)) / (worth / prior + near(&b, k));
-        let worth = |k| own(k) * lump.min(unit);
+        let each = lump.min(unit);
         let precision =
             |shape: f64| 1.0 / (1.0 / shape + 0.5 / shape.powi(2) + 1.0 / 6.0 / shape.powi(3));
-        let mut m = [[0.0; CLASSES + 1]; CLASSES];
-        let w: [f64; CLASSES] = core::array::from_fn(|k| precision(own(k) + a[k] / lump));
-        for k in 0..CLASSES {
-            m[k][k] += w[k];
-            m[k][CLASSES] = w[k] * ((worth(k) + a[k]) / (worth(k) / level(k) + b[k])).ln();
-        }
-        let p = params.theta_smooth_q16 as f64 / ONE as f64 * precision(shape);
-        for k in 1..CLASSES - 1 {
-            let d = [(k - 1, 1.0), (k, -2.0), (k + 1, 1.0)];
-            for (i, x) in d {
-                for (j, y) in d {
-                    m[i][j] += p * x * y;
+        // A bend with the background or the row next to it in it is penalised by a sixteenth.
+        let stiff = |middle: usize| {
+            params.theta_smooth_q16 as f64
+                / ONE as f64
+                / if middle > background + 1 { 1.0 } else { 16.0 }
+        };
+        let mut l = [prior; CLASSES];
+        for _ in 0..200_000 {
+            let mut moved = 0.0f64;
+            for k in 0..CLASSES {
+                let sure = precision(own(k));
+                let expected = b[k] / each * l[k].exp();
+                let mut slope = expected - a[k] / each + sure * (l[k] - prior);
+                let mut curve = expected + sure;
+                for middle in 1..CLASSES - 1 {
+                    if middle.abs_diff(k) <= 1 {
+                        let part = if middle == k { -2.0 } else { 1.0 };
+                        let bend = l[middle - 1] - 2.0 * l[middle] + l[middle + 1];
+                        slope += stiff(middle) * part * bend;
+                        curve += stiff(middle) * part * part;
+                    }
                 }
+                let step = (slope / curve).clamp(-1.0, 1.0);
+                l[k] -= step;
+                moved = moved.max(step.abs());
+            }
+            if moved < 1e-9 {
+                break;
             }
         }
-        for k in 0..CLASSES {
-            let pivot = m[k];
-            for (i, row) in m.iter_mut().enumerate() {
-                if i != k {
-                    let f = row[k] / pivot[k];
-                    row.iter_mut().zip(pivot).for_each(|(x, p)| *x -= f * p);
-                }
-            }
-        }
-        let theta =
-            core::array::from_fn(|k| (m[k][CLASSES] / m[k][k]).exp().clamp(1.0 / 1_024.0, 4.0));
         (
-            theta,
+            l.map(|l| l.exp().clamp(1.0 / 1_024.0, 4.0)),
             core::array::from_fn(|k| (own(k) + a[k] / lump).sqrt().recip()),
         )
     }
@@ -427,10 +422,11 @@ fn without_prints_theta_is_the_prior_and_evidence_fades_back_to_it() {
     let near = |theta: i64| (theta - prior).abs() <= prior / 1_000;
     assert!(quiet.theta().unwrap().iter().all(|theta| near(*theta)));
     assert!(engine.exposure(Holder::Long).iter().sum::<i64>() > 0);
-    // 1 / sqrt of a shape of one, and of a quarter where no leverage lies.
+    // 1 / sqrt of the prior's shape, and of a quarter of it where no leverage lies.
+    let shape = params.theta_shape_q16 as f64 / ONE as f64;
     for (k, doubt) in quiet.width().doubt_q16.into_iter().enumerate() {
-        let want = if k < 4 { 2 * ONE } else { ONE };
-        assert!((doubt - want).abs() < 20, "{doubt}");
+        let want = if k < 4 { shape / 4.0 } else { shape }.sqrt().recip() * ONE as f64;
+        assert!((doubt as f64 - want).abs() < 20.0, "{doubt}");
     }
 
     let (mut engine, mut told, _, now) = run(22, 3_000, &[1.0; CLASSES], &params);
@@ -782,8 +778,7 @@ fn bands_are_the_priors_without_evidence_and_narrow_with_it() {
     let (hot, unit) = (parts.iter().sum::<f64>(), ONE as f64);
     assert_eq!(params.background, 4);
     for (k, (part, doubt)) in parts.iter_mut().zip(width.doubt_q16).enumerate() {
-        // One over the root of a shape of 1, and of a quarter.
-        assert_eq!(doubt, if k < 4 { 2 * ONE } else { ONE });
+        assert_eq!(doubt, params::doubt(params.shape_q16(k)));
         *part *= doubt as f64 / unit / hot;
     }
     let mut variance = width.lump as f64 / (hot / unit);

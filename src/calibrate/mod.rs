@@ -6,24 +6,23 @@
 //! ```text
 //!   print -> where its position must have died -> shares r_k ~ θ_k m_k N(place; x, σ) of the buckets swept in the
 //!            last W and of what still stands there, against a background ε: a print where the map is empty is a miss
-//!   A_k += w q r_k      B_k += mass met, before removal      θ_k = exp(smooth fit to ln((a0 s + A_k) / (b0 s + B_k)))
+//!   A_k += w q r_k      B_k += mass met, before removal      θ: the likeliest of A / s deaths where B / s were met
 //! ```
 //! s is the *lump*, variance over mean of clusters of prints (< 30 s apart, one holder), here at most u, the unit of
-//! evidence (a share of open interest): the prior is worth a0 deaths as they come. a0 / b0 is the *level* about a
-//! class: what it and its neighbours say together, (a0 s + Σ_j 2^−|j−k| A_j) / (a0 s / prior + Σ_j 2^−|j−k| B_j). A
-//! crowd of another magnitude is learned by neighbours together, and what the nearest rows say is not said of the far.
-//! The fit minimises Σ w_k (l_k − y_k)² + p Σ (l_{k−1} − 2 l_k + l_{k+1})², w_k the precision of ln θ_k, p that of the
-//! prior: that the ladder is smooth is known beforehand and does not become surer with evidence, so a class without
-//! evidence leans on its neighbours, and one with evidence is bent by nobody.
+//! evidence (a share of open interest): deaths as they come. They come as by chance (Poisson), ln θ runs nearly
+//! straight along the ladder and somewhere about the prior: `fit` maximises Σ (A_k / s) l_k − (B_k / s) exp(l_k) less
+//! what departs from that. A class that was met often is bent by nobody; one that no mark has reached lies where the
+//! line of the others leads, not at their level.
 //!
 //! Exposure is evidence while prints are *heard*: one has come since the last loss, and no more than five lumps have
 //! failed to come since. Otherwise it waits for the next print, a day at most: a venue that prints nothing, or whose
 //! stream is dead, keeps what is known instead of learning that nobody ever dies.
 //!
-//! Width ([`Width`]): θ_k has that of a Gamma of shape a0 + A_k / lump: what comes in lumps says less. Beside it stand
-//! that lump, and the scatter of whole hours beyond both. A lump and an hour are measured around what was expected, or
-//! around nothing where they scatter less around that: while θ was still far too high, what was expected says nothing
-//! of lumps. Where only totals per period are known, [`Calibration::period`] does the same fit on exposure and total.
+//! Width ([`Width`]): θ_k has that of a Gamma of the prior's shape and A_k / lump: what comes in lumps says less.
+//! Beside it: the lump, and the scatter of whole hours beyond both. A lump and an hour are measured around what was
+//! expected, or around nothing where they scatter less around that: while θ was still far too high, what was expected
+//! says nothing of lumps. Where only totals per period are known, [`Calibration::period`] does the same fit on exposure
+//! and total.
 //!
 //! A venue that hides prints (the largest per second) is weighted by how many were expected in that second; what that
 //! adds beyond the printed quantity is held until the next open interest and never exceeds its fall.

@@ -270,7 +270,7 @@ pub struct Model {
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, hours.
     pub theta_hours: i64,
-    /// Weight of θ's smoothness.
+    /// How straight θ runs along the ladder.
     pub theta_smooth_e6: i64,
     /// How long a swept bucket waits for its prints, milliseconds.
     pub match_ms: i64,
@@ -387,10 +387,10 @@ impl Default for Model {
             daily_sigma_e6: 30_000,
             carry_ms: 10_000,
             residual_minutes: 60,
-            theta_shape_e6: 1_000_000,
+            theta_shape_e6: 300_000,
             theta_unit_e6: 1_000,
             theta_hours: 168,
-            theta_smooth_e6: 1_000_000,
+            theta_smooth_e6: 20_000_000,
             match_ms: 5_000,
             blur_e6: 300,
             miss_e6: 50_000,

@@ -87,13 +87,13 @@ pub struct Choice {
     pub carry_ns: i64,
     /// Half-life of the published residual, ns.
     pub residual_half_life_ns: i64,
-    /// Shape of θ's prior, 1e-6: so many liquidations of one unit it is worth.
+    /// Shape of θ's prior, 1e-6: so many deaths it is worth.
     pub theta_shape_e6: i64,
     /// Unit of evidence on θ, 1e-6 of open interest.
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, ns.
     pub theta_half_life_ns: i64,
-    /// Weight of the second-difference penalty along the ladder, 1e-6.
+    /// How straight ln θ runs along the ladder: precision of a second difference, 1e-6.
     pub theta_smooth_e6: i64,
     /// How long a swept bucket waits for its prints, ns.
     pub match_ns: i64,
@@ -116,10 +116,10 @@ impl Default for Choice {
             prior_e6: 60_000,
             carry_ns: 10_000_000_000,
             residual_half_life_ns: 3_600_000_000_000,
-            theta_shape_e6: 1_000_000,
+            theta_shape_e6: 300_000,
             theta_unit_e6: 1_000,
             theta_half_life_ns: 7 * 86_400_000_000_000,
-            theta_smooth_e6: 1_000_000,
+            theta_smooth_e6: 20_000_000,
             match_ns: 5_000_000_000,
             blur_e6: 300,
             miss_e6: 50_000,
@@ -154,7 +154,7 @@ pub struct Params {
     pub residual_half_life_ns: i64,
     /// 1 when the margin table is a generic one (flag `TIERS_ASSUMED`).
     pub tiers_assumed: u64,
-    /// Shape of θ's prior where a leverage lies, Q16; see [`Params::shape_q16`]. Default 1 (deviation of ln θ 1.28);
+    /// Shape of θ's prior where a leverage lies, Q16; see [`Params::shape_q16`]. Default .3 (deviation of ln θ 3.8);
     /// range .2–20.
     pub theta_shape_q16: i64,
     /// Rows nearer than any real leverage: the background.
@@ -163,7 +163,7 @@ pub struct Params {
     pub theta_unit_e6: i64,
     /// Half-life of evidence on θ, ns. Default 7 d; range 1 h–90 d.
     pub theta_half_life_ns: i64,
-    /// Weight of the second-difference penalty, in units of the precision of ln θ's prior, Q16. Default 1; range .1–10.
+    /// Precision of a second difference of ln θ along the ladder, Q16. Default 20 (deviation .22); range 1–1,000.
     pub theta_smooth_q16: i64,
     /// How long a swept bucket waits for its prints, ns. Default 5 s; range .5–60 s.
     pub match_ns: i64,
