@@ -2,17 +2,15 @@
 //!
 //! Deaths come as by chance (Poisson) at θ times what was met, and ln θ runs nearly straight along the ladder: the
 //! likeliest l = ln θ minimises Σ (b e^l − a l) + ½ Σ w (l − ln prior)² + ½ p Σ (second difference of l)², a and b
-//! counted in deaths as they come. Newton's method, a banded solve a step. Where nothing was met
-//! the line goes on as it came; where much was met and nobody died that counts as much as deaths do. θ stays within
-//! bounds.
+//! counted in deaths as they come. Newton's method, a banded solve a step. Where nothing was met the line goes on as it
+//! came; where much was met and nobody died that counts as much as deaths do. θ stays within bounds.
 
 use super::{Calibration, add, unit};
 use crate::inventory::Width;
 use crate::inventory::params::{self, CLASSES, Params};
-use crate::num::Qty;
 use crate::num::fixed::{ONE, ONE32, clip, mul_div, mulq};
 use crate::num::log::{exp_q48, ln_q48};
-use crate::num::narrow;
+use crate::num::{Qty, narrow};
 use crate::time::Nanos;
 
 /// θ is held to these, Q16.

@@ -195,8 +195,8 @@ pub struct Margin {
     pub maintenance_e6: i64,
 }
 
-/// Precision of ln θ after evidence of a Gamma shape, both Q16: the inverse of the trigamma function by three terms,
-/// within a hundredth from 1 on, a quarter too low at 1/4.
+/// Precision of the logarithm of a Gamma of this shape, both Q16: the inverse of the trigamma function by three terms,
+/// within a hundredth from 1 on, a quarter too low at 1/4 and nearly nothing below.
 #[must_use]
 pub const fn precision(shape_q16: i64) -> i64 {
     // 1 / (1/a + 1/2a² + 1/6a³) = 6a³ / (6a² + 3a + 1).
