@@ -232,9 +232,10 @@ struct isotherm_odds {
 
 /* What would happen if the nearest hot zone of a side went. */
 struct isotherm_cascade {
-    /* where the forced flow is eaten up; 0 = not known, or nothing goes on by itself */
+    /* where the forced flow is eaten up, the zone's gone as one; 0 = not known */
     int64_t end_e10;
-    int64_t usd;                       /* forced notional from the zone to there, cents; -1 = not known */
+    /* forced notional of the zone, all of it, and of what lies from there to the end, cents; -1 = not known */
+    int64_t usd;
     /* forced flow over what the book takes, at the zone, 1e-4; UINT32_MAX = not known */
     uint32_t gain_e4;
     uint32_t zone;                     /* id of the day mode's nearest hot zone; 0 = none */
@@ -285,11 +286,11 @@ struct isotherm_wide {
     int64_t interest_e6;               /* open interest, one side, 1e-6 lots */
     int64_t funding_e12;               /* rate per interval, 1e-12 */
     int64_t funding_next_ns;           /* Unix ns; 0 = not known */
-    int64_t long_usd;                  /* expected forced sales below, cents */
-    int64_t short_usd;                 /* expected forced purchases above, cents */
-    uint32_t inert_share_e6;           /* open interest without a price, 1e-6 */
-    uint32_t prior_share_e6;           /* mass that is still prior, 1e-6 */
-    uint32_t oi_residual_e6;           /* open interest the flow does not explain, 1e-6 */
+    int64_t long_usd;                  /* expected forced sales below, cents; -1 = no map */
+    int64_t short_usd;                 /* expected forced purchases above, cents; -1 = no map */
+    uint32_t inert_share_e6;           /* open interest without a price, 1e-6; UINT32_MAX = none yet */
+    uint32_t prior_share_e6;           /* mass that is still prior, 1e-6; UINT32_MAX = none yet */
+    uint32_t oi_residual_e6;           /* open interest the flow does not explain, 1e-6; UINT32_MAX = none yet */
     uint32_t flags;
     int64_t sigma_1h_q32;              /* one-hour volatility, Q32; 0 = not warm */
     struct isotherm_ages ages;

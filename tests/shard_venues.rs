@@ -10,7 +10,7 @@ use isotherm::health::flag;
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
 use isotherm::num::{Px, Qty, Usd};
 use isotherm::shard::{Setup, Shard, ShardError, Tally, layout_hash};
-use isotherm::shm::record::{Nowhere, Wide};
+use isotherm::shm::record::{NO_SHARE, NO_USD, Nowhere, Wide};
 use isotherm::time::Nanos;
 use proptest::prelude::*;
 
@@ -362,6 +362,50 @@ fn a_delisted_reference_hands_over_and_relisted_begins_anew() {
     assert!(desk.is_conserved());
 }
 
+/// The reference has a mark and no interest: the map is another's, and goes with it.
+#[test]
+fn a_map_that_no_venue_is_in_any_more_is_none() {
+    let mut desk = Desk::new(&[BINANCE, BYBIT]);
+    desk.mark(BINANCE, 6_500_000);
+    desk.tick(10);
+    let wide = desk.wide();
+    assert_eq!(
+        (wide.long_usd, wide.short_usd),
+        (NO_USD, NO_USD),
+        "no interest yet"
+    );
+    assert_eq!(
+        [
+            wide.inert_share_e6,
+            wide.prior_share_e6,
+            wide.oi_residual_e6
+        ],
+        [NO_SHARE; 3]
+    );
+    desk.mark(BYBIT, 6_500_000);
+    desk.interest(BYBIT, 50_000);
+    for second in 0..20 {
+        desk.mark(BINANCE, 6_500_000 + second);
+        desk.mark(BYBIT, 6_500_000 + second);
+        desk.tick(100);
+    }
+    let wide = desk.wide();
+    assert!(wide.long_usd > 0 && wide.hot_below[0].high_e10 > 0);
+    assert!(wide.inert_share_e6 <= 1_000_000);
+    desk.terms(BYBIT, 2, 1_000);
+    for _ in 0..20 {
+        desk.mark(BINANCE, 6_500_000);
+        desk.tick(100);
+    }
+    let wide = desk.wide();
+    assert_eq!((wide.long_usd, wide.short_usd), (NO_USD, NO_USD));
+    assert_eq!(wide.map.long_interval_usd, [NO_USD; 2]);
+    assert_eq!(
+        (wide.hot_below[0].high_e10, wide.hot_above[0].high_e10),
+        (0, 0)
+    );
+}
+
 #[test]
 fn a_symbol_that_nobody_lists_any_more_says_nothing() {
     let mut desk = Desk::new(&[BYBIT]);
@@ -372,7 +416,10 @@ fn a_symbol_that_nobody_lists_any_more_says_nothing() {
     desk.tick(200);
     let wide = desk.wide();
     assert!(desk.has(flag::DELISTED));
-    assert_eq!((wide.mark_e10, wide.long_usd, wide.short_usd), (0, 0, 0));
+    assert_eq!(
+        (wide.mark_e10, wide.long_usd, wide.short_usd),
+        (0, NO_USD, NO_USD)
+    );
     assert_eq!((wide.hot_above[0].high_e10, wide.interest_e6), (0, 0));
     assert_eq!(wide.ages.trade_ms, u32::MAX);
     assert_eq!(desk.shard.heatmap(0).unwrap().venues, 0);
@@ -541,6 +588,40 @@ fn history_is_laid_within_seconds_and_is_no_prior() {
     desk.tick(400);
     assert_eq!(desk.shard.inventory(0).unwrap().interest_now(), before);
     assert!(desk.is_conserved());
+}
+
+/// What the mark met in the past was met under nobody's eyes: a print in the seconds in which it is laid says nothing
+/// of it.
+#[test]
+fn a_print_while_history_is_laid_teaches_nothing_of_it() {
+    let evidence = |is_early: bool| {
+        let mut desk = Desk::new(&[BYBIT]);
+        desk.mark(BYBIT, 6_450_000);
+        desk.tick(100);
+        let until = desk.now;
+        history(&mut desk, BYBIT, until, 300);
+        desk.tick(100);
+        let print = Liquidation {
+            price: Px::new(6_450_000 * 100_000_000),
+            qty: Qty::new(100_000),
+            holder: Holder::Long,
+        };
+        for is_now in [is_early, !is_early] {
+            if is_now {
+                desk.tell(BYBIT, Body::Liquidation(print));
+            }
+            desk.tick(500);
+            desk.mark(BYBIT, 6_450_000);
+            desk.interest(BYBIT, 10_010);
+            desk.tick(200);
+        }
+        desk.tick(6_200);
+        let calibration = desk.shard.calibration_at(0, BYBIT).unwrap();
+        let met: i64 = calibration.evidence().1.iter().sum();
+        (met, calibration.unread, calibration.prints)
+    };
+    assert_eq!(evidence(true), (0, 1, 0));
+    assert_eq!(evidence(false), (0, 0, 1));
 }
 
 #[test]

@@ -38,7 +38,7 @@ mod print;
 mod totals;
 mod width;
 
-pub use print::{Locates, OBSERVATIONS, Observation, Shown, liquidation_of, observation};
+pub use print::{Locates, OBSERVATIONS, Observation, Shown, died_at, liquidation_of, observation};
 
 use crate::inventory::params::{self, CLASSES, Params};
 use crate::inventory::{Inventory, Width};
@@ -134,7 +134,8 @@ pub struct Calibration {
     fresh: u64,
     /// Prints taken.
     pub prints: u64,
-    /// Prints of venues that are not read, and totals of periods that were not watched whole.
+    /// Prints of venues that are not read or whose history is still being laid, and totals of periods that were not
+    /// watched whole.
     pub unread: u64,
     /// Quantity taken, and of it what was given to the background.
     pub taken: i64,

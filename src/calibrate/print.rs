@@ -120,6 +120,15 @@ pub fn liquidation_of(print: &Liquidation, params: &Params) -> Px {
         .unwrap_or(print.price)
 }
 
+/// Where the position of a print died, as far as its venue's prints tell.
+#[must_use]
+pub fn died_at(row: Option<&Observation>, print: &Liquidation, params: &Params) -> Px {
+    match row.map(|row| row.locates) {
+        Some(Locates::Bankruptcy) => liquidation_of(print, params),
+        Some(Locates::Fill | Locates::Mark) | None => print.price,
+    }
+}
+
 impl Calibration {
     /// Takes a print. Nothing for a venue whose prints say nothing.
     pub fn print(
@@ -140,10 +149,7 @@ impl Calibration {
         self.confirm(now, unit, params);
         (self.heard, self.silent, self.fresh) = (1, 0, 1);
         let holder = print.holder;
-        let price = match row.locates {
-            Locates::Bankruptcy => liquidation_of(print, params),
-            Locates::Fill | Locates::Mark => print.price,
-        };
+        let price = died_at(Some(row), print, params);
         let sigma = params.blur.saturating_add(inventory.mark_step());
         let sigma = sigma
             .saturating_add(row.blur_bp * (BUCKET / 2))

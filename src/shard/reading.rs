@@ -316,15 +316,20 @@ impl Room {
         wide.interest_e6 = own.interest.get();
         wide.funding_e12 = own.funding_e12;
         wide.funding_next_ns = own.funding_next.get();
-        wide.long_usd = self.heatmap.total(Holder::Long).get();
-        wide.short_usd = self.heatmap.total(Holder::Short).get();
+        let has_map = self.heatmap.venues != 0;
+        [wide.long_usd, wide.short_usd] = Holder::BOTH.map(|holder| {
+            let total = self.heatmap.total(holder).get();
+            if has_map { total } else { NO_USD }
+        });
         let inert = |held: &Inventory| {
             let [long, short] = Holder::BOTH.map(|holder| held.inert_share_e6(holder));
             (long + short) / 2
         };
-        wide.inert_share_e6 = e6(self.weighed(inert));
-        wide.prior_share_e6 = e6(self.prior_share_e6());
-        wide.oi_residual_e6 = e6(self.weighed(Inventory::residual_e6));
+        let is_seeded = self.inventory.iter().any(Inventory::is_seeded);
+        let of_interest = |share: i64| if is_seeded { e6(share) } else { NO_SHARE };
+        wide.inert_share_e6 = of_interest(self.weighed(inert));
+        wide.prior_share_e6 = of_interest(self.prior_share_e6());
+        wide.oi_residual_e6 = of_interest(self.weighed(Inventory::residual_e6));
         wide.sigma_1h_q32 = self.streams.sigma(Window::H1);
         wide.ages = self.streams.ages(now);
         wide.flags = self.flags(now, shared);

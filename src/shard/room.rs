@@ -173,18 +173,23 @@ impl Room {
             Body::Interest(interest) => self.on_interest(now, v, *interest),
             Body::Liquidation(print) => {
                 self.streams.liquidation(now, print);
-                let row = calibrate::observation(event.venue);
-                let (inventory, params) = (&self.inventory[v], &self.place[v].params);
-                self.calibration[v].print(now, row, print, inventory, params);
+                let (row, params) = (calibrate::observation(event.venue), &self.place[v].params);
+                // What the mark met in history that is still being laid, nobody's prints could tell of.
+                let row_now = row.filter(|_| self.is_open(v));
+                self.calibration[v].print(now, row_now, print, &self.inventory[v], params);
+                let died = calibrate::died_at(row, print, params);
                 let usd = print.price.notional(print.qty, Round::Down).get();
                 let printed = &mut self.printed[print.holder as usize];
                 *printed = printed.saturating_add(usd);
-                self.zones
-                    .print(print.holder, self.as_own(v, print.price), usd);
+                self.zones.print(print.holder, self.as_own(v, died), usd);
             }
             Body::Total(totals) => {
                 let (inventory, place) = (&self.inventory[v], &self.place[v]);
-                self.calibration[v].totals(now, totals, place.mark, inventory, &place.params);
+                if self.is_open(v) {
+                    self.calibration[v].totals(now, totals, place.mark, inventory, &place.params);
+                } else {
+                    self.calibration[v].unread += 1;
+                }
             }
             Body::Instrument(terms) => self.on_terms(now, v, event.venue, terms),
             Body::Tier(tier) => self.place[v].tier(tier),
@@ -390,6 +395,9 @@ impl Room {
                 None => self.forget(),
             }
         }
+        if !self.inventory.iter().any(Inventory::is_seeded) {
+            self.forget_map();
+        }
     }
 
     /// Nobody lists the symbol: nothing of it is said any more.
@@ -397,6 +405,12 @@ impl Room {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
         bytemuck::bytes_of_mut(&mut self.structure).fill(0);
         self.live = [Live::zeroed(); 2];
+        self.forget_map();
+    }
+
+    /// No venue is in the map any more: there is none.
+    fn forget_map(&mut self) {
+        self.changed = 1;
         self.heatmap.clear();
         self.zones.clear();
         (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());

@@ -198,9 +198,9 @@ pub struct HotRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct CascadeRecord {
-    /// Price at which the forced flow is eaten up; 0 = not known, or nothing would go on by itself.
+    /// Price at which the forced flow is eaten up, the zone's gone as one; 0 = not known.
     pub end_e10: i64,
-    /// Forced notional from the zone to there, cents; [`NO_USD`] = not known.
+    /// Forced notional of the zone, all of it, and of what lies from there to the end, cents; [`NO_USD`] = not known.
     pub usd: i64,
     /// Forced flow that reaches the book over what the book takes, at the zone, 1e-4; [`NO_SHARE`] = not known.
     pub gain_e4: u32,
@@ -364,15 +364,15 @@ pub struct Wide {
     pub funding_e12: i64,
     /// Next settlement, Unix nanoseconds; 0 = not known.
     pub funding_next_ns: i64,
-    /// Expected forced sales below (longs), cents: hot plane, θ included.
+    /// Expected forced sales below (longs), cents: hot plane, θ included; [`NO_USD`] = no map.
     pub long_usd: i64,
-    /// Expected forced purchases above (shorts), cents.
+    /// Expected forced purchases above (shorts), cents; [`NO_USD`] = no map.
     pub short_usd: i64,
-    /// Share of open interest without a price (both holders' mean), 1e-6.
+    /// Share of open interest without a price (both holders' mean), 1e-6; [`NO_SHARE`] = no open interest yet.
     pub inert_share_e6: u32,
-    /// Share of the map's mass that is still prior, 1e-6.
+    /// Share of the map's mass that is still prior, 1e-6; [`NO_SHARE`] = no open interest yet.
     pub prior_share_e6: u32,
-    /// Share of open interest that the flow split could not explain, 1e-6.
+    /// Share of open interest that the flow split could not explain, 1e-6; [`NO_SHARE`] = no open interest yet.
     pub oi_residual_e6: u32,
     /// `health::flag` bits of the symbol.
     pub flags: u32,

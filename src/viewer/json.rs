@@ -144,7 +144,10 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         let sides = json!({ "bid": show.price(wide.bid_e10), "ask": show.price(wide.ask_e10) });
         book.insert(show.venue.clone(), sides);
     }
-    let known = |text: String| mapped(wide).then_some(text);
+    let part = |e6: u32| {
+        let is_known = mapped(wide) && e6 != NO_SHARE;
+        is_known.then(|| share(i64::from(e6), 6))
+    };
     let age = |ms: u32| heard(wide, ms).then_some(ms);
     let bias: Map<String, Value> = MODE_NAMES
         .iter()
@@ -159,11 +162,11 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         "open_interest": interest,
         "book": book,
         "map": {
-            "long_usd": known(usd(wide.long_usd)),
-            "short_usd": known(usd(wide.short_usd)),
-            "inert_share": known(share(i64::from(wide.inert_share_e6), 6)),
-            "prior_share": known(share(i64::from(wide.prior_share_e6), 6)),
-            "oi_residual": known(share(i64::from(wide.oi_residual_e6), 6)),
+            "long_usd": money(wide, wide.long_usd),
+            "short_usd": money(wide, wide.short_usd),
+            "inert_share": part(wide.inert_share_e6),
+            "prior_share": part(wide.prior_share_e6),
+            "oi_residual": part(wide.oi_residual_e6),
         },
         "map_proof": named(&PROOFS, wide.map_proof).to_ascii_lowercase(),
         "zones": zones(wide).map(|(z, odds)| zone(show, z, odds)).collect::<Value>(),

@@ -219,6 +219,10 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     let mut out = String::new();
     let price = |e10| show.price(e10).unwrap_or_else(|| "-".to_string());
     let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
+    let part = |e6: u32| match e6 {
+        NO_SHARE => "-".to_string(),
+        e6 => known(format!("{}%", e6 / 10_000)),
+    };
     let _ = writeln!(
         out,
         "{:<6} mark {}  book {} / {}",
@@ -231,8 +235,8 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
         out,
         "  open interest {}  forced below {}  above {}",
         known(show.qty(wide.interest_e6)),
-        known(short_usd(wide.long_usd)),
-        known(short_usd(wide.short_usd)),
+        known(money(wide.long_usd)),
+        known(money(wide.short_usd)),
     );
     let age = |ms| {
         if heard(wide, ms) {
@@ -249,8 +253,8 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
         age(wide.ages.mark_ms),
         age(wide.ages.interest_ms),
         age(wide.ages.print_ms),
-        known(format!("{}%", wide.prior_share_e6 / 10_000)),
-        known(format!("{}%", wide.inert_share_e6 / 10_000)),
+        part(wide.prior_share_e6),
+        part(wide.inert_share_e6),
     );
     out.push_str(&flag_lines(wide.flags));
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {

@@ -26,7 +26,7 @@ use super::input::{Candle, Input, Period, Source, Told};
 use super::naive::{Naive, Standing};
 use super::path;
 use super::walk::{self, Glimpse, Learnt, Mass, Way, dollars_at};
-use crate::calibrate::{self, Locates, Shown, liquidation_of};
+use crate::calibrate::{self, Shown};
 use crate::inventory::params::Choice;
 use crate::inventory::{CLASSES, Inventory};
 use crate::market::{Holder, VenueId};
@@ -180,10 +180,7 @@ fn windows(input: &Input, candles: &[Candle]) -> Vec<(Nanos, Nanos)> {
 /// Where a print's position died, log price.
 fn place(told: &Told, seen: &Glimpse<'_>) -> i64 {
     let row = calibrate::observation(seen.source.venue);
-    match row.map(|row| row.locates) {
-        Some(Locates::Bankruptcy) => ln_px(liquidation_of(&told.as_printed(), seen.params)),
-        _ => ln_px(told.price),
-    }
+    ln_px(calibrate::died_at(row, &told.as_printed(), seen.params))
 }
 
 /// The cells of one holder from the begin to where the mark went.
