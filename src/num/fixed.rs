@@ -34,11 +34,7 @@ pub const fn mulq(a: i64, b: i64) -> i64 {
 #[must_use]
 #[inline]
 pub const fn divq(a: i64, b: i64) -> i64 {
-    if b == 0 {
-        0
-    } else {
-        narrow(a as i128 * ONE as i128 / b as i128)
-    }
+    mul_div(a, ONE, b)
 }
 
 /// Product with a Q32 factor.

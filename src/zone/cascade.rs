@@ -311,6 +311,11 @@ impl Live {
             live::BUILDING if !part(200) => self.enter(live::QUIET, now),
             live::RUNNING if faded && stopped => self.enter(live::EXHAUSTED, now),
             live::EXHAUSTED if runs && extends => self.enter(live::RUNNING, now),
+            // It leaves the place where it began once more.
+            live::RECLAIMED if runs && past(mark, self.start) => {
+                (self.extreme, self.extreme_at, self.peak) = (mark, now, look.ten);
+                self.enter(live::RUNNING, now);
+            }
             live::EXHAUSTED if !past(mark, self.start) => self.enter(live::RECLAIMED, now),
             live::EXHAUSTED | live::RECLAIMED if over => self.enter(live::QUIET, now),
             _ => {}
@@ -499,10 +504,16 @@ mod tests {
             (80, 94, 400, 900, live::RUNNING),
             (120, 97, 90, 300, live::EXHAUSTED),
             (200, 100, 0, 0, live::RECLAIMED),
+            // A second leg, and back again.
+            (210, 101, 600, 900, live::RECLAIMED),
+            (220, 99, 600, 900, live::RUNNING),
+            (221, 98, 800, 900, live::RUNNING),
+            (300, 99, 10, 90, live::EXHAUSTED),
+            (310, 100, 0, 0, live::RECLAIMED),
             (1_000, 101, 0, 0, live::RECLAIMED),
-            (1_101, 101, 0, 0, live::QUIET),
-            (1_102, 101, 20, 100, live::BUILDING),
-            (1_103, 101, 0, 49, live::QUIET),
+            (1_211, 101, 0, 0, live::QUIET),
+            (1_212, 101, 20, 100, live::BUILDING),
+            (1_213, 101, 0, 49, live::QUIET),
         ] {
             live.step(&look(second, mark, ten, minute), false);
             assert_eq!(live.state(), want, "second {second}");

@@ -27,7 +27,7 @@ use crate::wire::scan::{Isa, Job, Scan};
 use core::hint::select_unpredictable;
 
 /// A hill worth a zone, in cells from the mark outwards.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cluster {
     /// The highest cell; the nearest of equal ones.
     pub(super) peak: usize,
@@ -35,8 +35,14 @@ pub(super) struct Cluster {
     pub(super) lo: usize,
     /// Farthest cell.
     pub(super) hi: usize,
-    /// Height above the saddle, sixteenths of a cent: 0 until [`Walk::prominence`] is asked.
-    pub(super) prominence: i64,
+}
+
+impl Cluster {
+    pub(super) const NONE: Self = Self {
+        peak: 0,
+        lo: 0,
+        hi: 0,
+    };
 }
 
 /// Hills cannot be neighbours, so two cells share a place.
@@ -359,12 +365,7 @@ impl<From: Fn(usize) -> i64, Found: FnMut(Cluster)> Job for Naming<'_, From, Fou
                 } else {
                     extent(cells, peak, nearer, farther)
                 };
-                next = Some(Cluster {
-                    peak,
-                    lo,
-                    hi,
-                    prominence: 0,
-                });
+                next = Some(Cluster { peak, lo, hi });
             }
             if let Some(mut before) = waiting {
                 if let Some(next) = &mut next {

@@ -8,14 +8,15 @@
 //! function of a cell's distance, so a reflected map gives the reflected zones. Cost: a refresh is linear in the
 //! cells, a mark a few compares per zone.
 //!
-//! Invariants: live zones of a mode's side never overlap; a side holds at most eight hot zones (live ones by notional,
-//! and of those swept the newest four) and four cold ones; ids grow over all modes, say in their lowest two
-//! bits whose they are, and are not reused.
+//! Invariants: live zones of a mode's side never overlap; a side holds at most eight hot zones (live ones by what they
+//! weigh to the mode, and of those swept the newest four) and four cold ones; ids grow over all modes, say in their
+//! lowest two bits whose they are, and are not reused.
 //!
 //! A zone is *judged* (`odds`) with what the caller measured of book and flow and what trades left (`structure`): the
 //! probability of a touch, of a run once touched, a rank. `cascade` says what would happen if the nearest one went.
-//! Every mode has zones of its own from the same clusters: they live by its sigma and its pace (`life`), so near, a
-//! touch and fresh mean another thing to each. Nothing here says that price is drawn to a zone.
+//! Every mode has zones of its own, of all clusters those that weigh most to it (`renew`): they live by its sigma and
+//! its pace (`life`), so near, a touch and fresh mean another thing to each. Nothing here says that price is drawn to
+//! a zone.
 
 mod bands;
 pub mod cascade;
@@ -33,14 +34,14 @@ use crate::arena::Bounded;
 use crate::market::Holder;
 use crate::num::log::{bucket_low, bucket_of};
 use crate::num::{Px, fixed};
-use crate::shm::record::{MODES, ZONE_KINDS};
+use crate::shm::record::{MODES, ZONE_KINDS, mode};
 use crate::time::Nanos;
 use bands::Bands;
 use bytemuck::{Pod, Zeroable};
 use cascade::Depth;
-use cluster::{Cluster, Walk};
+use cluster::Walk;
 use life::{Look, PACES};
-use renew::{Heaviest, Side};
+use renew::{Heaviest, Reach, Side};
 
 /// Hot zones a side.
 pub const HOT: usize = 8;
@@ -323,6 +324,9 @@ impl Zones {
         let limits = (self.bands).limits(|| density::limits(both, below), sigma_1h);
         self.absolute = u64::from(limits.flags & RELATIVE == 0);
         let mut walk = Walk::new();
+        let reaches: [Reach; MODES] =
+            core::array::from_fn(|mode| Reach::new(PACES[mode].sigma(sigma_tau[mode])));
+        let mut largest = 0;
         for (holder, (raw, cells)) in Holder::BOTH.into_iter().zip(raw.into_iter().zip(both)) {
             let side = Side {
                 raw,
@@ -331,10 +335,7 @@ impl Zones {
                 origin: bucket_of(heat.mark),
                 holder,
             };
-            let mut top = Heaviest {
-                list: [(0, Cluster::default()); HOT],
-                used: 0,
-            };
+            let mut tops = reaches.map(Heaviest::new);
             cluster::clusters(
                 &mut walk,
                 cells,
@@ -342,20 +343,29 @@ impl Zones {
                 |cell| limits.hot(cell),
                 |cluster| {
                     let usd = density::sum_between(raw, cluster.lo, cluster.hi);
-                    top.offer(usd, cluster);
+                    largest = largest.max(usd);
+                    for top in &mut tops {
+                        top.offer(usd, cluster);
+                    }
                 },
             );
-            for (_, cluster) in &mut top.list[..top.used] {
-                cluster.prominence = walk.prominence(cells, cluster.peak);
-            }
-            let found = side.found(&top);
+            let mut found = [[Zone::zeroed(); HOT]; MODES];
             for mode in 0..MODES {
-                let mut found = found;
-                self.renew_hot(now, mode, &side, &mut found[..top.used]);
+                let (before, this) = found.split_at_mut(mode);
+                for (zone, cluster) in this[0].iter_mut().zip(tops[mode].clusters()) {
+                    // Most are listed by more than one mode: each is made once.
+                    let mut others = tops.iter().zip(&*before);
+                    let made = others.find_map(|(top, made)| Some(made[top.place(cluster)?]));
+                    *zone = made.unwrap_or_else(|| side.found(&walk, cluster));
+                }
             }
-            self.renew_cold(now, &side, &top, sigma_1h);
+            for (mode, top) in tops.iter().enumerate() {
+                let found = &mut found[mode][..top.clusters().len()];
+                self.renew_hot(now, mode, reaches[mode], &side, found);
+            }
+            self.renew_cold(now, &side, &tops[mode::DAY], sigma_1h);
         }
-        self.remember_largest(now);
+        self.remember_largest(now, largest);
         self.refreshes += 1;
         self.refreshed = now;
         self.mark(now, heat.mark);
@@ -380,18 +390,15 @@ impl Zones {
         self.absolute == 0
     }
 
-    fn remember_largest(&mut self, now: Nanos) {
+    fn remember_largest(&mut self, now: Nanos, usd: i64) {
         let day = now.day();
         let gone = day.saturating_sub(self.largest_day).clamp(0, DAYS as i64);
         for back in 0..gone {
             self.largest[(day - back).rem_euclid(DAYS as i64) as usize] = 0;
         }
         self.largest_day = self.largest_day.max(day);
-        let live = self.hot.as_flattened().iter();
-        let live = live.flat_map(|side| side.as_slice());
-        let most = live.map(|zone| zone.usd).max().unwrap_or(0);
         let today = &mut self.largest[self.largest_day.rem_euclid(DAYS as i64) as usize];
-        *today = (*today).max(most);
+        *today = (*today).max(usd);
     }
 
     /// A liquidation was printed: books it to the zones of its holder that cover the price, one a mode.
@@ -451,7 +458,10 @@ impl Zones {
                     .structure
                     .distances(zone.low, zone.high, sight.sigma_5m);
                 let kappa = odds::kappa(&levels);
-                let gain = cascade::gain(depth, near, far, zone.usd, sight.share);
+                // Without a share nothing is known of this book's part: not that it has none.
+                let gain = (sight.share > 0)
+                    .then(|| cascade::gain(depth, near, far, zone.usd, sight.share))
+                    .flatten();
                 let terms = odds::Forces {
                     gain: gain.unwrap_or(fixed::ONE),
                     speed,

@@ -2,13 +2,15 @@
 //!
 //! A cluster that shares at least half of the narrower one's buckets with an old zone is that zone; the pairs with most
 //! in common first. A zone that no cluster continues is held while a quarter of its mass at birth still lies in its
-//! place and no cluster has taken half of that: hot is where a zone begins, not where it ends. Who is there stays until
-//! a newcomer is a quarter heavier. A touched zone waits for its outcome, so that what was said of it can be held
-//! against what came: a cluster that takes it goes on under its name, it needs no mass, and nobody takes its place.
+//! place and no cluster has taken half of that: hot is where a zone begins, not where it ends. A mode has room for
+//! the zones of most weight to it: notional times the chance that its horizon gets there ([`Reach`]). Who is there
+//! stays until a newcomer weighs a quarter more. A touched zone waits for its outcome, so that what was said of it can
+//! be held against what came: a cluster that takes it goes on under its name, it needs no mass, and nobody takes its
+//! place.
 //! Buckets 2 bp, money cents. Invariants: live zones of a side never overlap, no identity is given twice, a touched
 //! zone ends by the mark alone, unless another touched one goes on in the same cluster.
 
-use super::cluster::{self, Cluster};
+use super::cluster::{self, Cluster, Walk};
 use super::density::{self, Limits};
 use super::life::PACES;
 use super::{COLD, HOLDER_NONE, HOT, KIND_COLD, Past, Zone, Zones, cause, state};
@@ -94,14 +96,11 @@ impl Side<'_> {
         peak.map_or(*zone, |peak| self.hot((cells.start, cells.end - 1, peak)))
     }
 
-    /// The clusters as hot zones that nobody is yet.
-    pub(super) fn found(&self, top: &Heaviest) -> [Zone; HOT] {
-        let mut found = [Zone::zeroed(); HOT];
-        for (zone, (_, cluster)) in found.iter_mut().zip(&top.list[..top.used]) {
-            *zone = self.hot((cluster.lo, cluster.hi, cluster.peak));
-            zone.prominence = cluster.prominence;
-        }
-        found
+    /// A cluster as a hot zone that nobody is yet.
+    pub(super) fn found(&self, walk: &Walk, cluster: &Cluster) -> Zone {
+        let mut zone = self.hot((cluster.lo, cluster.hi, cluster.peak));
+        zone.prominence = walk.prominence(self.cells, cluster.peak);
+        zone
     }
 
     /// A zone over cells `lo ..= hi`, without id, kind, times and heat.
@@ -114,7 +113,8 @@ impl Side<'_> {
         zone.usd = density::sum(cells);
         let moment = density::moment(cells) + lo as i128 * i128::from(zone.usd);
         zone.vwap = if zone.usd > 0 {
-            self.price(((moment << 16) / i128::from(zone.usd)) as i64)
+            let way = i64::try_from(moment).map(|moment| fixed::divq(moment, zone.usd));
+            self.price(way.unwrap_or_else(|_| ((moment << 16) / i128::from(zone.usd)) as i64))
         } else {
             self.price(((lo + hi) as i64) << 15)
         };
@@ -122,24 +122,84 @@ impl Side<'_> {
     }
 }
 
-/// Up to eight clusters of a side, heaviest first; none without notional.
+/// How far a mode's horizon reaches.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    /// A cell in sigmas, Q32.
+    step: i64,
+}
+
+impl Reach {
+    /// `sigma` is a log return in Q32, above 0.
+    pub(super) const fn new(sigma: i64) -> Self {
+        Self {
+            step: fixed::div32(BUCKET >> 16, sigma),
+        }
+    }
+
+    /// The chance that a walk comes so many cells far within the horizon.
+    fn chance(self, cells: usize) -> i64 {
+        fixed::hit_fat((cells as i64).saturating_mul(self.step) >> 16)
+    }
+
+    /// What notional so many cells away weighs: times that chance. At least 1 of anything.
+    pub(super) fn weigh(self, usd: i64, cells: usize) -> i64 {
+        weight(usd, self.chance(cells))
+    }
+}
+
+fn weight(usd: i64, chance: i64) -> i64 {
+    fixed::mulq(usd, chance).max(usd.signum())
+}
+
+/// Up to eight clusters of a side, of most weight first; none without notional.
+#[derive(Clone, Copy)]
 pub(super) struct Heaviest {
-    pub(super) list: [(i64, Cluster); HOT],
-    pub(super) used: usize,
+    list: [(i64, Cluster); HOT],
+    used: usize,
+    reach: Reach,
+    /// Who has less is too light from the last one asked about on.
+    least: i64,
 }
 
 impl Heaviest {
-    /// Whatever is lighter goes one down; of equal ones the first stays before. No branch on where it belongs.
+    pub(super) const fn new(reach: Reach) -> Self {
+        Self {
+            list: [(0, Cluster::NONE); HOT],
+            used: 0,
+            reach,
+            least: 1,
+        }
+    }
+
+    /// Takes a cluster, the nearest first. Whatever is lighter goes one down; of equal ones the first stays before. No
+    /// branch on where it belongs.
     pub(super) fn offer(&mut self, usd: i64, cluster: Cluster) {
-        if usd <= self.list[HOT - 1].0 {
+        if usd < self.least {
             return;
         }
-        let at = self.list.iter().filter(|held| held.0 >= usd).count();
-        for place in (1..HOT).rev() {
-            self.list[place] = self.list[place - usize::from(place > at)];
+        let chance = self.reach.chance(cluster.lo);
+        let weight = weight(usd, chance);
+        if weight > self.list[HOT - 1].0 {
+            let at = self.list.iter().filter(|held| held.0 >= weight).count();
+            for place in (1..HOT).rev() {
+                self.list[place] = self.list[place - usize::from(place > at)];
+            }
+            self.list[at.min(HOT - 1)] = (weight, cluster);
+            self.used = HOT.min(self.used + 1);
         }
-        self.list[at.min(HOT - 1)] = (usd, cluster);
-        self.used = HOT.min(self.used + 1);
+        if self.used == HOT {
+            self.least = fixed::divq(self.list[HOT - 1].0, chance);
+        }
+    }
+
+    pub(super) fn clusters(&self) -> impl ExactSizeIterator<Item = &Cluster> {
+        self.list[..self.used].iter().map(|(_, cluster)| cluster)
+    }
+
+    /// Where a cluster stands.
+    pub(super) fn place(&self, cluster: &Cluster) -> Option<usize> {
+        self.clusters().position(|other| other.peak == cluster.peak)
     }
 }
 
@@ -147,7 +207,15 @@ impl Zones {
     /// Gives each cluster its old identity in a mode or a new one, and ends the live zones that no cluster continues.
     ///
     /// Zones stay where they are, in `found` and in `old`, until all is known; who stands is put down once, in place.
-    pub(super) fn renew_hot(&mut self, now: Nanos, mode: usize, side: &Side, found: &mut [Zone]) {
+    pub(super) fn renew_hot(
+        &mut self,
+        now: Nanos,
+        mode: usize,
+        reach: Reach,
+        side: &Side,
+        found: &mut [Zone],
+    ) {
+        let rival = |zone: &Zone| rival(zone, reach, side.origin);
         let list = &mut self.hot[mode][side.holder as usize];
         let mut old = core::mem::take(list);
         let old = old.as_mut_slice();
@@ -282,7 +350,7 @@ impl Zones {
     pub(super) fn renew_cold(&mut self, now: Nanos, side: &Side, top: &Heaviest, sigma_1h: i64) {
         let place = side.holder as usize;
         let mut hot = [(0, 0); HOT];
-        for (run, (_, cluster)) in hot.iter_mut().zip(&top.list[..top.used]) {
+        for (run, cluster) in hot.iter_mut().zip(top.clusters()) {
             *run = (cluster.lo, cluster.hi);
         }
         let hot = &mut hot[..top.used];
@@ -361,12 +429,13 @@ fn trim(zone: &mut Zone, found: &[Zone]) {
 
 /// What a rival weighs, the heaviest first: who waits for its outcome more than any other. There is room for them, for
 /// they were all listed before, beside all that was swept.
-const fn rival(zone: &Zone) -> Reverse<i64> {
+fn rival(zone: &Zone, reach: Reach, origin: i64) -> Reverse<i64> {
     if zone.state == state::TOUCHED {
         return Reverse(i64::MAX);
     }
     let stays = if zone.id == 0 { 0 } else { zone.usd / 4 };
-    Reverse(zone.usd.saturating_add(stays))
+    let (near, _) = zone.reach(origin);
+    Reverse(reach.weigh(zone.usd.saturating_add(stays), near))
 }
 
 /// Hands the identity on.
