@@ -151,7 +151,7 @@ fn what_cannot_be_proven_is_refused_with_a_reason() {
         why.starts_with("BTC: ") && why.contains("rows of a period and a side"),
         "{why}"
     );
-    let mut other = options(vec![short]);
+    let mut other = options(vec![short.clone()]);
     other.symbols = Some(vec!["ETH".to_owned()]);
     let why = prove::run(&other, &mut |_| {}).unwrap_err().to_string();
     assert!(!why.is_empty());
@@ -159,6 +159,57 @@ fn what_cannot_be_proven_is_refused_with_a_reason() {
         .unwrap_err()
         .to_string();
     assert!(why.contains("none.tape"), "{why}");
+}
+
+/// Interest is told every four hours, periods are of one: whoever changes the next sample changes no map that was
+/// frozen before it.
+#[test]
+fn a_frozen_map_has_not_seen_the_next_interest() {
+    use isotherm::num::{Px, Qty};
+    use isotherm::prove::input::{Candle, Input, Period, Source};
+    use isotherm::prove::walk::{Way, walk};
+    let at = |minutes: i64| Nanos::new(START_MS * 1_000_000).plus(Nanos::seconds(60 * minutes));
+    let frozen = |last: i64| {
+        let mut draws = Draws(3);
+        let mut mid = 6_500_000i64;
+        let mut source = Source::default();
+        for bar in 0..2 * 288 {
+            let close = mid + (draws.unit() * 20_000.0) as i64 - 10_000;
+            let px = |cents: i64| Px::new(cents * 100_000_000);
+            let (low, high) = (mid.min(close) - 3_000, mid.max(close) + 3_000);
+            source.bars.push(Candle {
+                start: at(5 * bar),
+                end: at(5 * bar + 5),
+                open: px(mid),
+                high: px(high),
+                low: px(low),
+                close: px(close),
+                volume: Qty::whole(600),
+            });
+            mid = close;
+        }
+        for hour in (0..=44).step_by(4) {
+            let lots = if hour == 44 { last } else { 50_000 + hour };
+            source.interest.push((at(60 * hour), Qty::whole(lots)));
+        }
+        let period = |hour: i64| Period {
+            start: at(60 * hour),
+            end: at(60 * hour + 60),
+            usd: [0.0; 2],
+        };
+        let periods: Vec<Period> = (0..48).map(period).collect();
+        let input = Input {
+            symbol: "BTC".to_owned(),
+            sources: vec![source],
+            periods: Vec::new(),
+        };
+        let pairs = walk(&input, &Way::default(), &periods);
+        let frozen = |hour: usize| pairs[hour].each_ref().map(|met| met.frozen);
+        (0..48).map(frozen).collect::<Vec<_>>()
+    };
+    let (one, other) = (frozen(50_000), frozen(60_000));
+    assert_eq!(one[..44], other[..44]);
+    assert_ne!(one[46..], other[46..]);
 }
 
 fn capture(path: &str) -> Option<PathBuf> {

@@ -77,6 +77,6 @@ mod tests {
         assert_eq!(sums, [[5.0, 1.0], [5.0, 2.0], [8.0, 1.0]]);
         let [mean] = days.of_sums(1_000, &sums, |[sum, n]| [(*n > 0.0).then(|| sum / n)]);
         let mean = mean.unwrap();
-        assert_eq!((mean.value, mean.low, mean.none), (4.5, 2.5, 0.0));
+        assert_eq!((mean.value, mean.low, mean.none), (4.5, 2.5, 0.001));
     }
 }

@@ -96,6 +96,8 @@ pub struct Source {
     pub has_book: bool,
     /// Moments at which prints were lost.
     pub losses: Vec<Nanos>,
+    /// From when to when each file told trades, marks or prints.
+    pub heard: Vec<(usize, Nanos, Nanos)>,
 }
 
 /// Liquidated dollars of a period.
@@ -140,7 +142,7 @@ impl Input {
         &mut self.sources[at]
     }
 
-    fn take(&mut self, event: &Event) {
+    fn take(&mut self, event: &Event, file: usize) {
         let at = event.recv;
         // Of these is kept that they were, of a venue that says something else too.
         if is_aside(event.kind()) {
@@ -159,6 +161,12 @@ impl Input {
         }
         let past = event.bits & HISTORY != 0;
         let source = self.source(event.venue);
+        if !past && is_live(event.kind()) {
+            match source.heard.last_mut() {
+                Some((of, _, last)) if *of == file => *last = at.max(*last),
+                _ => source.heard.push((file, at, at)),
+            }
+        }
         match event.body() {
             Body::Trade(trade) if !past => source.trade(at, trade.price, trade.qty),
             Body::Mark(mark) if !past => source.marks.push((at, mark)),
@@ -203,9 +211,24 @@ impl Input {
         }
     }
 
-    /// Puts everything in the order of time, once each.
-    fn close(&mut self) {
+    /// Puts everything in the order of time, once each. Of trades, marks and prints two alike may be two: files that
+    /// tell the same stretch of them are refused.
+    fn close(&mut self, files: &[PathBuf]) -> Result<(), ProveError> {
         for source in &mut self.sources {
+            source.heard.sort_unstable_by_key(|(_, first, _)| *first);
+            let mut until: Option<(usize, Nanos)> = None;
+            for (file, first, last) in &source.heard {
+                if let Some((other, _)) = until.filter(|(_, end)| end.since(*first) > SEAM) {
+                    return Err(ProveError::Twice {
+                        symbol: self.symbol.clone(),
+                        venue: crate::venue::venue(source.venue).map_or("a venue", |row| row.name),
+                        files: [other, *file].map(|at| files[at].display().to_string()),
+                    });
+                }
+                if until.is_none_or(|(_, end)| end < *last) {
+                    until = Some((*file, *last));
+                }
+            }
             source.bars.sort_by_key(|bar| (bar.start, bar.end));
             source.bars.dedup_by_key(|bar| bar.start);
             source.interest.sort_by_key(|(at, _)| *at);
@@ -219,6 +242,7 @@ impl Input {
         self.periods
             .sort_by_key(|period| (period.start, period.end));
         self.periods.dedup_by_key(|period| period.start);
+        Ok(())
     }
 }
 
@@ -255,7 +279,7 @@ impl Source {
 /// A tape that cannot be read, or that says nothing of what a proof needs.
 pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>, ProveError> {
     let mut inputs: Vec<Input> = Vec::new();
-    for path in files {
+    for (file, path) in files.iter().enumerate() {
         replay::hear(path, symbols, &mut |names, event| {
             let Some(name) = names.get(usize::from(event.symbol.0)) else {
                 return;
@@ -274,12 +298,22 @@ pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>,
                     inputs.len() - 1
                 }
             };
-            inputs[at].take(event);
+            inputs[at].take(event, file);
         })?;
     }
-    inputs.iter_mut().for_each(Input::close);
+    for input in &mut inputs {
+        input.close(files)?;
+    }
     inputs.sort_by(|a, b| a.symbol.cmp(&b.symbol));
     Ok(inputs)
+}
+
+/// What two files may both tell: where a recorder ends one and begins the next.
+const SEAM: Nanos = Nanos::MINUTE;
+
+/// Whether an event is one of many that may be alike.
+const fn is_live(kind: Kind) -> bool {
+    matches!(kind, Kind::Trade | Kind::Mark | Kind::Liquidation)
 }
 
 /// Whether an event tells nothing of a symbol by itself.

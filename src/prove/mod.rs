@@ -118,6 +118,19 @@ pub enum ProveError {
     /// No open interest.
     #[error("{0}: no open interest, so there is no map to prove")]
     NoInterest(String),
+    /// Dollars would count twice.
+    #[error(
+        "{symbol}: two files tell trades, marks or prints of {venue} for the same time: {} and {}; prove one of them",
+        files[0], files[1]
+    )]
+    Twice {
+        /// The asset.
+        symbol: String,
+        /// The venue.
+        venue: &'static str,
+        /// Both.
+        files: [String; 2],
+    },
     /// Nothing to score against.
     #[error(
         "{0}: neither liquidation prints nor totals: there is nothing to prove the map on, and extremes of the price \

@@ -270,8 +270,8 @@ pub fn html(report: &Report) -> String {
          initial-scale=1'><title>isotherm: proof of the map</title><style>{STYLE}</style><h1>Does the map know \
          something the chart does not?</h1><p>Measured walk-forward on recorded history. <b>Frozen</b> is the map as \
          it stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. \
-         Every figure is over a boosted model of price path and volume, which is the hard rival; intervals are 95 %, \
-         whole days drawn.</p>"
+         Partial correlations and gains are over a boosted model of price path and volume, which is the hard rival; \
+         what stands in brackets is a 95 % interval, whole days drawn.</p>"
     );
     for proof in &report.proofs {
         symbol(&mut out, proof);

@@ -238,7 +238,8 @@ fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
         value,
         low: quantile(values, 0.025)?,
         high: quantile(values, 0.975)?,
-        none: values.iter().filter(|v| **v <= 0.0).count() as f64 / values.len() as f64,
+        // None among so many draws is no proof that there is none.
+        none: values.iter().filter(|v| **v <= 0.0).count().max(1) as f64 / values.len() as f64,
     })
 }
 

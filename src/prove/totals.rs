@@ -466,7 +466,7 @@ pub fn weekly(weeks: &[i64], usd: &[f64], said: &[f64]) -> Vec<f64> {
 }
 
 /// Dollars of a model of logs of one symbol, walk-forward: e^x − 1 in [`UNIT`]s, times what made up for the spread of
-/// the logs in the folds before (one for the first), floored.
+/// the logs in the folds before (one for the first), floored by the mean of what was said up to its fold.
 #[must_use]
 pub fn in_dollars(rows: &[Scored], said: &[f64], usd: &[f64]) -> Vec<f64> {
     let raw: Vec<f64> = said.iter().map(|log| dollars(*log)).collect();
@@ -481,7 +481,13 @@ pub fn in_dollars(rows: &[Scored], said: &[f64], usd: &[f64]) -> Vec<f64> {
         };
         out.extend(raw[from..from + fold.len()].iter().map(|v| v * factor));
     }
-    score::floored(&out)
+    let mut floored = Vec::with_capacity(out.len());
+    for fold in rows.chunk_by(|a, b| a.0 == b.0) {
+        let to = floored.len() + fold.len();
+        let part = score::floored(&out[..to]);
+        floored.extend_from_slice(&part[floored.len()..]);
+    }
+    floored
 }
 
 /// Information gain of dollars over dollars, by days.
@@ -509,6 +515,19 @@ mod tests {
     use super::super::score::Draws;
     use super::*;
     use crate::inventory::CLASSES;
+
+    #[test]
+    fn what_comes_later_does_not_change_what_was_said() {
+        let rows: Vec<Scored> = (0..400).map(|row| (row / 100, row)).collect();
+        let said: Vec<f64> = (0..400).map(|row| f64::from(row % 7)).collect();
+        let told = |later: f64| {
+            let usd = |row: usize| 1e5 * if row < 200 { 1.0 } else { later };
+            in_dollars(&rows, &said, &(0..400).map(usd).collect::<Vec<_>>())
+        };
+        let (one, other) = (told(1.0), told(30.0));
+        assert_eq!(one[..300], other[..300]);
+        assert!(one[300] < other[300]);
+    }
 
     /// Sixty days of rows whose dollars are what the map holds, times something that only the path says, times noise.
     fn world() -> (Vec<Row>, Vec<Mass>) {

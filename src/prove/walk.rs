@@ -4,8 +4,8 @@
 //! at it, a flush at the latest every second of the walk, open interest at its stamp. A bar of trades is walked open,
 //! the extreme behind its direction, the other extreme, close, in steps of [`STEP`] of a bucket or more, its volume
 //! laid evenly along that way; the mark goes with it (a bar's last prices stand for the mark: no mark is told finer
-//! than them). Between two samples of open interest that lie further apart than bars do, interest is laid on a line;
-//! the line's end is known at the end of the period only, so a map frozen at its begin has seen nothing of it.
+//! than them). Between two samples of open interest that lie further apart than bars do, interest is laid on a line,
+//! unless a map is frozen in between: that one has seen nothing of the line's end, so the first sample stands there.
 //!
 //! For each period and holder two masses per class, in dollars at the price of the begin, before θ:
 //! - *frozen*: a copy of the map as at the begin is led to the period's extremes. Nothing of the period but where the
@@ -151,8 +151,9 @@ fn rule_of(venue: VenueId) -> &'static liquidation::Rule {
     }
 }
 
-/// Interest with a line between samples that lie further apart than bars do.
-fn filled(source: &Source, told: Told) -> Vec<(Nanos, Qty)> {
+/// Interest with a line between samples that lie further apart than bars do, where no map is looked at in between:
+/// at none of the `moments`, told in order.
+fn filled(source: &Source, told: Told, moments: &[Nanos]) -> Vec<(Nanos, Qty)> {
     let mut samples = source.interest.clone();
     match (told, samples.first().copied(), samples.last().copied()) {
         (Told::Constant, Some(first), _) => samples.iter_mut().for_each(|s| s.1 = first.1),
@@ -179,6 +180,11 @@ fn filled(source: &Source, told: Told) -> Vec<(Nanos, Qty)> {
             while source.bars.get(bar).is_some_and(|b| b.end <= last.0) {
                 bar += 1;
             }
+            let next = moments.partition_point(|at| *at <= last.0);
+            if moments.get(next).is_some_and(|at| *at < sample.0) {
+                line.push(*sample);
+                continue;
+            }
             while let Some(b) = source.bars.get(bar).filter(|b| b.end < sample.0) {
                 let part = b.end.since(last.0).get() as f64 / span as f64;
                 let change = (sample.1.get() - last.1.get()) as f64 * part;
@@ -192,7 +198,7 @@ fn filled(source: &Source, told: Told) -> Vec<(Nanos, Qty)> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(source: &'a Source, way: &Way) -> Self {
+    fn new(source: &'a Source, way: &Way, moments: &[Nanos]) -> Self {
         let rule = rule_of(source.venue);
         let mut params = Params::chosen(&way.choice, rule, &source.tiers);
         if way.reciprocal {
@@ -209,7 +215,7 @@ impl<'a> Stage<'a> {
             calibration: (step > Nanos::ZERO).then(bytemuck::allocation::zeroed_box),
             step,
             tick: Nanos::ZERO,
-            interest: filled(source, way.interest),
+            interest: filled(source, way.interest, moments),
             bar: 0,
             trade: 0,
             mark: 0,
@@ -447,7 +453,7 @@ pub type Led = (VenueId, Box<Inventory>, Option<Box<Calibration>>);
 #[must_use]
 pub fn led(input: &Input, way: &Way, until: Nanos) -> Vec<Led> {
     let of = |source| {
-        let mut stage = Stage::new(source, way);
+        let mut stage = Stage::new(source, way, &[until]);
         stage.advance(until);
         (source.venue, stage.map, stage.calibration)
     };
@@ -486,7 +492,9 @@ pub fn maps(
     seen: &mut dyn FnMut(usize, &[Mapped<'_>]),
 ) {
     let kept = input.sources.iter().filter(|s| !s.interest.is_empty());
-    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    let mut stages: Vec<Stage<'_>> = kept
+        .map(|source| Stage::new(source, way, moments))
+        .collect();
     let passes = if way.planes { PASSES } else { 0 };
     for (number, moment) in moments.iter().enumerate() {
         for stage in &mut stages {
@@ -513,7 +521,10 @@ pub fn windows(
     seen: &mut dyn FnMut(&Glimpse<'_>),
 ) {
     let kept = input.sources.iter().filter(|source| keep(source));
-    let mut stages: Vec<Stage<'_>> = kept.map(|source| Stage::new(source, way)).collect();
+    let starts: Vec<Nanos> = windows.iter().map(|window| window.0).collect();
+    let mut stages: Vec<Stage<'_>> = kept
+        .map(|source| Stage::new(source, way, &starts))
+        .collect();
     for (window, (start, end)) in windows.iter().enumerate() {
         for stage in &mut stages {
             stage.advance(*start);
@@ -546,11 +557,12 @@ pub fn windows(
 /// Walks a symbol's venues over the periods; one pair a period.
 #[must_use]
 pub fn walk(input: &Input, way: &Way, periods: &[Period]) -> Vec<Pair> {
+    let starts: Vec<Nanos> = periods.iter().map(|period| period.start).collect();
     let mut stages: Vec<Stage<'_>> = input
         .sources
         .iter()
         .filter(|source| !source.interest.is_empty())
-        .map(|source| Stage::new(source, way))
+        .map(|source| Stage::new(source, way, &starts))
         .collect();
     let mut pairs = Vec::with_capacity(periods.len());
     for period in periods {

@@ -287,4 +287,13 @@ fn a_tape_without_books_is_not_replayed() {
     assert!(heard.is_empty());
     let none = cascade::of(&inputs[0], &[], &LEAST, 200);
     assert_eq!(none, Err("no book".to_owned()));
+    // A recorder's standby told the same hour: every print would count twice.
+    let other = folder.path().join("standby.tape");
+    std::fs::copy(&files[0], &other).unwrap();
+    let twice = input::read(&[files[0].clone(), other], None).unwrap_err();
+    let why = twice.to_string();
+    assert!(
+        why.contains("for the same time") && why.contains("standby.tape"),
+        "{why}"
+    );
 }
