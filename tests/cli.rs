@@ -398,3 +398,60 @@ fn every_subcommand_shows_an_example() {
         );
     }
 }
+
+#[test]
+fn no_output_takes_the_place_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let heads: [(&str, &[u8; 8]); 4] = [
+        ("a tape", b"ISOTAPE\0"),
+        ("a checkpoint", b"ISOCKPT\0"),
+        ("a history", b"ISOHIST1"),
+        ("a page", b"ISOTHRM0"),
+    ];
+    for (what, head) in heads {
+        let path = folder.path().join("kept");
+        std::fs::write(&path, head).unwrap();
+        let out = isotherm(&["calibration", "reset", path.to_str().unwrap()]);
+        let why = words(&out.stderr);
+        assert!(!out.status.success(), "{what}");
+        assert!(
+            why.contains(&format!("exists and is {what}; it is left alone")),
+            "{why}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), head);
+        std::fs::remove_file(&path).unwrap();
+    }
+    // Nor is anything left behind where nothing can be put.
+    let out = isotherm(&["calibration", "reset", folder.path().to_str().unwrap()]);
+    assert!(!out.status.success());
+    assert!(!folder.path().with_extension("part").exists());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_is_no_success() {
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args(["config", "example"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert!(!out.status.success());
+    assert!(
+        words(&out.stderr).contains("standard output"),
+        "{}",
+        words(&out.stderr)
+    );
+    // An error that nobody hears is still the answer.
+    let (hears, told) = std::io::pipe().unwrap();
+    drop(hears);
+    let status = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args(["tape", "info", "/nowhere"])
+        .stderr(told)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}

@@ -77,10 +77,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
 /// Writes a file beside the old one and puts it in its place.
 fn write(path: &Path, evidence: &Evidence) -> Result<()> {
     let name = || path.display().to_string();
+    super::spare(path, None)?;
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
-    std::fs::write(&part, evidence::text(evidence)? + "\n").with_context(name)?;
-    std::fs::rename(&part, path).with_context(name)
+    let text = evidence::text(evidence)? + "\n";
+    let done = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    done.with_context(name)
 }
 
 fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {

@@ -44,6 +44,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let [folder] = args.paths.as_slice() else {
         anyhow::bail!("one folder at a time");
     };
+    if let Some(out) = &args.out {
+        super::spare(out, Some(&checkpoint::MAGIC))?;
+    }
     let begun = std::time::Instant::now();
     let made = checkpoint::make(folder, args.out.as_deref())?;
     for passed in &made.passed {

@@ -123,9 +123,11 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        // ORDER: relaxed: the flag stands for itself.
+        Ok(()) if !UNSAID.load(crate::sync::Ordering::Relaxed) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(fault) => {
-            eprintln!("isotherm: {}", chain(&fault));
+            complain(format_args!("{}", chain(&fault)));
             ExitCode::FAILURE
         }
     }
@@ -152,19 +154,46 @@ fn begins_with(path: &Path, bytes: &[u8; 8]) -> bool {
     read.is_ok() && head == *bytes
 }
 
+/// Refuses to put something else where a tape, a checkpoint, a history or a page is.
+fn spare(path: &Path, own: Option<&[u8; 8]>) -> anyhow::Result<()> {
+    let kept: [(&[u8; 8], &str); 4] = [
+        (b"ISOTAPE\0", "a tape"),
+        (b"ISOCKPT\0", "a checkpoint"),
+        (b"ISOHIST1", "a history"),
+        (b"ISOTHRM0", "a page"),
+    ];
+    let found = kept.iter().find(|(head, _)| begins_with(path, head));
+    match found.filter(|(head, _)| Some(*head) != own) {
+        Some((_, what)) => {
+            anyhow::bail!("{}: exists and is {what}; it is left alone", path.display())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Raised when nobody reads our output any more: an end like a signal, so that pages and sockets are left in order.
 static UNREAD: SignalFlag = SignalFlag::new(false);
+
+/// Raised when what was said could not be written, though somebody would read it: the disk is full.
+static UNSAID: SignalFlag = SignalFlag::new(false);
 
 /// Writes to standard output; nobody reading is the end, not a fault.
 fn put(text: std::fmt::Arguments<'_>, end: &str) {
     let mut out = std::io::stdout().lock();
-    if write!(out, "{text}{end}")
-        .and_then(|()| out.flush())
-        .is_err()
-    {
-        // ORDER: relaxed: the flag stands for itself.
+    if let Err(fault) = write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        // ORDER: relaxed: the flags stand for themselves.
         UNREAD.store(true, crate::sync::Ordering::Relaxed);
+        if fault.kind() != std::io::ErrorKind::BrokenPipe
+            && !UNSAID.swap(true, crate::sync::Ordering::Relaxed)
+        {
+            complain(format_args!("standard output: {fault}"));
+        }
     }
+}
+
+/// Says what is wrong to whoever hears it; that nobody does is no fault.
+fn complain(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "isotherm: {text}");
 }
 
 /// A flag that SIGINT and SIGTERM raise.

@@ -92,6 +92,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         map(args, size)
     };
     let png = png.with_context(|| name)?;
+    super::spare(&args.output, None)?;
     std::fs::write(&args.output, &png).with_context(|| args.output.display().to_string())?;
     say!(
         "{}: {} x {}, {} KiB",

@@ -56,6 +56,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
         quick: args.quick,
         sensitivity: args.sensitivity,
     };
+    for path in args.html.iter().chain(&args.ledger) {
+        super::spare(path, None)?;
+    }
     let found = prove::run(&options, &mut |what| eprintln!("isotherm: {what}"))?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&report::object(&found))?);

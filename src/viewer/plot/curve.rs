@@ -185,7 +185,7 @@ pub fn draw(curve: &Curve<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
         .iter()
         .all(|[low, high]| *low >= 0 && high >= low);
     let band = if told {
-        "Shaded: 80 % interval."
+        "Shaded: the whole map's 80 % interval, in proportion."
     } else {
         "No interval was told."
     };

@@ -475,7 +475,9 @@ fn zones(
             .zones
             .iter()
             .filter(|zone| {
-                zone.place == place && ln(zone.high_e10) > low && ln(zone.low_e10) < high
+                // Of what was swept nothing is expected any more.
+                let is_live = zone.place == place && zone.usd > 0;
+                is_live && ln(zone.high_e10) > low && ln(zone.low_e10) < high
             })
             .collect();
         all.sort_by_key(|zone| core::cmp::Reverse(zone.usd));
