@@ -185,11 +185,11 @@ pub fn draw(curve: &Curve<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
         .iter()
         .all(|[low, high]| *low >= 0 && high >= low);
     let band = if told {
-        "Shaded: the whole map's 80 % interval, in proportion."
+        "Shaded: the map's 80 % interval."
     } else {
         "No interval was told."
     };
-    let reading = format!("{band}  An estimate from public feeds.");
+    let reading = format!("{band}  From public feeds.");
     frame::foot(&pen, depth, &reading, curve.source)?;
     drop(pen);
     canvas.png()
