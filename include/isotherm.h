@@ -239,7 +239,7 @@ struct isotherm_cascade {
     /* forced flow over what the book takes, at the zone, 1e-4; UINT32_MAX = not known */
     uint32_t gain_e4;
     uint32_t zone;                     /* id of the day mode's nearest hot zone; 0 = none */
-    /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no venue prints */
+    /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no print was heard yet */
     uint8_t state;
     uint8_t beyond;                    /* 1 = the end lies beyond the visible book: square-root law */
     uint8_t spare[2];
@@ -347,7 +347,8 @@ struct isotherm_event {
     int64_t recv_ns;                   /* shard time, Unix ns */
     int64_t mark_e10;
     int64_t usd;                       /* expected just before, cents; of a closed zone at its birth */
-    int64_t executed_usd;              /* liquidations printed within it since birth, cents; -1 = no venue prints */
+    /* liquidations printed within it since birth, cents; -1 = no print of the symbol was heard yet */
+    int64_t executed_usd;
     uint32_t zone;                     /* id */
     uint16_t symbol;                   /* index */
     uint8_t kind;                      /* 1 life, 2 alert, 3 closed */

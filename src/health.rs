@@ -75,7 +75,7 @@ pub mod flag {
     pub const TIERS_ASSUMED: u32 = 1 << 3;
     /// Hot and cold are relative to the present map, not to 30-day bands.
     pub const RELATIVE: u32 = 1 << 4;
-    /// More than 90 % of the map's mass is the documented prior.
+    /// More than 90 % of the map's mass is the documented prior, or there is no map yet.
     pub const PRIOR: u32 = 1 << 5;
     /// The mark has not been heard for longer than its time to live.
     pub const MARK_STALE: u32 = 1 << 6;

@@ -206,7 +206,7 @@ pub struct CascadeRecord {
     pub gain_e4: u32,
     /// The zone; 0 = none.
     pub zone: u32,
-    /// [`CASCADE_STATES`] of what is happening now; [`NO_STATE`] = no venue of the symbol prints liquidations.
+    /// [`CASCADE_STATES`] of what is happening now; [`NO_STATE`] = no print of the symbol was heard yet.
     pub state: u8,
     /// 1 = the end lies beyond the visible book, where depth is the square-root law's.
     pub beyond: u8,
@@ -469,7 +469,7 @@ pub struct EventRecord {
     pub mark_e10: i64,
     /// What the zone was expected to force just before, cents; of a closed zone, at its birth.
     pub usd: i64,
-    /// Liquidations printed within it since birth, cents; [`NO_USD`] = no venue of the symbol prints.
+    /// Liquidations printed within it since birth, cents; [`NO_USD`] = no print of the symbol was heard yet.
     pub executed_usd: i64,
     /// The zone.
     pub zone: u32,

@@ -565,7 +565,11 @@ fn header(
                 let total = usd(newest.halves[h].total() as f64 / 100.0);
                 let [low, high] = newest.head.intervals[h];
                 let band = if low >= 0 && high >= low {
-                    format!(" {}–{}", usd(low as f64 / 100.0), usd(high as f64 / 100.0))
+                    format!(
+                        ", 80 % {}–{}",
+                        usd(low as f64 / 100.0),
+                        usd(high as f64 / 100.0)
+                    )
                 } else {
                     String::new()
                 };

@@ -153,7 +153,7 @@ pub fn draw(of: &Reliability<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
         colour::INK,
         At::Middle,
     )?;
-    let reading = "Band: within a factor of two. Area: cells in a bin.";
+    let reading = "Band: a factor of two. Area: rows. Updated map (nowcast).";
     frame::foot(&pen, depth, reading, of.source)?;
     drop(pen);
     canvas.png()
