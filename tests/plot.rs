@@ -243,6 +243,7 @@ fn curves_and_bins_are_drawn_and_say_when_there_is_nothing() {
             source: "test",
             outcome: Some("proven"),
             bins,
+            is_nowcast: true,
         };
         reliability::draw(&of, size)
     };

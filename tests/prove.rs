@@ -151,7 +151,7 @@ fn what_cannot_be_proven_is_refused_with_a_reason() {
         why.starts_with("BTC: ") && why.contains("rows of a period and a side"),
         "{why}"
     );
-    let mut other = options(vec![short.clone()]);
+    let mut other = options(vec![short]);
     other.symbols = Some(vec!["ETH".to_owned()]);
     let why = prove::run(&other, &mut |_| {}).unwrap_err().to_string();
     assert!(!why.is_empty());

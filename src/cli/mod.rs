@@ -156,14 +156,15 @@ fn begins_with(path: &Path, bytes: &[u8; 8]) -> bool {
 
 /// Refuses to put something else where a tape, a checkpoint, a history or a page is.
 fn spare(path: &Path, own: Option<&[u8; 8]>) -> anyhow::Result<()> {
-    let kept: [(&[u8; 8], &str); 4] = [
-        (b"ISOTAPE\0", "a tape"),
-        (b"ISOCKPT\0", "a checkpoint"),
-        (b"ISOHIST1", "a history"),
-        (b"ISOTHRM0", "a page"),
+    use crate::{checkpoint, historian, shm, tape};
+    let kept = [
+        (tape::file::MAGIC_WHOLE, "a tape"),
+        (checkpoint::MAGIC, "a checkpoint"),
+        (*historian::file::MAGIC, "a history"),
+        (shm::page::MAGIC.to_le_bytes(), "a page"),
     ];
     let found = kept.iter().find(|(head, _)| begins_with(path, head));
-    match found.filter(|(head, _)| Some(*head) != own) {
+    match found.filter(|(head, _)| Some(head) != own) {
         Some((_, what)) => {
             anyhow::bail!("{}: exists and is {what}; it is left alone", path.display())
         }

@@ -298,6 +298,8 @@ fn bins(args: &Args, size: Size) -> Result<Vec<u8>> {
         source: &source,
         outcome,
         bins: &all,
+        // A proof has hourly scores beside them; the bins of its cells, drawn alone, have none.
+        is_nowcast: of.get("scores").is_some(),
     };
     Ok(reliability::draw(&picture, size)?)
 }

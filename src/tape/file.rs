@@ -36,7 +36,7 @@ use std::path::Path;
 
 /// First bytes of every tape; the first four tell it from a session.
 pub const MAGIC: [u8; 4] = *b"ISOT";
-const MAGIC_WHOLE: [u8; 8] = *b"ISOTAPE\0";
+pub(crate) const MAGIC_WHOLE: [u8; 8] = *b"ISOTAPE\0";
 /// Version of the layout that is written; 1 is read too.
 pub const VERSION: u32 = 2;
 /// Bytes of the head before the plan.

@@ -17,7 +17,7 @@ pub struct Bin {
     pub predicted_usd: f64,
     /// Mean that came, USD.
     pub realised_usd: f64,
-    /// Cells in it.
+    /// Rows in it: periods and sides, or cells.
     pub n: f64,
 }
 
@@ -32,6 +32,8 @@ pub struct Reliability<'a> {
     pub outcome: Option<&'a str>,
     /// The bins, in any order.
     pub bins: &'a [Bin],
+    /// They are of the map that has seen what opened within the period.
+    pub is_nowcast: bool,
 }
 
 /// Draws the picture, as PNG.
@@ -153,8 +155,13 @@ pub fn draw(of: &Reliability<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
         colour::INK,
         At::Middle,
     )?;
-    let reading = "Band: a factor of two. Area: rows. Updated map (nowcast).";
-    frame::foot(&pen, depth, reading, of.source)?;
+    let whose = if of.is_nowcast {
+        " Updated map (nowcast)."
+    } else {
+        ""
+    };
+    let reading = format!("Band: a factor of two. Area: rows.{whose}");
+    frame::foot(&pen, depth, &reading, of.source)?;
     drop(pen);
     canvas.png()
 }
