@@ -2,14 +2,15 @@
 //!
 //! One grid of 2 bp buckets per holder and class over all prices of a history. Openings are laid along the bars by the
 //! leverage mix, on both sides; nothing closes. A map *without closes* loses a bucket when the price goes through it;
-//! one that *never removes* keeps all of it for ever, as most drawings do.
+//! one that *never removes* keeps all of it for ever, as most drawings do. Frozen they are read with the kernel that
+//! the product's map is read with.
 //!
 //! The time-at-price ladder knows no volume and no interest: every minute opens [`MINUTE_USD`] a side at the price
 //! where it was spent, half of what stands is closed every [`HALF_LIFE`], buckets that the price goes through are
 //! emptied.
 
 use super::input::{Candle, Input, Period};
-use super::walk::{Mass, Met, Pair};
+use super::walk::{Mass, Met, Pair, around};
 use crate::inventory::params::{Choice, LADDER_HALF, MIX_LEVERAGE_E2, nearest_row};
 use crate::inventory::{CLASSES, Params};
 use crate::market::Holder;
@@ -201,8 +202,12 @@ pub fn walk(
             .take_while(|c| c.end <= period.end);
         let low = inside.clone().map(|c| ln(c.low)).fold(at, f64::min);
         let high = inside.map(|c| ln(c.high)).fold(at, f64::max);
-        pair[0].frozen = map.grid.met(0, at, low, false);
-        pair[1].frozen = map.grid.met(1, at, high, false);
+        for (holder, to) in Holder::BOTH.into_iter().zip([low, high]) {
+            let out = holder.hurts() as f64 / (1i64 << 48) as f64;
+            let d = holder as usize;
+            pair[d].frozen =
+                around(|further| map.grid.met(d, at, to + out * further as f64, false));
+        }
         map.walk(period.end, Some(pair));
         pair.iter_mut().for_each(|met| met.known = true);
     }
@@ -256,4 +261,79 @@ fn step(
         grid.open(low + (high - low) * part, size / spots as f64, mix);
     }
     at
+}
+
+#[cfg(test)]
+#[allow(clippy::float_arithmetic, reason = "shares are floats")]
+mod tests {
+    use super::*;
+    use crate::market::VenueId;
+    use crate::prove::input::Source;
+
+    /// A venue whose bars each stand still at a price of their own, a minute each.
+    fn input(prices: &[f64]) -> Input {
+        let bar = |(minute, price): (usize, &f64)| {
+            let price = Px::new((price * Px::ONE as f64).round() as i64);
+            let start = Nanos::new(minute as i64 * Nanos::MINUTE.get());
+            Candle {
+                start,
+                end: start.plus(Nanos::MINUTE),
+                open: price,
+                high: price,
+                low: price,
+                close: price,
+                volume: Qty::new(Qty::ONE),
+            }
+        };
+        let mut input = Input::default();
+        input.sources.push(Source {
+            venue: VenueId::BINANCE,
+            bars: prices.iter().enumerate().map(bar).collect(),
+            ..Source::default()
+        });
+        input
+    }
+
+    /// What the map of a bar at 100 says of the way to `to`, of the longs of a class, over all that stands of them.
+    fn said(which: Naive, class: usize, to: f64) -> f64 {
+        let input = input(&[100.0, to]);
+        let bars = &input.sources[0].bars;
+        let periods = [Period {
+            start: bars[1].start,
+            end: bars[1].end,
+            usd: [0.0; 2],
+        }];
+        let choice = Choice::default();
+        let pairs = walk(&input, bars, which, &choice, &periods);
+        let mut laid = Standing::new(&input, bars, which, &choice);
+        laid.advance(bars[0].end);
+        let (ln, far) = (100f64.ln(), laid.grid.far[0][class]);
+        let all = laid.grid.cells[0][laid.grid.bucket(ln - far)][class] * laid.grid.scale;
+        assert!(all > 0.0);
+        pairs[0][0].frozen[class] / all
+    }
+
+    /// A map frozen is read with the kernel of the product's: what lies a basis point from the extreme is met in part,
+    /// what lies sixteen away not at all or whole, whichever map it is.
+    #[test]
+    fn frozen_naive_maps_are_read_as_ours_is() {
+        let class = 9;
+        let far = {
+            let map = Standing::new(&input(&[1.0]), &[], Naive::NoCloses, &Choice::default());
+            map.grid.far[0][class]
+        };
+        let to = |beyond_bp: f64| 100.0 * (-far - beyond_bp / 1e4).exp();
+        for which in [Naive::NoCloses, Naive::NeverRemoved, Naive::TimeAtPrice] {
+            let met = [-18.0, -9.0, 0.0, 9.0, 18.0].map(|bp| said(which, class, to(bp)));
+            assert!(
+                met[0] == 0.0 && (met[4] - 1.0).abs() < 1e-9,
+                "{which:?}: {met:?}"
+            );
+            assert!(
+                met.is_sorted() && 0.04 < met[1] && met[3] < 0.96,
+                "{which:?}: {met:?}"
+            );
+            assert!((met[2] - 0.5).abs() < 0.11, "{which:?}: {met:?}");
+        }
+    }
 }

@@ -414,21 +414,27 @@ impl<'a> Stage<'a> {
         let before = *map.exposure(holder);
         let start = map.mark_ln().unwrap_or(to);
         let out = holder.hurts();
-        let (mut sum, mut all) = ([0.0; CLASSES], 0.0);
-        for i in -KERNEL_STEPS..=KERNEL_STEPS {
-            let weight = (KERNEL_STEPS + 1 - i.abs()) as f64;
-            let goal = to + out * (KERNEL / KERNEL_STEPS * i);
+        around(|further| {
+            let goal = to + out * further;
             if (goal - start) * out > 0 {
                 map.mark(at, px_of_ln(goal), &self.params);
             }
-            add(
-                &mut sum,
-                &worth(&before, map.exposure(holder), dollars * weight),
-            );
-            all += weight;
-        }
-        sum.map(|mass| mass / all)
+            worth(&before, map.exposure(holder), dollars)
+        })
     }
+}
+
+/// What a frozen map holds on a way, under the kernel: `met` says it of the way that ends so much further in log
+/// price, Q48, the shortest first.
+pub(super) fn around(mut met: impl FnMut(i64) -> Mass) -> Mass {
+    let (mut sum, mut all) = ([0.0; CLASSES], 0.0);
+    for i in -KERNEL_STEPS..=KERNEL_STEPS {
+        let weight = (KERNEL_STEPS + 1 - i.abs()) as f64;
+        let more = met(KERNEL / KERNEL_STEPS * i);
+        add(&mut sum, &more.map(|mass| mass * weight));
+        all += weight;
+    }
+    sum.map(|mass| mass / all)
 }
 
 const NEVER: Nanos = Nanos::new(i64::MAX);
