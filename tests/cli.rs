@@ -267,8 +267,15 @@ fn what_is_no_recording_is_said_by_its_name() {
         (checkpoint::MAGIC, "checkpoint"),
         (*file::MAGIC, "a history"),
         (*b"garbage\n", "not a line of a recorded session"),
+        ([0; 8], "an empty file"),
     ] {
-        std::fs::write(&path, [head.as_slice(), &[0; 500]].concat()).unwrap();
+        let is_empty = head == [0; 8];
+        let whole = if is_empty {
+            Vec::new()
+        } else {
+            [head.as_slice(), &[0; 500]].concat()
+        };
+        std::fs::write(&path, whole).unwrap();
         for command in [&["replay"][..], &["tape", "cat"], &["calibration", "show"]] {
             let done = isotherm(&[command, &[name]].concat());
             let text = words(&done.stderr);

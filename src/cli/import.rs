@@ -13,7 +13,7 @@ Examples:
   isotherm import tardis trades.csv.gz liquidations.csv.gz -o day.tape
   isotherm import binance BTCUSDT-*.zip -o btc.tape.zst      a name that ends in .zst is packed
   isotherm import history --symbols BTC BTC*.csv.zst -o btc.tape
-  isotherm replay btc.tape
+  isotherm prove btc.tape                       what the map is worth on it
 
 Files may be plain, gzip, zstd or zip with one file in it, and are merged by their stamps. What each form means and
 what is lost: docs/IMPORT.md.";

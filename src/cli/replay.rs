@@ -4,7 +4,8 @@ use crate::book::Book;
 use crate::event::Kind;
 use crate::market::VenueId;
 use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
-use crate::shm::record::{Nowhere, mode};
+use crate::shm::record::{Headline, Nowhere, Publish, Wide, mode};
+use crate::time::{Nanos, mono_now};
 use crate::venue::{self, VENUES};
 use crate::viewer::{Show, json, text};
 use anyhow::{Result, bail};
@@ -86,6 +87,47 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// A long replay says how far it is this often.
+const TELL_EVERY: Nanos = Nanos::seconds(5);
+
+/// Tells people, on stderr, what moment a replay has come to, and how fast it goes.
+struct Telling {
+    began: Nanos,
+    told: Nanos,
+    /// The first moment that was published.
+    first: Option<Nanos>,
+}
+
+impl Telling {
+    fn new() -> Self {
+        let began = mono_now();
+        Self {
+            began,
+            told: began,
+            first: None,
+        }
+    }
+}
+
+impl Publish for Telling {
+    fn headline(&mut self, _: usize, _: usize, _: &Headline) {}
+
+    fn wide(&mut self, _: usize, record: &Wide) {
+        let (now, at) = (mono_now(), Nanos::new(record.recv_ns));
+        let first = *self.first.get_or_insert(at);
+        if now.since(self.told) >= TELL_EVERY {
+            self.told = now;
+            let took = now.since(self.began).get().max(1);
+            let times = at.since(first).get() / took;
+            let at = super::tape::utc(record.recv_ns);
+            eprintln!(
+                "isotherm: at {}, {times} times as fast as recorded",
+                &at[..19]
+            );
+        }
+    }
+}
+
 /// One file, as what it is.
 fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayError>> {
     if file.extension().is_some_and(|end| end == "toml") {
@@ -96,13 +138,10 @@ fn one(args: &Args, file: &Path) -> Result<std::result::Result<Outcome, ReplayEr
     }
     let Some(row) = args.venue.and_then(venue::venue) else {
         let (symbols, only) = (args.symbols.as_deref(), args.only.as_deref());
-        return Ok(replay::run_venues(
-            file,
-            symbols,
-            only,
-            args.speed,
-            &mut Nowhere,
-        ));
+        return Ok(match args.speed {
+            Speed::Max => replay::run_venues(file, symbols, only, Speed::Max, &mut Telling::new()),
+            speed => replay::run_venues(file, symbols, only, speed, &mut Nowhere),
+        });
     };
     let Some(symbols) = &args.symbols else {
         bail!(

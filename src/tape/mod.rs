@@ -614,6 +614,10 @@ pub fn open(path: &Path) -> Result<Source, Error> {
     let path = locate(path)?;
     let name = path.display().to_string();
     let (start, input) = plain(&path)?;
+    if start.is_empty() {
+        let what = "an empty file, no recording";
+        return Err(Error::NoRecording { name, what });
+    }
     if let Some((_, what)) = OTHERS.iter().find(|(head, _)| start == *head) {
         return Err(Error::NoRecording { name, what });
     }
