@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 fn isotherm(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_isotherm"))
@@ -95,7 +96,7 @@ fn a_demo_that_nobody_reads_ends_and_leaves_no_page() {
             "--page",
             page.to_str().unwrap(),
         ])
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     // Read until it is live, then go away.
@@ -109,6 +110,48 @@ fn a_demo_that_nobody_reads_ends_and_leaves_no_page() {
     drop(lines);
     assert!(demo.wait().unwrap().success());
     assert!(!page.exists());
+}
+
+/// The terminal goes away: as Ctrl-C, unless nohup said to go on.
+#[test]
+fn a_hangup_ends_a_run_unless_it_is_ignored() {
+    let send = |signal: &str, to: &Child| {
+        let kill = format!("kill -{signal} {}", to.id());
+        let done = Command::new("sh").args(["-c", &kill]).status().unwrap();
+        assert!(done.success());
+    };
+    // This test may itself have been started to ignore it.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = u64::from_str_radix(mask.unwrap().trim(), 16).unwrap();
+    for before in [&[][..], &["nohup"]] {
+        let engine = env!("CARGO_BIN_EXE_isotherm");
+        let sim = [
+            engine,
+            "sim",
+            "--hours",
+            "0",
+            "--port",
+            "0",
+            "--seconds",
+            "60",
+        ];
+        let whole = [before, &sim].concat();
+        let mut sim = Command::new(whole[0])
+            .args(&whole[1..])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(sim.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().starts_with("rest = ")));
+        send("HUP", &sim);
+        if !before.is_empty() || mask & 1 == 1 {
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(sim.try_wait().unwrap().is_none(), "{before:?}");
+            send("TERM", &sim);
+        }
+        assert!(sim.wait().unwrap().success(), "{before:?}");
+    }
 }
 
 #[test]

@@ -197,13 +197,25 @@ fn complain(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "isotherm: {text}");
 }
 
-/// A flag that SIGINT and SIGTERM raise.
+/// A flag that SIGINT and SIGTERM raise, and SIGHUP when a terminal goes away, unless whoever started us had that
+/// ignored (nohup).
 fn stop_signal() -> anyhow::Result<Arc<SignalFlag>> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let flag = Arc::new(SignalFlag::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let hangs_up = (ignored(&status) & (1 << (SIGHUP - 1)) == 0).then_some(SIGHUP);
+    for signal in [SIGINT, SIGTERM].into_iter().chain(hangs_up) {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
     Ok(flag)
+}
+
+/// Signals that are ignored, bit by bit from signal 1 on; all where the system does not say.
+fn ignored(status: &str) -> u64 {
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(u64::MAX)
 }
 
 /// True once a stop signal came, or nobody reads our output any more.
