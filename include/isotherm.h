@@ -232,7 +232,7 @@ struct isotherm_odds {
 
 /* What would happen if the nearest hot zone of a side went. */
 struct isotherm_cascade {
-    /* where the forced flow is eaten up, the zone's gone as one; 0 = not known */
+    /* where it ends: the forced flow is eaten up, the zone's gone as one, and the usual way on; 0 = not known */
     int64_t end_e10;
     /* forced notional of the zone, all of it, and of what lies from there to the end, cents; -1 = not known */
     int64_t usd;
@@ -241,7 +241,7 @@ struct isotherm_cascade {
     uint32_t zone;                     /* id of the day mode's nearest hot zone; 0 = none */
     /* 0 quiet, 1 building, 2 running, 3 exhausted, 4 reclaimed, 255 = no print was heard yet */
     uint8_t state;
-    uint8_t beyond;                    /* 1 = the end lies beyond the visible book: square-root law */
+    uint8_t beyond;                    /* 1 = the flow is eaten up beyond the visible book: square-root law */
     uint8_t spare[2];
     /* the same gain of what price may cross within a minute, a quarter of the one-hour sigma, 1e-4;
        UINT32_MAX = not known */

@@ -27,6 +27,8 @@ const START: Nanos = Nanos::new(1_750_000_000_000_000_000);
 #[derive(Default)]
 struct Kept {
     events: Vec<EventRecord>,
+    /// How many records stood before each.
+    before: Vec<usize>,
     wides: Vec<Wide>,
     /// The newest of each mode.
     lines: BTreeMap<usize, Headline>,
@@ -41,6 +43,7 @@ impl Publish for Kept {
     }
     fn event(&mut self, record: &EventRecord) {
         self.events.push(*record);
+        self.before.push(self.wides.len());
     }
 }
 
@@ -378,6 +381,50 @@ fn a_cascade_is_told_from_its_zone_outwards() {
         }
     }
     assert!(told > 100 && paths > 100, "{told} {paths}");
+}
+
+/// Of every zone whose end was published when it was touched, and that went within ten minutes, one at a time: told
+/// from what is published alone.
+#[test]
+fn what_lies_behind_cascades_is_learned_from_those_that_went() {
+    let mut market = Market::new(true);
+    let path: Vec<i64> = (0..17i64)
+        .map(|n| 6_500_000 + (n % 2 * 2 - 1) * (30_000 + n * 40_000))
+        .collect();
+    market.walk(&path, 150);
+    let kept = &market.kept;
+    let mut taught = [0; 2];
+    for side in [0, 1] {
+        let (mut zone, mut until, mut gone) = (0, 0, false);
+        for (event, before) in kept.events.iter().zip(&kept.before) {
+            if event.kind != EVENT_LIFE || usize::from(event.holder) != side {
+                continue;
+            }
+            // The look after ten minutes is the one of the next refresh, a second later at most.
+            if zone != 0 && event.recv_ns >= until {
+                taught[side] += u64::from(gone);
+                zone = 0;
+            }
+            let said = before.checked_sub(1).map(|at| kept.wides[at].map);
+            let said = said.map(|map| [map.cascade_down, map.cascade_up][side]);
+            let went = event.to == 3;
+            let comes = matches!(event.to, 2 | 3) && event.from < 2;
+            if zone == 0
+                && comes
+                && said.is_some_and(|said| said.zone == event.zone && said.end_e10 > 0)
+            {
+                (zone, gone) = (event.zone, false);
+                until = event.recv_ns + 600_000_000_000;
+            }
+            gone |= went && event.zone == zone;
+        }
+        taught[side] += u64::from(zone != 0 && gone && market.now.get() > until);
+    }
+    let known = market.shard.onward(0).unwrap();
+    println!("{taught:?} {known:?}");
+    assert_eq!([known[0].taught, known[1].taught], taught);
+    assert!(taught[0] > 0 && taught[1] > 0, "{taught:?}");
+    assert!(known.iter().any(|side| side.cells(1 << 26) != 0));
 }
 
 #[test]

@@ -38,6 +38,7 @@ use crate::signal::SIGNALS;
 use crate::time::Nanos;
 use crate::zone;
 use crate::zone::odds::Taught;
+use crate::zone::onward::Onward;
 use bytemuck::{Pod, Zeroable};
 pub use layout::layout_hash;
 use room::Room;
@@ -514,6 +515,12 @@ impl Shard {
         Some(self.room(symbol)?.zones.lessons(mode))
     }
 
+    /// How far price goes on behind cascades of longs and of shorts; `None` for a symbol outside the plan.
+    #[must_use]
+    pub fn onward(&self, symbol: usize) -> Option<&[Onward; 2]> {
+        self.room(symbol).map(|room| &room.onward)
+    }
+
     /// A symbol's map.
     #[must_use]
     pub fn heatmap(&self, symbol: usize) -> Option<&Heatmap> {
@@ -626,6 +633,11 @@ fn settle(head: &mut Head, symbol: usize, room: &mut Room, booked: usize, out: &
 fn tell(head: &mut Head, symbol: usize, room: &mut Room, out: &mut impl Publish) {
     if room.zones.changes().is_empty() {
         return;
+    }
+    let said = [room.wide.map.cascade_down, room.wide.map.cascade_up];
+    for change in room.zones.changes() {
+        let side = usize::from(change.holder & 1);
+        room.onward[side].take(change, &said[side]);
     }
     for change in room.zones.changes() {
         let life = room.event(symbol, change);

@@ -493,7 +493,8 @@ impl Room {
         if share == 0 {
             return record;
         }
-        if let Some(fall) = fall(self.heatmap.half(holder), depth, cells, zone.usd, share) {
+        let on = self.onward[holder as usize].cells(sigma);
+        if let Some(fall) = fall(self.heatmap.half(holder), depth, cells, zone.usd, share, on) {
             let bucket = self.heatmap.bucket();
             let end = if above {
                 bucket.saturating_add(fall.end as i64)

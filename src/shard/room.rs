@@ -32,6 +32,7 @@ use crate::signal::view::{HeatReading, View, ZoneReading};
 use crate::signal::window::Window;
 use crate::time::Nanos;
 use crate::zone::cascade::{Depth, Live, Look};
+use crate::zone::onward::Onward;
 use crate::zone::structure::Structure;
 use crate::zone::{Heat, Sight, Zones};
 use bytemuck::{Pod, Zeroable};
@@ -82,6 +83,8 @@ pub(super) struct Room {
     structure: Structure,
     /// Cascades of longs and of shorts as they live.
     pub(super) live: [Live; 2],
+    /// How far price goes on behind them.
+    pub(super) onward: [Onward; 2],
     /// Readings of the map as of its last refresh; of no meaning while no venue is in it.
     pub(super) map: MapRecord,
     pub(super) scores: Scores,
@@ -115,8 +118,8 @@ pub(super) struct Room {
 }
 
 layout!(Room: choice, model_hash, place, book, inventory, calibration, exact, teller, streams, heatmap, zones,
-    structure, live, map, scores, heat, zoned, wide, reach, exch, reference, chosen, first_mark, seeded, changed, lived,
-    swept, broken, printed);
+    structure, live, onward, map, scores, heat, zoned, wide, reach, exch, reference, chosen, first_mark, seeded,
+    changed, lived, swept, broken, printed);
 
 impl Room {
     /// Slot of the reference, below [`VENUES`] whatever a damaged checkpoint says.
@@ -306,6 +309,7 @@ impl Room {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
         bytemuck::bytes_of_mut(&mut self.structure).fill(0);
         self.live = [Live::zeroed(); 2];
+        self.onward.iter_mut().for_each(Onward::forget);
         self.streams.recall(self.place[v].history.moves());
         for place in &mut self.place {
             place.basis_known = 0;
@@ -405,6 +409,7 @@ impl Room {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
         bytemuck::bytes_of_mut(&mut self.structure).fill(0);
         self.live = [Live::zeroed(); 2];
+        self.onward.iter_mut().for_each(Onward::forget);
         self.forget_map();
     }
 
@@ -636,6 +641,7 @@ impl Room {
                 falls,
             };
             self.live[up].step(&look, up == 1);
+            self.onward[up].step(now, mark, up == 1);
         }
     }
 

@@ -198,7 +198,8 @@ pub struct HotRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct CascadeRecord {
-    /// Price at which the forced flow is eaten up, the zone's gone as one; 0 = not known.
+    /// Price at which it ends: where the forced flow is eaten up, the zone's gone as one, and the usual way on;
+    /// 0 = not known.
     pub end_e10: i64,
     /// Forced notional of the zone, all of it, and of what lies from there to the end, cents; [`NO_USD`] = not known.
     pub usd: i64,
@@ -208,7 +209,7 @@ pub struct CascadeRecord {
     pub zone: u32,
     /// [`CASCADE_STATES`] of what is happening now; [`NO_STATE`] = no print of the symbol was heard yet.
     pub state: u8,
-    /// 1 = the end lies beyond the visible book, where depth is the square-root law's.
+    /// 1 = the flow is eaten up beyond the visible book, where depth is the square-root law's.
     pub beyond: u8,
     /// Fills the half word.
     pub spare: [u8; 2],

@@ -5,8 +5,8 @@
 //! takes V (x / σ)² of notional, V and σ of one hour (the ratio V / σ² is the same for every span), x from where the
 //! flow begins. Forced flow meets the book of its own venue, so H is counted by the reference's share of the map. The
 //! *gain* of a zone is its H over the D it lies in: at 1 it feeds itself. The *end* is where D from the zone's near
-//! edge on has eaten all that is forced until there. The gain *of the path* is the same of the cells that price may
-//! cross within a minute, whether there is a zone or not.
+//! edge on has eaten all that is forced until there, and the usual way on ([`onward`](super::onward)). The gain *of the
+//! path* is the same of the cells that price may cross within a minute, whether there is a zone or not.
 //!
 //! *Live* is told by prints and interest, by side: QUIET, BUILDING (a hundredth of the usual minute's turnover is
 //! forced), RUNNING (a twentieth, and interest falls), EXHAUSTED (it faded to a quarter and price stopped extending),
@@ -163,7 +163,7 @@ pub struct Fall {
     pub end: usize,
     /// Forced by then, all venues, cents.
     pub usd: i64,
-    /// The end lies behind what the book shows.
+    /// The forced flow is eaten up behind what the book shows.
     pub beyond: bool,
 }
 
@@ -184,8 +184,9 @@ pub fn gain(depth: &Depth, near: usize, far: usize, usd: i64, share: i64) -> Opt
 /// A gain is not told beyond this.
 pub const GAIN_MAX: i64 = 1_000 * ONE;
 
-/// What happens if the zone over cells `near ..= far` with `usd` goes: `half` is the map's side. `None` where depth is
-/// not known at the zone; an end that the map or depth does not reach is the last cell that they do.
+/// What happens if the zone over cells `near ..= far` with `usd` goes: `half` is the map's side, and price goes `on` so
+/// many cells behind where the forced flow is eaten up, but never ends before the zone. `None` where depth is not known
+/// at the zone; where the map or depth does not reach, flow is eaten up in the last cell that they do.
 #[must_use]
 pub fn fall(
     half: &[i64; DEPTH],
@@ -193,26 +194,32 @@ pub fn fall(
     (near, far): (usize, usize),
     usd: i64,
     share: i64,
+    on: i64,
 ) -> Option<Fall> {
     let gain = gain(depth, near, far, usd, share)?;
-    let (mut forced, mut end) = (0i64, near);
+    let (mut forced, mut eaten) = (0i64, near);
     for (cell, cents) in half.iter().enumerate().skip(near) {
         forced = forced.saturating_add(*cents);
         let Some(takes) = depth.between(near, cell + 1) else {
             break;
         };
-        end = cell;
+        eaten = cell;
         // The zone goes as one, whatever of it lies behind this cell.
         let all = mul_div(forced.max(usd), share, ONE);
         if all <= takes {
             break;
         }
     }
+    let on = isize::try_from(on).unwrap_or(0);
+    let last = DEPTH.max(near + 1);
+    let end = (eaten + 1).saturating_add_signed(on).clamp(near + 1, last);
+    let cells = &half[near.min(DEPTH)..end.min(DEPTH)];
+    let forced = cells.iter().copied().fold(0, i64::saturating_add);
     Some(Fall {
         gain,
-        end: end + 1,
+        end,
         usd: forced.max(usd),
-        beyond: end + 1 > depth.seen,
+        beyond: eaten + 1 > depth.seen,
     })
 }
 
@@ -451,23 +458,31 @@ mod tests {
         let mut half = [0i64; DEPTH];
         // A zone of 60 over ten cells in a book of 10 a cell: gain .6, eaten in six cells.
         half[100..110].fill(6);
-        let got = fall(&half, &flat(10), (100, 109), 60, ONE).unwrap();
+        let got = fall(&half, &flat(10), (100, 109), 60, ONE, 0).unwrap();
         assert_eq!(got.gain, 60 * ONE / 100);
         assert_eq!((got.end, got.usd, got.beyond), (106, 60, false));
         // Twice the book's: 200 reaches 20 cells, where another 100 waits from cell 115: 300 is eaten after 30.
         half[100..110].fill(20);
         half[115..120].fill(20);
-        let got = fall(&half, &flat(10), (100, 109), 200, ONE).unwrap();
+        let got = fall(&half, &flat(10), (100, 109), 200, ONE, 0).unwrap();
         assert_eq!((got.gain, got.end, got.usd), (2 * ONE, 130, 300));
+        // Price goes on, and more is forced; or ends before, but not before the zone; and within the map.
+        half[132] = 7;
+        let ends = [-20, -99, 3, i64::MAX].map(|on| {
+            let got = fall(&half, &flat(10), (100, 109), 200, ONE, on).unwrap();
+            (got.end, got.usd)
+        });
+        assert_eq!(ends, [(110, 200), (101, 200), (133, 307), (DEPTH, 307)]);
+        half[132] = 0;
         // Half of it meets this book.
-        let got = fall(&half, &flat(10), (100, 109), 200, ONE / 2).unwrap();
+        let got = fall(&half, &flat(10), (100, 109), 200, ONE / 2, 0).unwrap();
         assert_eq!((got.gain, got.end, got.usd), (ONE, 110, 200));
         // No depth known there.
         half[600] = 5;
-        assert_eq!(fall(&half, &flat(10), (600, 600), 5, ONE), None);
+        assert_eq!(fall(&half, &flat(10), (600, 600), 5, ONE, 0), None);
         // An end that nothing is known of is the last cell that is.
         half[400..500].fill(1_000);
-        let got = fall(&half, &flat(10), (400, 499), 100_000, ONE).unwrap();
+        let got = fall(&half, &flat(10), (400, 499), 100_000, ONE, 0).unwrap();
         assert_eq!(got.end, SEEN);
     }
 
@@ -477,10 +492,10 @@ mod tests {
         for (turnover, sigma) in [(i64::MAX, 1), (1, i64::MAX), (i64::MIN, i64::MIN)] {
             let empty: Box<Book> = bytemuck::allocation::zeroed_box();
             let depth = Depth::read(&empty, true, Px::new(i64::MAX), turnover, sigma);
-            let _ = fall(&half, &depth, (0, DEPTH - 1), i64::MAX, ONE);
-            let _ = fall(&half, &depth, (DEPTH, DEPTH + 9), i64::MAX, i64::MAX);
+            let _ = fall(&half, &depth, (0, DEPTH - 1), i64::MAX, ONE, 0);
+            let _ = fall(&half, &depth, (DEPTH, DEPTH + 9), i64::MAX, i64::MAX, 0);
         }
-        let _ = fall(&half, &flat(0), (0, 3), 1, ONE);
+        let _ = fall(&half, &flat(0), (0, 3), 1, ONE, 0);
     }
 
     #[test]

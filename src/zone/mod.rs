@@ -24,6 +24,7 @@ mod cluster;
 mod density;
 mod life;
 pub mod odds;
+pub mod onward;
 mod renew;
 pub mod structure;
 
