@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         if now.since(told) >= TELL_EVERY {
             told = now;
             let of = options.files.len();
-            eprintln!("isotherm: {rows} rows, {files} of {of} files done");
+            super::say_aside(format_args!("{rows} rows, {files} of {of} files done"));
         }
     })?;
     let took = mono_now().since(started);

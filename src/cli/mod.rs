@@ -127,7 +127,7 @@ pub fn main() -> ExitCode {
         Ok(()) if !UNSAID.load(crate::sync::Ordering::Relaxed) => ExitCode::SUCCESS,
         Ok(()) => ExitCode::FAILURE,
         Err(fault) => {
-            complain(format_args!("{}", chain(&fault)));
+            say_aside(format_args!("{}", chain(&fault)));
             ExitCode::FAILURE
         }
     }
@@ -187,13 +187,13 @@ fn put(text: std::fmt::Arguments<'_>, end: &str) {
         if fault.kind() != std::io::ErrorKind::BrokenPipe
             && !UNSAID.swap(true, crate::sync::Ordering::Relaxed)
         {
-            complain(format_args!("standard output: {fault}"));
+            say_aside(format_args!("standard output: {fault}"));
         }
     }
 }
 
-/// Says what is wrong to whoever hears it; that nobody does is no fault.
-fn complain(text: std::fmt::Arguments<'_>) {
+/// Says on stderr what is wrong, or how far it is, to whoever hears it; that nobody does is no fault.
+fn say_aside(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "isotherm: {text}");
 }
 

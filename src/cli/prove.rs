@@ -59,7 +59,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for path in args.html.iter().chain(&args.ledger) {
         super::spare(path, None)?;
     }
-    let found = prove::run(&options, &mut |what| eprintln!("isotherm: {what}"))?;
+    let found = prove::run(&options, &mut |what| {
+        super::say_aside(format_args!("{what}"))
+    })?;
     if args.json {
         say!("{}", serde_json::to_string_pretty(&report::object(&found))?);
     } else {

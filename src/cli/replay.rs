@@ -120,10 +120,8 @@ impl Publish for Telling {
             let took = now.since(self.began).get().max(1);
             let times = at.since(first).get() / took;
             let at = super::tape::utc(record.recv_ns);
-            eprintln!(
-                "isotherm: at {}, {times} times as fast as recorded",
-                &at[..19]
-            );
+            let at = &at[..19];
+            super::say_aside(format_args!("at {at}, {times} times as fast as recorded"));
         }
     }
 }
