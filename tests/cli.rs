@@ -154,6 +154,34 @@ fn a_hangup_ends_a_run_unless_it_is_ignored() {
     }
 }
 
+/// Every key of a JSON object stands in its document; names of things (symbols, venues, kinds, counters) need not.
+fn documented(object: &Value) {
+    const NAMES: [&str; 6] = [
+        "symbols", "venues", "events", "counters", "faults", "channels",
+    ];
+    let text = std::fs::read_to_string("docs/JSON.md").unwrap();
+    let mut left = vec![(object, false)];
+    while let Some((value, are_names)) = left.pop() {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            let is_said = text.contains(&format!("`{key}`"));
+            // By venue, as its row says.
+            let is_venue = isotherm::venue::by_name(key).is_some();
+            assert!(
+                are_names || is_venue || is_said,
+                "{key} is not in docs/JSON.md"
+            );
+            left.push((value, NAMES.contains(&key.as_str())));
+        }
+        left.extend(
+            value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|value| (value, false)),
+        );
+    }
+}
+
 #[test]
 fn a_replay_prints_one_object_with_every_promised_field() {
     let folder = tempfile::tempdir().unwrap();
@@ -188,6 +216,7 @@ fn a_replay_prints_one_object_with_every_promised_field() {
             .collect::<Vec<_>>(),
         ["BTC", "ETH"]
     );
+    documented(&object);
     let unheard = isotherm(&["replay", "--json", "--symbols", "FOO", name]);
     let unheard: Value = serde_json::from_slice(&unheard.stdout).unwrap();
     let map = unheard["symbols"]["FOO"]["map"].as_object().unwrap();
@@ -412,6 +441,7 @@ fn a_page_without_a_heartbeat_is_called_silent_and_is_no_success() {
     assert_eq!(done.status.code(), Some(1));
     let silent = object(&done);
     assert_eq!(silent["heartbeat"], "silent");
+    documented(&silent);
     let btc = &silent["symbols"]["BTC"];
     assert_eq!(btc["freshness"]["scalp"], "SILENT");
     // Never published: nothing in it was heard.
