@@ -736,7 +736,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0x86d9_baf0_b943_d970,
+        0x917f_eda5_7550_1d20,
         "found {:#018x}",
         layout_hash()
     );

@@ -313,8 +313,8 @@ mod tests {
         pairs[0][0].frozen[class] / all
     }
 
-    /// A map frozen is read with the kernel of the product's: what lies a basis point from the extreme is met in part,
-    /// what lies sixteen away not at all or whole, whichever map it is.
+    /// A map frozen is read with the kernel of the product's: what lies nine basis points from the extreme is met in
+    /// part, what lies eighteen away not at all or whole, whichever map it is.
     #[test]
     fn frozen_naive_maps_are_read_as_ours_is() {
         let class = 9;

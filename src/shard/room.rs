@@ -25,7 +25,7 @@ use crate::market::{Holder, VenueId};
 use crate::num::fixed::{ONE, clip, div32, mul_div};
 use crate::num::log::{ln_px, px_of_ln};
 use crate::num::{Px, Qty, Round, narrow};
-use crate::shm::record::{MODES, MapRecord, NO_SHARE, Wide};
+use crate::shm::record::{CascadeRecord, MODES, MapRecord, NO_SHARE, Wide};
 use crate::signal::Class;
 use crate::signal::streams::{Streams, channel};
 use crate::signal::view::{HeatReading, View, ZoneReading};
@@ -309,7 +309,7 @@ impl Room {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
         bytemuck::bytes_of_mut(&mut self.structure).fill(0);
         self.live = [Live::zeroed(); 2];
-        self.onward.iter_mut().for_each(Onward::forget);
+        self.unsay_ends();
         self.streams.recall(self.place[v].history.moves());
         for place in &mut self.place {
             place.basis_known = 0;
@@ -409,18 +409,26 @@ impl Room {
         bytemuck::bytes_of_mut(&mut self.streams).fill(0);
         bytemuck::bytes_of_mut(&mut self.structure).fill(0);
         self.live = [Live::zeroed(); 2];
-        self.onward.iter_mut().for_each(Onward::forget);
         self.forget_map();
     }
 
     /// No venue is in the map any more: there is none.
     fn forget_map(&mut self) {
+        self.unsay_ends();
         self.changed = 1;
         self.heatmap.clear();
         self.zones.clear();
         (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());
         self.reach = [[reading::NOWHERE; 2]; MODES];
         (self.seeded, self.lived, self.swept) = (Nanos::ZERO, 0, 0);
+    }
+
+    /// Ends that were said of cascades are in the price of another market, or of none.
+    fn unsay_ends(&mut self) {
+        self.onward.iter_mut().for_each(Onward::forget);
+        for map in [&mut self.map, &mut self.wide.map] {
+            (map.cascade_up, map.cascade_down) = (CascadeRecord::ABSENT, CascadeRecord::ABSENT);
+        }
     }
 
     fn on_gap(&mut self, now: Nanos, v: usize, gap: &Gap) {

@@ -106,7 +106,7 @@ fn cascade_line(show: &Show, way: &str, record: &CascadeRecord) -> String {
     let end = match (record.end_e10, record.beyond) {
         (0, _) => "-".to_string(),
         (end, 0) => show.level(end),
-        (end, _) => format!("{}, beyond the book", show.level(end)),
+        (end, _) => format!("{}, by unseen depth", show.level(end)),
     };
     format!(
         "  cascade {way:<4} gain {gain:>7}  {:>9} to {end}  {state}",

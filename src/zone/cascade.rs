@@ -492,8 +492,10 @@ mod tests {
         for (turnover, sigma) in [(i64::MAX, 1), (1, i64::MAX), (i64::MIN, i64::MIN)] {
             let empty: Box<Book> = bytemuck::allocation::zeroed_box();
             let depth = Depth::read(&empty, true, Px::new(i64::MAX), turnover, sigma);
-            let _ = fall(&half, &depth, (0, DEPTH - 1), i64::MAX, ONE, 0);
-            let _ = fall(&half, &depth, (DEPTH, DEPTH + 9), i64::MAX, i64::MAX, 0);
+            for on in [0, 1, -1, i64::MAX, i64::MIN] {
+                let _ = fall(&half, &depth, (0, DEPTH - 1), i64::MAX, ONE, on);
+                let _ = fall(&half, &depth, (DEPTH, DEPTH + 9), i64::MAX, i64::MAX, on);
+            }
         }
         let _ = fall(&half, &flat(0), (0, 3), 1, ONE, 0);
     }

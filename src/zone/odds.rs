@@ -128,7 +128,8 @@ const WEIGHTS: [i64; TERMS - 1] = [
 ];
 /// How sure a scale of one and a constant of nothing are, as inverse variances, Q32: to a half, to two.
 const SURE: [i64; 2] = [4 * ONE32, ONE32 / 4];
-/// Evidence of the constant counts up to here, so that what is new is always heard: some five hundred touches.
+/// Evidence of the constant counts up to here, so that what is new is always heard: 256 touches at even
+/// odds, more at others.
 const SUREST: i64 = 64 * ONE32;
 /// The weighed sum counts no farther than this.
 const SUM: i64 = 8 * ONE;

@@ -1,9 +1,10 @@
 //! Onward: how far price goes on behind where a cascade's forced flow is eaten up.
 //!
 //! What drove price into a zone does not end with the zone. By side of the map: when the nearest zone is touched, the
-//! end that was published of it is kept for ten minutes beside the farthest mark. If the zone went by then, the usual
-//! way on grows or shrinks by a step that becomes smaller with what was seen: it settles where price goes on farther
-//! half of the time. Zones that held teach nothing, for the end is of a zone that goes. Integers only.
+//! end that was published of it is kept for ten minutes beside the farthest mark that a refresh of the map saw, once a
+//! second. If the zone went by then, the usual way on grows or shrinks by a step that becomes smaller with what was
+//! seen: it settles where price goes on farther half of the time. Zones that held teach nothing, for the end is of a
+//! zone that goes; nor does a watch with a hole in it, for nobody knows how far price went. Integers only.
 
 use super::life::{Change, cause, state};
 use crate::num::Px;
@@ -15,6 +16,8 @@ use bytemuck::{Pod, Zeroable};
 
 /// How long after the touch price is followed.
 const FOLLOWED: Nanos = Nanos::new(10 * Nanos::MINUTE.get());
+/// A watch that has seen nothing for so long has seen nothing.
+const HOLE: Nanos = Nanos::MINUTE;
 /// The usual way is at most this, either way.
 const FARTHEST: i64 = 4 * ONE;
 /// Steps are no smaller than one over this of a sigma, so that what is new is always heard.
@@ -32,6 +35,8 @@ pub struct Onward {
     zone: u64,
     /// Until when.
     until: Nanos,
+    /// When it was last looked where the mark is.
+    looked: Nanos,
     /// 1 once it went.
     gone: u64,
     /// The end that was published of it.
@@ -54,7 +59,8 @@ impl Onward {
         let comes = went || change.to == state::TOUCHED;
         if is_new && comes && change.id == said.zone && said.end_e10 > 0 {
             self.zone = change.id.into();
-            (self.until, self.gone) = (change.at.plus(FOLLOWED), 0);
+            (self.until, self.looked) = (change.at.plus(FOLLOWED), change.at);
+            self.gone = 0;
             (self.end, self.extreme) = (Px::new(said.end_e10), Px::ZERO);
         }
         self.gone |= u64::from(went && self.zone == u64::from(change.id));
@@ -65,25 +71,36 @@ impl Onward {
         if self.zone == 0 || mark.get() <= 0 {
             return;
         }
-        let is_farther = if up {
-            mark > self.extreme
-        } else {
-            mark < self.extreme
-        };
-        if self.extreme == Px::ZERO || is_farther {
-            self.extreme = mark;
+        if now.since(self.looked) > HOLE {
+            return self.forget();
         }
+        self.looked = now;
         if now < self.until {
+            let is_farther = if up {
+                mark > self.extreme
+            } else {
+                mark < self.extreme
+            };
+            if self.extreme == Px::ZERO || is_farther {
+                self.extreme = mark;
+            }
             return;
         }
         if self.gone == 1 {
-            let step = ONE / i64::try_from(self.taught + 2).unwrap_or(HEARD).min(HEARD);
+            let step = ONE
+                / i64::try_from(self.taught.saturating_add(2))
+                    .unwrap_or(HEARD)
+                    .min(HEARD);
             let way = if up {
                 self.extreme.cmp(&self.end)
             } else {
                 self.end.cmp(&self.extreme)
             };
-            self.usual = clip(self.usual + way as i64 * step, -FARTHEST, FARTHEST);
+            self.usual = clip(
+                self.usual.saturating_add(way as i64 * step),
+                -FARTHEST,
+                FARTHEST,
+            );
             self.taught = self.taught.saturating_add(1);
         }
         self.forget();
@@ -142,13 +159,12 @@ mod tests {
             &change(n, start + 60, state::TOUCHED, last.0, last.1),
             &said,
         );
-        for (after, sigmas) in [
-            (0, 0.1),
-            (60, 0.5 + way),
-            (300, 0.0),
-            (600, 0.0),
-            (700, 3.0),
-        ] {
+        for after in (0..700).step_by(30) {
+            let sigmas = match after {
+                60 => 0.5 + way,
+                ..600 => 0.1,
+                _ => 3.0,
+            };
             onward.step(Nanos::seconds(start + after), price(up, sigmas), up);
         }
     }
@@ -203,11 +219,19 @@ mod tests {
         onward.take(&ends(4), &said);
         onward.take(&ends(8), &CascadeRecord { zone: 8, ..said });
         assert_eq!((onward.zone, onward.gone), (4, 1));
-        onward.step(Nanos::seconds(900), Px::ZERO, true);
-        assert_eq!(onward.taught, 0);
+        // Price is heard of for a minute, and then hours later, far away: that is no lesson.
+        onward.step(Nanos::seconds(59), price(true, 0.5), true);
+        onward.step(Nanos::seconds(70), Px::ZERO, true);
+        onward.step(Nanos::HOUR, price(true, 9.0), true);
+        onward.step(Nanos::HOUR, price(true, 9.0), true);
+        assert_eq!((onward.zone, onward.taught, onward.cells(SIGMA)), (0, 0, 0));
+        // The price is another's.
+        onward.take(&ends(4), &said);
         onward.forget();
-        onward.step(Nanos::seconds(901), price(true, 9.0), true);
-        assert_eq!((onward.taught, onward.cells(SIGMA)), (0, 0));
+        for after in (0..700).step_by(30) {
+            onward.step(Nanos::seconds(after), price(true, 9.0), true);
+        }
+        assert_eq!((onward.zone, onward.taught), (0, 0));
     }
 
     proptest! {
