@@ -119,8 +119,7 @@ impl Publish for Telling {
             self.told = now;
             let took = now.since(self.began).get().max(1);
             let times = at.since(first).get() / took;
-            let at = super::tape::utc(record.recv_ns);
-            let at = &at[..19];
+            let at = crate::log::utc(at);
             super::say_aside(format_args!("at {at}, {times} times as fast as recorded"));
         }
     }

@@ -588,7 +588,7 @@ fn span(ns: i64) -> String {
 }
 
 /// `2026-11-22T01:02:03.004005006`, UTC.
-pub(super) fn utc(ns: i64) -> String {
+fn utc(ns: i64) -> String {
     let (seconds, sub) = (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);

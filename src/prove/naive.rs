@@ -268,27 +268,20 @@ fn step(
 mod tests {
     use super::*;
     use crate::market::VenueId;
-    use crate::prove::input::Source;
+    use crate::prove::input::{Source, Traded};
+    use crate::prove::path;
 
-    /// A venue whose bars each stand still at a price of their own, a minute each.
+    /// A venue that trades once a minute.
     fn input(prices: &[f64]) -> Input {
-        let bar = |(minute, price): (usize, &f64)| {
-            let price = Px::new((price * Px::ONE as f64).round() as i64);
-            let start = Nanos::new(minute as i64 * Nanos::MINUTE.get());
-            Candle {
-                start,
-                end: start.plus(Nanos::MINUTE),
-                open: price,
-                high: price,
-                low: price,
-                close: price,
-                volume: Qty::new(Qty::ONE),
-            }
+        let trade = |(minute, price): (usize, &f64)| Traded {
+            at: Nanos::new(minute as i64 * Nanos::MINUTE.get()),
+            price: Px::new((price * Px::ONE as f64).round() as i64),
+            qty: Qty::new(Qty::ONE),
         };
         let mut input = Input::default();
         input.sources.push(Source {
             venue: VenueId::BINANCE,
-            bars: prices.iter().enumerate().map(bar).collect(),
+            trades: prices.iter().enumerate().map(trade).collect(),
             ..Source::default()
         });
         input
@@ -297,7 +290,7 @@ mod tests {
     /// What the map of a bar at 100 says of the way to `to`, of the longs of a class, over all that stands of them.
     fn said(which: Naive, class: usize, to: f64) -> f64 {
         let input = input(&[100.0, to]);
-        let bars = &input.sources[0].bars;
+        let bars = &path::candles(&input);
         let periods = [Period {
             start: bars[1].start,
             end: bars[1].end,
