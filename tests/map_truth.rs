@@ -13,7 +13,7 @@
 //! shape with our total; *distance* lays our total at the ladder's distances from the mark of now.
 //! Beside that the table tells the *shape* alone: every map scaled to the true total first.
 //!
-//! `cargo test` runs a short form. The table of docs/MAP.md is from
+//! `cargo test` runs a short form. The table of docs/PROOF.md is from
 //! `ISOTHERM_PROOF=full cargo test --release --test map_truth -- --nocapture`.
 #![allow(
     clippy::float_arithmetic,

@@ -20,7 +20,7 @@
 //! our map seen in a mirror, our map of a day ago. *The truth* is the true map at the start of the window: the most
 //! there is.
 //!
-//! `cargo test` runs a short form that checks the machine; the table of docs/MAP.md is from
+//! `cargo test` runs a short form that checks the machine; the table of docs/PROOF.md is from
 //! `ISOTHERM_PROOF=full cargo test --release --test map_proof -- --nocapture`. Whoever changes the estimator looks at
 //! other seeds (`ISOTHERM_SEEDS=301,302,303` beside it): those of the table are run when it is settled.
 #![allow(
