@@ -6,8 +6,8 @@ use super::{Show, heard, mapped, named};
 use crate::health::flag;
 use crate::shm::record::{
     CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
-    EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, NO_E4, NO_SHARE, NO_STATE, NO_USD, OddsRecord,
-    PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
+    EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE, NO_USD,
+    OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
 };
 use crate::time::Nanos;
 use std::fmt::Write as _;
@@ -258,15 +258,18 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     );
     out.push_str(&flag_lines(wide.flags));
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
-        let _ = writeln!(
-            out,
-            "  {name:<6} bias {:>+4}  confidence {:>3}  {:<12} {:<10} {}",
-            mode.bias,
+        let (state, motion) = if has_data(mode) {
+            (named(&STATES, mode.state), named(&MOTIONS, mode.motion))
+        } else {
+            ("", "")
+        };
+        let line = format!(
+            "  {name:<6} bias {}  confidence {:>3}  {:<12} {state:<10} {motion}",
+            bias(mode),
             mode.confidence,
             named(&verdict::NAMES, mode.verdict),
-            named(&STATES, mode.state),
-            named(&MOTIONS, mode.motion),
         );
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     if mapped(wide) {
         out.push_str(&map_lines(show, wide));
@@ -401,6 +404,20 @@ pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize) -> String {
     out
 }
 
+/// True when a mode's bias stands on something: without data its 0 is no opinion.
+const fn has_data(mode: &ModeRecord) -> bool {
+    mode.verdict != verdict::NO_DATA
+}
+
+/// A mode's bias in four columns.
+fn bias(mode: &ModeRecord) -> String {
+    if has_data(mode) {
+        format!("{:>+4}", mode.bias)
+    } else {
+        format!("{:>4}", "-")
+    }
+}
+
 /// Two lines: mark and the three biases; the nearest hot zone on each side.
 #[must_use]
 pub fn lines(show: &Show, wide: &Wide) -> String {
@@ -411,8 +428,9 @@ pub fn lines(show: &Show, wide: &Wide) -> String {
         let verdict = named(&verdict::NAMES, mode.verdict);
         let _ = write!(
             out,
-            "  {name} {:>+4}/{:<3} {verdict:<12}",
-            mode.bias, mode.confidence
+            "  {name} {}/{:<3} {verdict:<12}",
+            bias(mode),
+            mode.confidence
         );
     }
     out = format!("{}\n        forced", out.trim_end());
@@ -464,6 +482,12 @@ mod tests {
             text.contains("interest never") && text.contains("prior -"),
             "{text}"
         );
+        // No data is not a bias of 0, nor a calm one.
+        assert!(
+            text.contains("scalp  bias    -  confidence   0  NO_DATA\n"),
+            "{text}"
+        );
+        assert!(lines(&show, &wide).contains("scalp    -/0   NO_DATA"));
         wide.recv_ns = 1;
         for mode in &mut wide.mode {
             (mode.bias, mode.confidence, mode.verdict) = (-100, 100, verdict::STRONG_SHORT);
