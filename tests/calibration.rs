@@ -17,6 +17,7 @@ use isotherm::config::evidence::{self, Evidence, Rows};
 use isotherm::event::{Liquidation, Total};
 use isotherm::inventory::params::{self, LADDER_HALF, band_80};
 use isotherm::inventory::{CLASSES, Inventory, Params};
+use isotherm::log::Level;
 use isotherm::market::{Holder, VenueId};
 use isotherm::num::fixed::ONE;
 use isotherm::num::log::{BUCKET, ln_px, px_of_ln};
@@ -25,7 +26,7 @@ use isotherm::replay;
 use isotherm::run;
 use isotherm::shard::{Setup, Shard};
 use isotherm::tape::RunPlan;
-use isotherm::time::Nanos;
+use isotherm::time::{Nanos, WallClock};
 use isotherm::zone::odds::Taught;
 use proptest::prelude::*;
 
@@ -966,6 +967,23 @@ fn what_touches_taught_is_kept_by_symbol_and_mode() {
     }
     let kept = replay::evidence_of(&shard, &symbols, &venues);
     assert_eq!(kept.taught, rows(&["BTC day"]));
+    // A run says how much of the file is its own.
+    plan.engine.calibration = Some("a.calibration".into());
+    let begin = run::recording::Begin::of(&plan, WallClock).unwrap();
+    let (level, note) = &begin.notes[0];
+    assert_eq!(*level, Level::Warn);
+    assert!(
+        note.contains("1 of the 2 row(s) of a.calibration"),
+        "{note}"
+    );
+
+    // A venue that is none.
+    let theta = Rows::from([("BTC bybyt".to_owned(), calibration().words())]);
+    let why = replay::calibrations(&theta, &symbols, &venues).unwrap_err();
+    assert!(
+        why.contains("wants a symbol and a venue (bybit, binance"),
+        "{why}"
+    );
 
     let head = RunPlan {
         taught: evidence.taught.clone(),

@@ -6,6 +6,7 @@
     reason = "a test stops where it fails"
 )]
 
+use isotherm::calibrate::Calibration;
 use isotherm::config::evidence::{self, Evidence};
 use isotherm::shm::writer::PageWriter;
 use isotherm::sim::{Params, TopicKind, World};
@@ -405,7 +406,7 @@ fn what_touches_taught_is_shown_saved_and_forgotten() {
     for (bad, want) in [
         (
             whole.replacen("12", "-12", 1),
-            "\"BTC day\" is not of this build's form",
+            "not of this build's form (of another version, or damaged): \"BTC day\"",
         ),
         (whole[..whole.len() / 2].to_owned(), "is no calibration"),
     ] {
@@ -414,6 +415,18 @@ fn what_touches_taught_is_shown_saved_and_forgotten() {
         let text = words(&done.stderr);
         assert!(!done.status.success() && text.contains(want), "{text}");
     }
+    // What is of this form is kept, what is not is named.
+    let known: Calibration = bytemuck::Zeroable::zeroed();
+    let mut both = evidence::parse(&whole.replacen("12", "-12", 1)).unwrap();
+    both.theta.insert("BTC bybit".to_owned(), known.words());
+    std::fs::write(&path, evidence::text(&both).unwrap()).unwrap();
+    let done = show(&[&path, "--save", &copy]);
+    let aside = words(&done.stderr);
+    assert!(aside.contains("damaged): \"BTC day\"; left out"), "{aside}");
+    assert!(words(&done.stdout).contains("BTC bybit: 0 prints"));
+    let kept = evidence::parse(&std::fs::read_to_string(&copy).unwrap()).unwrap();
+    both.taught.clear();
+    assert_eq!(kept, both);
     assert!(isotherm(&["calibration", "reset", &copy]).status.success());
     let text = words(&show(&[&copy]).stdout);
     assert!(

@@ -94,7 +94,9 @@ fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
     } else {
         of_recording(path)?
     };
-    let taught = taught(path, &evidence)?;
+    let taught: Vec<_> = (evidence.taught.iter())
+        .filter_map(|(name, words)| Some((name.clone(), Taught::of_words(words)?)))
+        .collect();
     if let Some(to) = save {
         write(to, &evidence)?;
     }
@@ -127,20 +129,6 @@ fn show(path: &Path, save: Option<&Path>, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// What touches taught of runs, by symbol and mode.
-fn taught(path: &Path, evidence: &Evidence) -> Result<Vec<(String, Taught)>> {
-    let each = evidence.taught.iter().map(|(name, words)| {
-        let taught = Taught::of_words(words).ok_or_else(|| not_ours(path, name))?;
-        Ok((name.clone(), taught))
-    });
-    each.collect()
-}
-
-/// A row whose numbers are none.
-fn not_ours(path: &Path, row: &str) -> anyhow::Error {
-    anyhow!("{}: \"{row}\" is not of this build's form", path.display())
-}
-
 /// True for a file that begins as one of calibrations does: JSON that names itself.
 fn is_file_of_it(path: &Path) -> Result<bool> {
     if path.is_dir() {
@@ -156,16 +144,41 @@ fn is_file_of_it(path: &Path) -> Result<bool> {
 fn of_file(path: &Path) -> Result<(Vec<Named>, Evidence)> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| name.clone())?;
-    let evidence = evidence::parse(&text).map_err(|what| anyhow!("{name}: {what}"))?;
+    let mut evidence = evidence::parse(&text).map_err(|what| anyhow!("{name}: {what}"))?;
+    keep_ours(&name, &mut evidence)?;
     // The fit wants a prior and a unit: those of the defaults, and of the interest last told.
     let params = Params::default();
-    let mut all = Vec::new();
-    for (contract, words) in &evidence.theta {
-        let mut known = Calibration::of_words(words).ok_or_else(|| not_ours(path, contract))?;
+    let known = |(contract, words): (&String, &Vec<i64>)| {
+        let mut known = Calibration::of_words(words)?;
         known.fit(Nanos::new(1), known.interest_told(), &params);
-        all.push((contract.clone(), known));
+        Some((contract.clone(), known))
+    };
+    Ok((evidence.theta.iter().filter_map(known).collect(), evidence))
+}
+
+/// Leaves out, and says so, what is of another build's form; a file of nothing else is an error.
+fn keep_ours(file: &str, evidence: &mut Evidence) -> Result<()> {
+    let mut others = Vec::new();
+    let mut keep = |name: &String, is_ours: bool| {
+        if !is_ours {
+            others.push(format!("\"{name}\""));
+        }
+        is_ours
+    };
+    (evidence.theta).retain(|name, words| keep(name, Calibration::of_words(words).is_some()));
+    (evidence.taught).retain(|name, words| keep(name, Taught::of_words(words).is_some()));
+    if others.is_empty() {
+        return Ok(());
     }
-    Ok((all, evidence))
+    let what = format!(
+        "{file}: not of this build's form (of another version, or damaged): {}",
+        others.join(", ")
+    );
+    if evidence.theta.is_empty() && evidence.taught.is_empty() {
+        return Err(anyhow!(what));
+    }
+    super::say_aside(format_args!("{what}; left out"));
+    Ok(())
 }
 
 fn of_recording(path: &Path) -> Result<(Vec<Named>, Evidence)> {

@@ -56,7 +56,10 @@ pub(super) fn known(
 
 /// A row whose numbers are none.
 fn damaged(name: &str) -> String {
-    format!("calibration of \"{name}\": not of this build's form (of another version, or damaged)")
+    format!(
+        "calibration of \"{name}\": not of this build's form (of another version, or damaged); isotherm calibration \
+         show FILE --save NEW keeps the rows that are"
+    )
 }
 
 /// The calibrations of a plan or of a tape's head, for a shard of these symbols and venues; those of others are left
@@ -72,15 +75,19 @@ pub fn calibrations(
     let mut found = Vec::new();
     for (name, words) in evidence {
         let known = Calibration::of_words(words).ok_or_else(|| damaged(name))?;
-        let Some((symbol, venue)) = name.split_once(' ') else {
+        let row = name.split_once(' ').and_then(|(symbol, venue)| {
+            let row = venue::VENUES.iter().find(|row| row.name == venue)?;
+            Some((symbol, row.id))
+        });
+        let Some((symbol, id)) = row else {
             return Err(format!(
-                "calibration of \"{name}\": wants a symbol and a venue"
+                "calibration of \"{name}\": wants a symbol and a venue ({})",
+                venue::VENUES.map(|row| row.name).join(", ")
             ));
         };
         let symbol = symbols.iter().position(|listed| listed == symbol);
-        let named = |id: &&VenueId| venue::venue(**id).is_some_and(|row| row.name == venue);
-        if let (Some(symbol), Some(id)) = (symbol, venues.iter().find(named)) {
-            found.push((symbol, *id, known));
+        if let (Some(symbol), true) = (symbol, venues.contains(&id)) {
+            found.push((symbol, id, known));
         }
     }
     Ok(found)

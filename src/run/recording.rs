@@ -10,7 +10,7 @@ use super::{RunError, header, setup};
 use crate::checkpoint::{self, CheckpointError};
 use crate::config::Plan;
 use crate::log::Level;
-use crate::shard::Shard;
+use crate::shard::{Setup, Shard};
 use crate::tape::{self, Limits, Lock, Recorder, Told, recorder};
 use crate::time::Clock;
 use std::path::Path;
@@ -37,14 +37,15 @@ impl Begin {
     /// # Errors
     /// A folder recorded with another plan; a tape that the plan requires and that cannot be; the shard's plan.
     pub fn of<C: Clock>(plan: &Plan, clock: C) -> Result<Self, RunError> {
-        let shard = Shard::new(&setup(plan)?)?;
-        let mut begin = Self::around(shard, plan);
+        let setup = setup(plan)?;
+        let mut begin = Self::around(Shard::new(&setup)?, plan);
         let folder = plan
             .engine
             .tape
             .as_deref()
             .filter(|path| recorder::is_folder(path));
         let Some(folder) = folder else {
+            begin.notes.extend(lent(plan, &setup));
             return begin.record(plan, clock, None);
         };
         let lock = match Lock::take(folder) {
@@ -53,6 +54,9 @@ impl Begin {
         };
         if plan.engine.checkpoint {
             begin.take_up(plan, &clock, folder)?;
+        }
+        if !begin.continues {
+            begin.notes.extend(lent(plan, &setup));
         }
         begin.record(plan, clock, Some(lock))
     }
@@ -148,6 +152,24 @@ impl Begin {
         self.notes.push((Level::Error, note));
         Ok(self)
     }
+}
+
+/// What a run that begins with nothing has from the plan's file of calibrations.
+fn lent(plan: &Plan, setup: &Setup) -> Option<(Level, String)> {
+    let path = plan.engine.calibration.as_ref()?;
+    let evidence = &plan.engine.evidence;
+    let all = evidence.theta.len() + evidence.taught.len();
+    let taken = setup.calibrations.len() + setup.taught.len();
+    let level = if taken < all {
+        Level::Warn
+    } else {
+        Level::Info
+    };
+    let note = format!(
+        "begins with {taken} of the {all} row(s) of {}: those of this plan's coins and venues",
+        path.display()
+    );
+    Some((level, note))
 }
 
 /// When the plan closes segments, and how many it keeps.
