@@ -194,7 +194,7 @@ fn refreshes(criterion: &mut Criterion) {
         criterion.bench_function(&format!("zone refresh, {venues} venues"), |b| {
             b.iter(|| {
                 now = now.plus(Nanos::SECOND);
-                zoned(&mut zones, &map.below_long, &map.above_short, now);
+                zoned(&mut zones, marks[0], &map.below_long, &map.above_short, now);
             });
         });
     }
@@ -202,6 +202,10 @@ fn refreshes(criterion: &mut Criterion) {
     criterion.bench_function("map refresh, 1 venue, a full table of accounts", |b| {
         let all = std::slice::from_ref(&one);
         b.iter(|| map.refresh_with(now, all, &marks[..1], 0, Some((0, &exact))));
+    });
+    let mut refresh = walked();
+    criterion.bench_function("zone refresh, a map of eight hours", |b| {
+        b.iter_custom(|times| (0..times).map(|_| refresh()).sum());
     });
     for (name, maps) in ROUGH {
         let mut refresh = rough(maps);
@@ -228,6 +232,58 @@ fn accounts() -> Box<Exact> {
     exact
 }
 
+/// Refreshes zones over the map of one venue as it goes on, a second at a time and untimed, after eight hours of a
+/// price that wanders and a crowd whose trades are of all sizes.
+fn walked() -> impl FnMut() -> Duration {
+    let params = Params::default();
+    let (mut seed, mut now) = (1u64, Nanos::SECOND);
+    let mut inventory: Box<Inventory> = bytemuck::allocation::zeroed_box();
+    let (start, mut interest) = (Px::whole(65_000), Qty::whole(50_000).get());
+    inventory.mark(now, start, &params);
+    inventory.interest(now, Qty::new(interest), &params);
+    let mut ln = inventory.mark_ln().unwrap_or(0);
+    let mut second = move || {
+        let mut random = |below: i64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) as i64 % below
+        };
+        now = now.plus(Nanos::SECOND);
+        // A sixth of a percent in a minute.
+        ln += BUCKET * (random(2_001) - 1_000) / 1_500;
+        for _ in 0..10 {
+            let at = px_of_ln(ln + BUCKET * (random(2_001) - 1_000) / 1_000);
+            inventory.trade(at, Qty::new((1 + random(1_000)) << random(16)));
+        }
+        inventory.mark(now, px_of_ln(ln), &params);
+        interest += random(20_000_001) - 10_000_000;
+        inventory.interest(now, Qty::new(interest), &params);
+        for _ in 0..100 {
+            inventory.tick(now, &params);
+        }
+        (now, px_of_ln(ln), inventory.clone())
+    };
+    for _ in 1..8 * 3_600 {
+        black_box(second());
+    }
+    let mut zones: Box<Zones> = bytemuck::allocation::zeroed_box();
+    let mut map: Box<Heatmap> = bytemuck::allocation::zeroed_box();
+    let (now, mark, inventory) = second();
+    map.refresh(now, &[*inventory], &[mark], 0);
+    let cells = map.below_long.iter().chain(&map.above_short);
+    println!(
+        "a map of eight hours: {} of its {} live cells hold something",
+        cells.filter(|cell| **cell > 0).count(),
+        2 * DEPTH
+    );
+    move || {
+        let (now, mark, inventory) = second();
+        map.refresh(now, std::slice::from_ref(&inventory), &[mark], 0);
+        let start = Instant::now();
+        zoned(&mut zones, mark, &map.below_long, &map.above_short, now);
+        start.elapsed()
+    }
+}
+
 /// Refreshes zones over so many maps in turn, none with an empty cell or one like its neighbour: the most that a map
 /// can ask. Each is laid where the last one was, untimed, as the shard's is written anew before its zones read it.
 fn rough(maps: usize) -> impl FnMut() -> Duration {
@@ -247,7 +303,7 @@ fn rough(maps: usize) -> impl FnMut() -> Duration {
         map.copy_from_slice(&cells[from..from + 2 * DEPTH]);
         let (below, above) = black_box(&map).split_at(DEPTH);
         let start = Instant::now();
-        zoned(&mut zones, below, above, now);
+        zoned(&mut zones, Px::whole(65_000), below, above, now);
         start.elapsed()
     }
 }
@@ -259,9 +315,9 @@ fn costs(criterion: &mut Criterion) {
     refreshes(criterion);
 }
 
-fn zoned(zones: &mut Zones, below_long: &[i64], above_short: &[i64], now: Nanos) {
+fn zoned(zones: &mut Zones, mark: Px, below_long: &[i64], above_short: &[i64], now: Nanos) {
     let heat = Heat {
-        mark: Px::whole(65_000),
+        mark,
         below_long,
         above_short,
     };
