@@ -23,6 +23,7 @@ use crate::time::{Nanos, ScaledClock, mono_now};
 use crate::viewer::{Show, text};
 use anyhow::{Context, Result, bail};
 use std::io::{IsTerminal, Write};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -262,25 +263,78 @@ fn latency(page: &PageReader) -> String {
     )
 }
 
-/// A terminal: the whole picture, drawn over itself.
+/// Hot zones a side that are shown where there is room.
+const ZONES: usize = 3;
+/// How long symbols stand that do not all fit.
+const TURN: Duration = Duration::from_secs(4);
+
+/// A terminal: the whole picture, drawn over itself; where it is too low for all symbols, some by turns.
 fn paint(page: &PageReader, started: Instant) -> Result<()> {
     let header = page.header()?;
-    let mut out = String::from("\x1b[H\x1b[2J");
-    out.push_str(&format!(
-        "isotherm demo  {:.0?}  heartbeat {} us ago  inputs {}  Ctrl-C ends\n{}\n\n",
+    let head = format!(
+        "isotherm demo  {:.0?}  heartbeat {} us ago  inputs {}  Ctrl-C ends\n{}\n",
         started.elapsed(),
         header.heartbeat_age(mono_now()).get() / 1_000,
         header.input_seq,
         latency(page)
-    ));
-    for (at, show) in shows(page).iter().enumerate() {
-        out.push_str(&text::symbol(show, &page.wide(at)?, mode::DAY, 3));
+    );
+    // The last row is the cursor's.
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    let rows = size.map_or(0, |size| usize::from(size.ws_row));
+    let room = match rows {
+        0 => usize::MAX,
+        rows => rows.saturating_sub(head.lines().count() + 1),
+    };
+    let shows = shows(page);
+    let records: Result<Vec<_>, _> = (0..shows.len()).map(|at| page.wide(at)).collect();
+    let records = records?;
+    let blocks = |zones| -> Vec<String> {
+        let each = shows.iter().zip(&records);
+        each.map(|(show, wide)| text::symbol(show, wide, mode::DAY, zones))
+            .collect()
+    };
+    // Fewer zones rather than half a symbol.
+    let fits = |blocks: &Vec<String>| blocks.iter().all(|block| block.lines().count() < room);
+    let blocks = (1..=ZONES).rev().map(blocks).find(fits);
+    let blocks = blocks.unwrap_or_else(|| {
+        let each = shows.iter().zip(&records);
+        each.map(|(show, wide)| text::lines(show, wide) + "\n")
+            .collect()
+    });
+    let turn = (started.elapsed().as_millis() / TURN.as_millis()) as usize;
+    let shown = in_turn(&blocks, room, turn);
+    let mut out = format!("\x1b[H\x1b[2J{head}");
+    for block in &blocks[shown.clone()] {
         out.push('\n');
+        out.push_str(block);
+    }
+    if shown.len() < blocks.len() {
+        out.push_str(&format!(
+            "{} of {} symbols, by turns; a higher terminal shows all",
+            shown.len(),
+            blocks.len()
+        ));
     }
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(out.as_bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Which blocks stand on a screen of so many rows now, each with an empty one before it: as many as fit, by turns.
+fn in_turn(blocks: &[String], rows: usize, turn: usize) -> Range<usize> {
+    let mut screens = Vec::new();
+    let (mut from, mut used) = (0, 0);
+    for (at, block) in blocks.iter().enumerate() {
+        let more = block.lines().count() + 1;
+        if at > from && used + more > rows {
+            screens.push(from..at);
+            (from, used) = (at, 0);
+        }
+        used += more;
+    }
+    screens.push(from..blocks.len());
+    screens[turn % screens.len()].clone()
 }
 
 /// A pipe: plain lines.
@@ -312,4 +366,21 @@ fn farewell(ended: &Ended, lived: i64, speed: u32) -> Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_screen_shows_every_block_in_its_turn() {
+        let blocks = [3, 4, 2].map(|lines| "x\n".repeat(lines));
+        let at = |rows, turn| in_turn(&blocks, rows, turn);
+        assert_eq!(at(12, 5), 0..3);
+        assert_eq!([at(11, 0), at(11, 1), at(11, 2)], [0..2, 2..3, 0..2]);
+        assert_eq!([at(5, 0), at(5, 1), at(5, 2)], [0..1, 1..2, 2..3]);
+        // One that does not fit alone stands alone.
+        assert_eq!([at(0, 0), at(0, 4)], [0..1, 1..2]);
+        assert_eq!(in_turn(&[], 5, 7), 0..0);
+    }
 }
