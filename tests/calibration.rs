@@ -936,7 +936,7 @@ fn what_is_kept_of_a_calibration_goes_on_and_nothing_else_is_taken_up() {
 fn what_touches_taught_is_kept_by_symbol_and_mode() {
     let mut taught: Taught = bytemuck::Zeroable::zeroed();
     for at in 0..40 {
-        taught.learn(&[ONE as i32 / 2; 7], ONE / 2, at % 4 == 0);
+        taught.learn(&[ONE as i32 / 2; 7], at % 4 == 0);
     }
     let rows = |names: &[&str]| -> Rows {
         let each = names

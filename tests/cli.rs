@@ -369,7 +369,7 @@ fn what_is_no_recording_is_said_by_its_name() {
 #[test]
 fn what_touches_taught_is_shown_saved_and_forgotten() {
     let mut taught: Taught = bytemuck::Zeroable::zeroed();
-    (0..12).for_each(|_| taught.learn(&[0; 7], 32_768, false));
+    (0..12).for_each(|_| taught.learn(&[0; 7], false));
     let evidence = Evidence {
         taught: [("BTC day".to_owned(), taught.words())].into(),
         ..Evidence::default()

@@ -388,7 +388,7 @@ fn a_live_run_and_its_tape_end_in_the_same_state() {
     let folder = tempfile::tempdir().unwrap();
     // It begins with what touches of another run taught, which is of the run, and so of its tape.
     let mut taught: Taught = bytemuck::Zeroable::zeroed();
-    (0..900).for_each(|_| taught.learn(&[0; 7], ONE / 2, false));
+    (0..900).for_each(|_| taught.learn(&[0; 7], false));
     let evidence = Evidence {
         taught: BTreeMap::from([("ETH day".to_owned(), taught.words())]),
         ..Evidence::default()

@@ -526,7 +526,7 @@ impl Zones {
         self.touched_at[mode] = change.at;
         self.touches[mode][usize::from(change.holder & 1)][usize::from(ran)] += fixed::ONE;
         if change.predicted[1] >= 0 {
-            self.runs[mode].learn(terms, change.predicted[1].into(), ran);
+            self.runs[mode].learn(terms, ran);
         }
     }
 

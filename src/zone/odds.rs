@@ -7,7 +7,7 @@
 //! the product of the two probabilities says.
 //!
 //! The weights of a run are judgement. Every touch that held or ran teaches how much that judgement is worth, and how
-//! often zones run at all ([`Taught`]): a logistic recalibration, a step of Newton at a touch. Weights of their own
+//! often zones run at all ([`Taught`]): a logistic recalibration, the likeliest after each touch. Weights of their own
 //! for the terms are more than some hundred touches can tell. What was learned is told as whole numbers, which another
 //! run may begin with.
 
@@ -193,8 +193,12 @@ impl Taught {
     /// Probability that a zone, touched, runs.
     #[must_use]
     pub fn run(&self, terms: &[i32; TERMS - 1]) -> i64 {
+        sigmoid(self.log_odds(judged(terms)))
+    }
+
+    fn log_odds(&self, judged: i64) -> i64 {
         let [scale, constant] = self.moved;
-        sigmoid(clip(mulq(ONE + scale, judged(terms)) + constant, -SUM, SUM))
+        clip(mulq(ONE + scale, judged) + constant, -SUM, SUM)
     }
 
     /// The weights as they are now, of the terms and of the constant.
@@ -204,32 +208,46 @@ impl Taught {
         core::array::from_fn(|at| WEIGHTS.get(at).map_or(constant, |w| mulq(ONE + scale, *w)))
     }
 
-    /// A zone of which `said` was the chance of a run and `terms` stood behind it was touched, and ran or held.
-    pub fn learn(&mut self, terms: &[i32; TERMS - 1], said: i64, ran: bool) {
-        let said = clip(said, 0, ONE);
-        let (wrong, doubt) = (i64::from(ran) * ONE - said, said * (ONE - said));
+    /// A zone behind which `terms` stood was touched, and ran or held: the likeliest scale and constant, by what was
+    /// known before and this touch. Both move along one line, so one number is sought, the log odds that this zone has
+    /// afterwards; a step of Newton would overshoot where a zone ran that was sure to hold.
+    pub fn learn(&mut self, terms: &[i32; TERMS - 1], ran: bool) {
         let judged = judged(terms);
+        let [scale, both, constant] = core::array::from_fn(|at| {
+            let prior = [SURE[0], 0, SURE[1]][at];
+            i128::from(self.seen[at] + prior)
+        });
+        // Never less than the prior's, but for what was rounded.
+        let whole = (scale * constant - both * both).max(i128::from(SURE[0]) * i128::from(SURE[1]));
+        // The inverse of what is sure, by cofactors, times where this touch lies.
+        let at = [judged, ONE].map(i128::from);
+        let way = [
+            constant * at[0] - both * at[1],
+            scale * at[1] - both * at[0],
+        ];
+        let open = (((at[0] * way[0] + at[1] * way[1]) << 16) / whole).max(0);
+        let open = i64::try_from(open).unwrap_or(0);
+        let said = self.log_odds(judged);
+        let wrong = |odds: i64| i64::from(ran) * ONE - sigmoid(odds);
+        let [mut low, mut high] = [said - i64::from(!ran) * open, said + i64::from(ran) * open];
+        while high - low > 1 {
+            let middle = i64::midpoint(low, high);
+            if middle < said + mulq(open, wrong(middle)) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let (wrong, chance) = (wrong(high), sigmoid(high));
+        self.moved = core::array::from_fn(|at| {
+            let step = way[at] * i128::from(wrong * ONE) / whole;
+            let step = i64::try_from(step).unwrap_or(0);
+            clip(self.moved[at].saturating_add(step), FAR[at].0, FAR[at].1)
+        });
+        let doubt = chance * (ONE - chance);
         let of = [mulq(judged, judged), judged, ONE];
         let seen: [i64; 3] = core::array::from_fn(|at| self.seen[at] + mulq(doubt, of[at]));
         self.seen = seen.map(|each| mul_div(each, SUREST, seen[2].max(SUREST)));
-        // A step of Newton: the inverse of what is sure, by cofactors, times the gradient.
-        let [sure, prior] = [&self.seen, &[0; 3]].map(|[scale, both, constant]| {
-            [scale + SURE[0], *both, constant + SURE[1]].map(i128::from)
-        });
-        let whole = |[scale, both, constant]: [i128; 3]| scale * constant - both * both;
-        // Never less than the prior's, but for what was rounded.
-        let whole = whole(sure).max(whole(prior));
-        let [scale, both, constant] = sure;
-        let [judged, one, wrong] = [judged, ONE, wrong].map(i128::from);
-        let steps = [constant * judged - both * one, scale * one - both * judged];
-        let step = |at: usize| i64::try_from(steps[at] * wrong * one / whole).unwrap_or(0);
-        self.moved = core::array::from_fn(|at| {
-            clip(
-                self.moved[at].saturating_add(step(at)),
-                FAR[at].0,
-                FAR[at].1,
-            )
-        });
         self.touches = self.touches.saturating_add(1);
     }
 
@@ -465,22 +483,33 @@ mod tests {
             let x = self.scale * Self::judged(terms) + self.constant;
             1.0 / (1.0 + (-x.clamp(-8.0, 8.0)).exp())
         }
-        fn learn(&mut self, terms: &[f64; TERMS], said: f64, ran: bool) {
+        fn learn(&mut self, terms: &[f64; TERMS], ran: bool) {
             let judged = Self::judged(terms);
-            self.seen.push((judged, said * (1.0 - said)));
-            let all: f64 = self.seen.iter().map(|(_, counts)| counts).sum();
-            let keep = 64.0 / all.max(64.0);
-            self.seen.iter_mut().for_each(|(_, counts)| *counts *= keep);
             let sum = |power: i32| -> f64 {
                 let each = self.seen.iter().map(|(z, counts)| counts * z.powi(power));
                 each.sum()
             };
             let (squared, both, alone) = (sum(2) + 4.0, sum(1), sum(0) + 0.25);
-            let wrong = f64::from(u8::from(ran)) - said;
-            let below = wrong - wrong * judged * both / squared;
-            let constant = below / (alone - both * both / squared);
-            self.scale += (wrong * judged - both * constant) / squared;
-            self.constant += constant;
+            let whole = squared * alone - both * both;
+            let way = [
+                (alone * judged - both) / whole,
+                (squared - both * judged) / whole,
+            ];
+            let open = way[0] * judged + way[1];
+            let said = (self.scale * judged + self.constant).clamp(-8.0, 8.0);
+            let (mut odds, mut wrong) = (said, 0.0);
+            // Halfway each time, for a step of its own may be too long.
+            for _ in 0..2_000 {
+                wrong = f64::from(u8::from(ran)) - 1.0 / (1.0 + (-odds).exp());
+                odds += 0.1 * (said + open * wrong - odds);
+            }
+            self.scale += way[0] * wrong;
+            self.constant += way[1] * wrong;
+            let chance = f64::from(u8::from(ran)) - wrong;
+            self.seen.push((judged, chance * (1.0 - chance)));
+            let all: f64 = self.seen.iter().map(|(_, counts)| counts).sum();
+            let keep = 64.0 / all.max(64.0);
+            self.seen.iter_mut().for_each(|(_, counts)| *counts *= keep);
         }
     }
 
@@ -536,8 +565,8 @@ mod tests {
                 lost[0] += loss(float);
                 lost[1] += loss(Taught::zeroed().run(&kept) as f64 / ONE as f64);
             }
-            taught.learn(&kept, said, ran);
-            twin.learn(&terms, float, ran);
+            taught.learn(&kept, ran);
+            twin.learn(&terms, ran);
         }
         assert!(lost[0] < 0.8 * lost[1], "{lost:?}");
         let weights = taught.weights().map(|weight| weight as f64 / ONE as f64);
@@ -564,18 +593,32 @@ mod tests {
         assert_eq!(Taught::of_words(&[0; WORDS]), None);
     }
 
+    /// A zone that was as good as sure to hold runs, before anything else was seen: then nothing is known, not the
+    /// contrary.
+    #[test]
+    fn one_surprise_is_no_certainty() {
+        let terms = [0, 0, 0, 0, 0, 0, -4 * ONE as i32];
+        for (terms, ran) in [(terms, true), (terms.map(|term| -term), false)] {
+            let mut taught = Taught::zeroed();
+            let far = |taught: &Taught| (taught.run(&terms) - ONE / 2).abs();
+            assert!(far(&taught) > q(48, 100));
+            taught.learn(&terms, ran);
+            assert!(far(&taught) < q(5, 100), "{}", taught.run(&terms));
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_was_learned_is_a_share(
-            lessons in prop::collection::vec((any::<[i64; 7]>(), any::<i64>(), any::<bool>()), 0..40),
+            lessons in prop::collection::vec((any::<[i64; 7]>(), any::<bool>()), 0..40),
             numbers in any::<[i64; 7]>(),
         ) {
             let of = |[gain, speed, heat, kappa, absorbed, history, through]: [i64; 7]| {
                 Forces { gain, speed, heat, kappa, absorbed, history, through }.terms()
             };
             let mut taught = Taught::zeroed();
-            for (numbers, said, ran) in lessons {
-                taught.learn(&of(numbers), said, ran);
+            for (numbers, ran) in lessons {
+                taught.learn(&of(numbers), ran);
             }
             prop_assert!((0..=ONE).contains(&taught.run(&of(numbers))));
             prop_assert_eq!(Taught::of_words(&taught.words()), Some(taught));
