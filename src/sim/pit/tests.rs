@@ -2,6 +2,7 @@
 
 use super::super::weather::Weather;
 use super::*;
+use crate::market::Holder;
 
 /// Runs one contract and shows it before and after every beat.
 fn run(params: &Params, seed: u64, beats: u64, mut see: impl FnMut(&Pit, &Pit)) -> Pit {
