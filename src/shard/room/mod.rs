@@ -6,35 +6,37 @@
 //! after another has, the first in plan order that has takes its part. Once chosen it stays, through silence and
 //! disconnects (the flags say so), until it delists the contract; then the next in order that has a mark follows, and
 //! the streams begin anew. Prints of every venue feed the streams, and the map adds every inventory.
+//!
+//! What an event does stands here, with the state; `reference` says whose market the symbol is and what goes with it,
+//! `map` what is read of the inventories once a second, `flags` how far all of it is to be trusted.
+
+mod flags;
+mod map;
+mod reference;
 
 use super::history::History;
-use super::place::{Belief, Counts, DELISTED, HALTED, Place};
-use super::reading::{self, APPROACHES, EXPECTED, HORIZONS};
-
+use super::place::{Belief, DELISTED, Place};
 use super::{VENUES, manner};
-use crate::bias::{Scores, thin};
+use crate::bias::Scores;
 use crate::book::Book;
 use crate::calibrate::{self, Calibration};
 use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Position, Stream};
-use crate::health::flag;
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
 use crate::inventory::exact::Exact;
 use crate::inventory::params::Choice;
-use crate::market::{Holder, VenueId};
-use crate::num::fixed::{ONE, clip, div32, mul_div};
-use crate::num::log::{ln_px, px_of_ln};
-use crate::num::{Px, Qty, Round, narrow};
-use crate::shm::record::{CascadeRecord, MODES, MapRecord, NO_SHARE, Wide};
+use crate::market::VenueId;
+use crate::num::log::ln_px;
+use crate::num::{Px, Qty, Round};
+use crate::shm::record::{MODES, MapRecord, Wide};
 use crate::signal::Class;
-use crate::signal::streams::{Streams, channel};
-use crate::signal::view::{HeatReading, View, ZoneReading};
-use crate::signal::window::Window;
+use crate::signal::streams::Streams;
+use crate::signal::view::{HeatReading, ZoneReading};
 use crate::time::Nanos;
-use crate::zone::cascade::{Depth, Live, Look};
+use crate::zone::Zones;
+use crate::zone::cascade::Live;
 use crate::zone::onward::Onward;
 use crate::zone::structure::Structure;
-use crate::zone::{Heat, Sight, Zones};
 use bytemuck::{Pod, Zeroable};
 
 /// Ticks between refreshes of map readings and zones: a second.
@@ -45,20 +47,8 @@ const SWEEP_TICKS: u64 = 10;
 const GAP_SHOWN: Nanos = Nanos::MINUTE;
 /// Time to live of the mark (scoring.md 6).
 const MARK_TTL_MS: u32 = 5_000;
-/// Time to live of open interest: three polls of a slow venue.
-const INTEREST_TTL_MS: u32 = 30_000;
-/// Time to live of trades, at the slow end of scoring.md 6.
-const TRADE_TTL_MS: u32 = 60_000;
-/// The map is LIVE after this much open interest and trades (signals.md, cold starts).
-const LIVE_AFTER: Nanos = Nanos::new(2 * Nanos::HOUR.get());
 /// Above this share of prior mass the map has nothing of its own to say.
 const PRIOR_MAX_E6: i64 = 900_000;
-/// How long the venues before it in the plan are waited for when a symbol's first mark is another's.
-const WAIT: Nanos = Nanos::new(10 * Nanos::SECOND.get());
-/// A venue whose mark is older than this is carried along by the reference's ...
-const CARRIED_AFTER: Nanos = Nanos::millis(MARK_TTL_MS as i64);
-/// ... for so long; then it leaves the map until it is heard again.
-const CARRIED_FOR: Nanos = Nanos::HOUR;
 /// History is whole when none came for this long.
 const LOADED_AFTER: Nanos = Nanos::new(3 * Nanos::SECOND.get());
 
@@ -261,69 +251,6 @@ impl Room {
         self.exact.tell(now, told, mark_ln);
     }
 
-    /// The venue that tells positions, and what they are.
-    pub(super) fn known(&self) -> Option<(usize, &Exact)> {
-        Some((self.teller.checked_sub(1)? as usize, &self.exact))
-    }
-
-    /// Tracked share of the open interest of the venue that tells positions, per holder, 1e-6.
-    pub(super) fn coverage_e6(&self) -> [u32; 2] {
-        let Some((v, exact)) = self.known() else {
-            return [NO_SHARE; 2];
-        };
-        let interest = self
-            .inventory
-            .get(v)
-            .map_or(Qty::ZERO, Inventory::interest_now);
-        Holder::BOTH.map(|holder| exact.coverage_e6(holder, interest) as u32)
-    }
-
-    /// A price of a venue as the reference's: at the distance that their marks last had.
-    fn as_own(&self, v: usize, price: Px) -> Px {
-        let place = &self.place[v];
-        if v == self.slot() || place.basis_known == 0 || price.get() <= 0 {
-            return price;
-        }
-        px_of_ln(ln_px(price).saturating_add(place.basis))
-    }
-
-    /// How far a venue's mark is from the reference's, taken when the venue speaks: later only the reference moves.
-    fn measure_basis(&mut self, now: Nanos, v: usize) {
-        let own = self.own();
-        let fresh = now.since(own.known(Kind::Mark)) <= CARRIED_AFTER;
-        let from = own.mark;
-        let place = &mut self.place[v];
-        if from.get() > 0 && place.mark.get() > 0 && (fresh || place.basis_known == 0) {
-            (place.basis, place.basis_known) = (ln_px(from) - ln_px(place.mark), 1);
-        }
-    }
-
-    /// Makes a slot the reference.
-    fn refer(&mut self, now: Nanos, v: usize) {
-        self.chosen = 1;
-        if v == self.slot() {
-            return;
-        }
-        self.reference = v as u64;
-        // What the streams know is another market's; volatility is the least that must not start from nothing.
-        bytemuck::bytes_of_mut(&mut self.streams).fill(0);
-        bytemuck::bytes_of_mut(&mut self.structure).fill(0);
-        self.live = [Live::zeroed(); 2];
-        self.unsay_ends();
-        self.streams.recall(self.place[v].history.moves());
-        for place in &mut self.place {
-            place.basis_known = 0;
-        }
-        for other in 0..VENUES {
-            self.measure_basis(now, other);
-        }
-    }
-
-    /// The first slot in plan order that has a mark.
-    fn first_marked(&self) -> Option<usize> {
-        self.place.iter().position(|place| place.mark.get() > 0)
-    }
-
     fn on_interest(&mut self, now: Nanos, v: usize, interest: Qty) {
         let belief = self.place[v].judge(now, interest);
         if belief == Belief::Odd {
@@ -380,54 +307,6 @@ impl Room {
             self.place[v].retick(terms.tick);
         } else if self.place[v].status != DELISTED {
             self.delist(now, v, venue);
-        }
-    }
-
-    /// Forgets a venue: its positions are settled, its book is gone.
-    fn delist(&mut self, now: Nanos, v: usize, venue: VenueId) {
-        self.book[v].distrust();
-        self.inventory[v].clear();
-        if v as u64 + 1 == self.teller {
-            self.exact.clear();
-        }
-        self.place[v].begin(&self.choice, manner(venue));
-        self.place[v].status = DELISTED;
-        if v == self.slot() {
-            (self.chosen, self.first_mark) = (0, Nanos::ZERO);
-            match self.first_marked() {
-                Some(next) => self.refer(now, next),
-                None => self.forget(),
-            }
-        }
-        if !self.inventory.iter().any(Inventory::is_seeded) {
-            self.forget_map();
-        }
-    }
-
-    /// Nobody lists the symbol: nothing of it is said any more.
-    fn forget(&mut self) {
-        bytemuck::bytes_of_mut(&mut self.streams).fill(0);
-        bytemuck::bytes_of_mut(&mut self.structure).fill(0);
-        self.live = [Live::zeroed(); 2];
-        self.forget_map();
-    }
-
-    /// No venue is in the map any more: there is none.
-    fn forget_map(&mut self) {
-        self.unsay_ends();
-        self.changed = 1;
-        self.heatmap.clear();
-        self.zones.clear();
-        (self.heat, self.zoned) = (HeatReading::zeroed(), ZoneReading::zeroed());
-        self.reach = [[reading::NOWHERE; 2]; MODES];
-        (self.seeded, self.lived, self.swept) = (Nanos::ZERO, 0, 0);
-    }
-
-    /// Ends that were said of cascades are in the price of another market, or of none.
-    fn unsay_ends(&mut self) {
-        self.onward.iter_mut().for_each(Onward::forget);
-        for map in [&mut self.map, &mut self.wide.map] {
-            (map.cascade_up, map.cascade_down) = (CascadeRecord::ABSENT, CascadeRecord::ABSENT);
         }
     }
 
@@ -528,13 +407,7 @@ impl Room {
                 self.loaded(now, v);
             }
         }
-        if self.chosen == 0
-            && self.first_mark != Nanos::ZERO
-            && now.since(self.first_mark) >= WAIT
-            && let Some(v) = self.first_marked()
-        {
-            self.refer(now, v);
-        }
+        self.stand_in(now);
         let turn = ticks + symbol * 7;
         let due = turn.is_multiple_of(REFRESH_TICKS)
             || (self.swept != 0 && turn.is_multiple_of(SWEEP_TICKS));
@@ -551,227 +424,6 @@ impl Room {
             }
             self.remap(now);
         }
-    }
-
-    /// Mark of every slot for the map, 0 = leave it out.
-    ///
-    /// A venue that has fallen silent is carried along: its mark is the reference's at the distance the two last had,
-    /// so its mass stays at its prices instead of moving with the market.
-    fn marks(&self, now: Nanos) -> [Px; VENUES] {
-        let own = self.own().mark;
-        core::array::from_fn(|v| {
-            let place = &self.place[v];
-            let age = now.since(place.known(Kind::Mark));
-            if v == self.slot() || place.mark.get() <= 0 || age <= CARRIED_AFTER {
-                place.mark
-            } else if age > CARRIED_FOR || place.basis_known == 0 {
-                Px::ZERO
-            } else {
-                px_of_ln(ln_px(own).saturating_sub(place.basis))
-            }
-        })
-    }
-
-    /// Readings of the map, and the zones that stand on them.
-    fn remap(&mut self, now: Nanos) {
-        self.changed = 1;
-        let marks = self.marks(now);
-        let (slot, mark, tick) = (self.slot(), self.own().mark, self.own().tick);
-        self.exact.age(now);
-        let known = self
-            .teller
-            .checked_sub(1)
-            .map(|v| (v as usize, &self.exact));
-        self.heatmap
-            .refresh_with(now, &self.inventory, &marks, slot, known);
-        let heat = Heat {
-            mark,
-            below_long: &self.heatmap.below_long,
-            above_short: &self.heatmap.above_short,
-        };
-        let hour = self.streams.sigma(Window::H1);
-        let horizons = HORIZONS.map(|horizon| self.streams.sigma(horizon));
-        self.zones.refresh(now, &heat, hour, horizons, tick);
-        let depth = self.depths(mark);
-        self.judge(now, mark, &depth);
-        self.map = self.readings(hour, &depth);
-        let prior = self.prior_share_e6();
-        let interest = self.mapped_interest();
-        reading::heat(now, &self.heatmap, mark, interest, &mut self.heat);
-        let lived = now.since(self.seeded) >= LIVE_AFTER;
-        self.heat.observed = mul_div(1_000_000 - prior, ONE, 1_000_000);
-        self.heat.valid = u64::from(lived && prior <= PRIOR_MAX_E6);
-        reading::zones(&self.zones, mark, &mut self.zoned);
-        self.reach = self.reaches();
-    }
-
-    /// What takes forced flow above and below: the reference's book, and the law behind it.
-    fn depths(&self, mark: Px) -> [Depth; 2] {
-        let turnover = self.streams.turnover[Window::H1.index()];
-        let sigma = self.streams.sigma(Window::H1);
-        let book = &self.book[self.slot()];
-        [true, false].map(|above| Depth::read(book, above, mark, turnover, sigma))
-    }
-
-    /// The zones' odds, and the live state of both sides.
-    fn judge(&mut self, now: Nanos, mark: Px, depth: &[Depth; 2]) {
-        let streams = &self.streams;
-        let speed = |window| match (streams.moved(window), streams.sigma(window)) {
-            (Some(moved), sigma) if sigma > 0 => clip(div32(moved, sigma) >> 16, -2 * ONE, 2 * ONE),
-            _ => 0,
-        };
-        let flow = |window| [channel::BUY, channel::SELL].map(|way| streams.sum(window, way));
-        let known = self.place.iter();
-        let known = known.fold(Qty::ZERO, |sum, place| sum.plus(place.interest));
-        let sight = Sight {
-            mark,
-            sigma_5m: streams.sigma(Window::M5),
-            sigma: core::array::from_fn(|mode| streams.sigma_by(HORIZONS[mode], EXPECTED[mode])),
-            flow: HORIZONS.map(flow),
-            depth,
-            share: self.own_share(),
-            structure: &self.structure,
-            speed: APPROACHES.map(speed),
-            cover: mul_div(self.mapped_interest().get(), ONE, known.get()),
-            thin: thin(streams.orders_per_minute(), ONE),
-        };
-        self.zones.judge(now, &sight);
-        let falls = streams
-            .interest_moved(Window::M1)
-            .is_none_or(|moved| moved <= 0);
-        for (up, way) in [channel::LONGS, channel::SHORTS].into_iter().enumerate() {
-            let look = Look {
-                now,
-                mark,
-                ten: streams.sum(Window::S10, way),
-                minute: streams.sum(Window::M1, way),
-                usual: streams.turnover[Window::M1.index()],
-                falls,
-            };
-            self.live[up].step(&look, up == 1);
-            self.onward[up].step(now, mark, up == 1);
-        }
-    }
-
-    /// True once a venue of the symbol has printed a liquidation.
-    pub(super) fn prints(&self) -> bool {
-        let heard = |place: &Place| place.heard[Kind::Liquidation as usize] != Nanos::ZERO;
-        self.place.iter().any(heard)
-    }
-
-    /// Slots whose inventories are in the map.
-    pub(super) fn mapped(&self) -> impl Iterator<Item = usize> {
-        let venues = self.heatmap.venues;
-        (0..VENUES).filter(move |v| venues & (1 << v) != 0)
-    }
-
-    /// Open interest of the venues in the map.
-    fn mapped_interest(&self) -> Qty {
-        self.mapped()
-            .fold(Qty::ZERO, |sum, v| sum.plus(self.place[v].interest))
-    }
-
-    /// A share of each seeded inventory, weighted by its open interest; of the reference's when none is seeded.
-    pub(super) fn weighed(&self, share: impl Fn(&Inventory) -> i64) -> i64 {
-        let seeded = self.inventory.iter().filter(|held| held.is_seeded());
-        let (mut sum, mut all) = (0i128, 0i128);
-        for inventory in seeded {
-            let weight = i128::from(inventory.interest_now().get());
-            sum += i128::from(share(inventory)) * weight;
-            all += weight;
-        }
-        if all == 0 {
-            return share(&self.inventory[self.slot()]);
-        }
-        narrow(sum / all)
-    }
-
-    /// Share of the priced mass of all venues that is prior, 1e-6.
-    pub(super) fn prior_share_e6(&self) -> i64 {
-        self.weighed(Inventory::prior_share_e6)
-    }
-
-    /// Cards and bias, when due; true when a composite changed.
-    pub(super) fn refresh(&mut self, now: Nanos, shared: u32) -> bool {
-        // Flags and view are for the scores alone, and most frames come between two steps of theirs.
-        if !self.scores.is_due(now) {
-            return false;
-        }
-        let flags = self.flags(now, shared);
-        let prior = self.prior_share_e6();
-        let books = core::slice::from_ref(&self.book[self.slot()]);
-        let mut view = View::new(now, books, &self.streams, &self.heat, &self.zoned);
-        view.confidence_max = if flags & flag::PRIOR != 0 {
-            0
-        } else {
-            100 - mul_div(prior, 100, 1_000_000)
-        };
-        self.scores.refresh(now, &view, flags)
-    }
-
-    /// Adds what this symbol has counted.
-    pub(super) fn add_to(&self, tally: &mut super::Tally) {
-        tally.reseeds += self.broken;
-        tally.saturated += self.scores.cards().saturated + self.zones.clipped;
-        tally.table_full += self.exact.dropped;
-        for ((place, book), inventory) in self.place.iter().zip(&self.book).zip(&self.inventory) {
-            let Counts {
-                rows_full,
-                odd_interest,
-                late_history,
-                tick_changes,
-                unlisted,
-            } = place.counts;
-            tally.crossed += book.crossed;
-            tally.table_full += book.dropped + inventory.merged + rows_full;
-            tally.saturated += inventory.unclosed;
-            tally.strangers += unlisted;
-            tally.odd_interest += odd_interest;
-            tally.late_history += late_history;
-            tally.tick_changes += tick_changes;
-        }
-    }
-
-    /// True when the reference delisted the contract and nobody stands in.
-    pub(super) fn is_delisted(&self) -> bool {
-        self.own().status == DELISTED
-    }
-
-    /// Reasons to trust this symbol less, now.
-    pub(super) fn flags(&self, now: Nanos, shared: u32) -> u32 {
-        let (slot, own) = (self.slot(), self.own());
-        let book = &self.book[slot];
-        let ages = self.streams.ages(now);
-        let seeded = self.inventory.iter().any(Inventory::is_seeded);
-        let prior = self.prior_share_e6() > PRIOR_MAX_E6;
-        let (mut gap, mut assumed, mut maintenance) = (false, false, false);
-        for (v, place) in self.place.iter().enumerate() {
-            if v == slot || place.has_spoken() {
-                gap |= now < place.gap_until;
-                assumed |= place.params.tiers_assumed != 0;
-                maintenance |= place.is_in_maintenance();
-            }
-        }
-        let mut bits = shared | flag::LEARNING | flag::UNPROVEN;
-        for (wrong, bit) in [
-            (!book.is_trusted(), flag::BOOK_UNTRUSTED),
-            (gap, flag::GAP),
-            (assumed, flag::TIERS_ASSUMED),
-            (self.zones.is_relative(), flag::RELATIVE),
-            (prior || !seeded, flag::PRIOR),
-            (ages.mark_ms > MARK_TTL_MS, flag::MARK_STALE),
-            (ages.interest_ms > INTEREST_TTL_MS, flag::INTEREST_STALE),
-            (ages.trade_ms > TRADE_TTL_MS, flag::TRADES_STALE),
-            (own.status == HALTED, flag::HALTED),
-            (self.is_delisted(), flag::DELISTED),
-            (maintenance, flag::MAINTENANCE),
-            (book.is_shallow(), flag::SHALLOW),
-        ] {
-            if wrong {
-                bits |= bit;
-            }
-        }
-        bits
     }
 }
 
