@@ -1,7 +1,8 @@
 //! Tests of `file`.
 
+use super::record::head_of;
 use super::*;
-use crate::tape::RingPlan;
+use crate::tape::{Error, Header, Record, RingPlan, RunPlan};
 use proptest::prelude::*;
 
 fn header() -> Header {
@@ -79,7 +80,7 @@ fn tape(records: &[Record<'_>], end: Option<End>) -> Vec<u8> {
     }
     match end {
         Some(end) => writer.finish(end).unwrap(),
-        None => writer.out,
+        None => std::mem::take(writer.out()),
     }
 }
 
@@ -188,7 +189,7 @@ fn a_kind_of_the_future_is_not_damage() {
     let mut writer = Writer::new(Vec::new(), &header()).unwrap();
     writer.append(&small()[3]).unwrap();
     let at = tape(&[], None).len();
-    let mut bytes = writer.out;
+    let mut bytes = std::mem::take(writer.out());
     bytes[at + 2] = 77;
     let crc = crc_of(&[&bytes[at..at + 8], &bytes[at + 12..]]);
     bytes[at + 8..at + 12].copy_from_slice(&crc.to_le_bytes());
@@ -276,7 +277,7 @@ fn a_full_segment_and_a_hole_close_the_file() {
     let mut writer = Writer::new(Vec::new(), &header()).unwrap();
     writer.append(&small()[3]).unwrap();
     writer.turn_over(at, 4).unwrap();
-    let full = writer.out;
+    let full = std::mem::take(writer.out());
     let hole = [tape(&small()[..1], None), hole_bytes(at, "no room")].concat();
     let why = "no room".to_owned();
     for (bytes, closing) in [(full, Closing::Next(4)), (hole, Closing::Hole { at, why })] {
