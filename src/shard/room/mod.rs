@@ -209,6 +209,7 @@ impl Room {
         self.place[v].history.loading == Nanos::ZERO
     }
 
+    #[inline]
     fn on_mark(&mut self, now: Nanos, v: usize, mark: Px) {
         self.place[v].mark = mark;
         if self.chosen == 0 && mark.get() > 0 {
@@ -251,6 +252,7 @@ impl Room {
         self.exact.tell(now, told, mark_ln);
     }
 
+    #[inline]
     fn on_interest(&mut self, now: Nanos, v: usize, interest: Qty) {
         let belief = self.place[v].judge(now, interest);
         if belief == Belief::Odd {

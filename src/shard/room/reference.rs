@@ -28,6 +28,7 @@ const CARRIED_FOR: Nanos = Nanos::HOUR;
 
 impl Room {
     /// A price of a venue as the reference's: at the distance that their marks last had.
+    #[inline]
     pub(super) fn as_own(&self, v: usize, price: Px) -> Px {
         let place = &self.place[v];
         if v == self.slot() || place.basis_known == 0 || price.get() <= 0 {

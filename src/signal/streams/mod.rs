@@ -196,6 +196,7 @@ impl Streams {
     }
 
     /// A forced closure.
+    #[inline]
     pub fn liquidation(&mut self, now: Nanos, print: &Liquidation) {
         self.roll(now);
         self.hear(input::PRINTS, now);
@@ -208,6 +209,7 @@ impl Streams {
     }
 
     /// The mark.
+    #[inline]
     pub fn mark(&mut self, now: Nanos, price: Px) {
         self.roll(now);
         self.hear(input::MARK, now);
@@ -241,6 +243,7 @@ impl Streams {
     }
 
     /// Open interest, one side.
+    #[inline]
     pub fn interest(&mut self, now: Nanos, qty: Qty) {
         self.roll(now);
         self.hear(input::INTEREST, now);
