@@ -214,6 +214,14 @@ fn radius(usd: f64, most: f64) -> f64 {
     (18.0 * (usd / most.max(1e-9)).sqrt()).max(3.0)
 }
 
+/// What is said of a zone, and where.
+pub(super) struct Label {
+    at: (f64, f64),
+    text: String,
+    tint: RGBColor,
+}
+
+/// Frames of the hot zones; answers the labels of the heaviest, for they lie over everything else.
 pub(super) fn zones(
     pen: &Pen<'_>,
     column: &Column,
@@ -221,7 +229,8 @@ pub(super) fn zones(
     (low, high): (f64, f64),
     across: &impl Fn(Nanos) -> f64,
     down: &impl Fn(f64) -> f64,
-) -> Result<(), PlotError> {
+) -> Result<Vec<Label>, PlotError> {
+    let mut labels = Vec::new();
     for place in [0, 1] {
         let mut all: Vec<&ZoneRecord> = column
             .zones
@@ -265,10 +274,18 @@ pub(super) fn zones(
                 // Before the frame when there is room, else at the edge.
                 let room = pen.width(&text, 24.0, true) + 30.0;
                 let left = (x - 8.0 - room).max(frame.left + 6.0);
-                let plate = colour::PAPER.mix(0.8);
-                pen.plate((left, y), &text, 24.0, tint, plate, At::Left)?;
+                let at = (left, y);
+                labels.push(Label { at, text, tint });
             }
         }
+    }
+    Ok(labels)
+}
+
+pub(super) fn told(pen: &Pen<'_>, labels: &[Label]) -> Result<(), PlotError> {
+    for Label { at, text, tint } in labels {
+        let plate = colour::PAPER.mix(0.8);
+        pen.plate(*at, text, 24.0, *tint, plate, At::Left)?;
     }
     Ok(())
 }

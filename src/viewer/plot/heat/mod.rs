@@ -20,7 +20,7 @@ use crate::historian::Level;
 use crate::historian::column::Column;
 use crate::time::Nanos;
 use caption::{footer, header};
-use layers::{axes, dots, path, profile, zones};
+use layers::{axes, dots, path, profile, told, zones};
 use rows::{bounds, rows, sums};
 
 /// What is drawn.
@@ -127,11 +127,13 @@ pub fn draw(heat: &Heat<'_>, size: Size) -> Result<Vec<u8>, PlotError> {
 
     let pen = canvas.pen();
     axes(&pen, heat, &frame, (low, high), &across, &down)?;
-    if let Some(newest) = newest {
-        zones(&pen, newest, &frame, (low, high), &across, &down)?;
-    }
+    let labels = match newest {
+        Some(newest) => zones(&pen, newest, &frame, (low, high), &across, &down)?,
+        None => Vec::new(),
+    };
     path(&pen, heat, &frame, &across, &down)?;
     let biggest = dots(&pen, heat, &across, &down, &frame)?;
+    told(&pen, &labels)?;
     header(&pen, heat, last, newest)?;
     footer(&pen, heat, depth, &ramp, bounds, rows.bps(), biggest)?;
     drop(pen);
