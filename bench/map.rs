@@ -248,7 +248,7 @@ fn walked() -> impl FnMut() -> Duration {
             (seed >> 33) as i64 % below
         };
         now = now.plus(Nanos::SECOND);
-        // A sixth of a percent in a minute.
+        // Six hundredths of a percent in a minute.
         ln += BUCKET * (random(2_001) - 1_000) / 1_500;
         for _ in 0..10 {
             let at = px_of_ln(ln + BUCKET * (random(2_001) - 1_000) / 1_000);

@@ -971,7 +971,7 @@ fn what_touches_taught_is_kept_by_symbol_and_mode() {
     plan.engine.calibration = Some("a.calibration".into());
     let begin = run::recording::Begin::of(&plan, WallClock).unwrap();
     let (level, note) = &begin.notes[0];
-    assert_eq!(*level, Level::Warn);
+    assert_eq!(*level, Level::Info);
     assert!(
         note.contains("1 of the 2 row(s) of a.calibration"),
         "{note}"

@@ -406,7 +406,7 @@ fn what_touches_taught_is_shown_saved_and_forgotten() {
     for (bad, want) in [
         (
             whole.replacen("12", "-12", 1),
-            "not of this build's form (of another version, or damaged): \"BTC day\"",
+            "calibration of \"BTC day\": not of this build's form",
         ),
         (whole[..whole.len() / 2].to_owned(), "is no calibration"),
     ] {
@@ -422,11 +422,26 @@ fn what_touches_taught_is_shown_saved_and_forgotten() {
     std::fs::write(&path, evidence::text(&both).unwrap()).unwrap();
     let done = show(&[&path, "--save", &copy]);
     let aside = words(&done.stderr);
-    assert!(aside.contains("damaged): \"BTC day\"; left out"), "{aside}");
+    assert!(
+        aside.contains("left out: calibration of \"BTC day\": not of this build's form"),
+        "{aside}"
+    );
     assert!(words(&done.stdout).contains("BTC bybit: 0 prints"));
     let kept = evidence::parse(&std::fs::read_to_string(&copy).unwrap()).unwrap();
     both.taught.clear();
     assert_eq!(kept, both);
+    // A plan that begins with the file is not good, one that begins with what was kept is.
+    let plan = folder.path().join("plan.toml").display().to_string();
+    for (file, is_good) in [(&path, false), (&copy, true)] {
+        std::fs::write(&plan, format!("[engine]\ncalibration = \"{file}\"\n")).unwrap();
+        let done = isotherm(&["config", "check", &plan]);
+        let text = words(&done.stderr);
+        assert_eq!(done.status.success(), is_good, "{text}");
+        assert!(
+            is_good || text.contains("isotherm calibration show"),
+            "{text}"
+        );
+    }
     assert!(isotherm(&["calibration", "reset", &copy]).status.success());
     let text = words(&show(&[&copy]).stdout);
     assert!(

@@ -3,7 +3,7 @@
 
 use super::begins_with;
 use crate::calibrate::Calibration;
-use crate::config::evidence::{self, Evidence};
+use crate::config::evidence::{self, Evidence, Rows};
 use crate::inventory::Params;
 use crate::inventory::params::LADDER_E6;
 use crate::num::fixed::ONE;
@@ -156,28 +156,26 @@ fn of_file(path: &Path) -> Result<(Vec<Named>, Evidence)> {
     Ok((evidence.theta.iter().filter_map(known).collect(), evidence))
 }
 
-/// Leaves out, and says so, what is of another build's form; a file of nothing else is an error.
+/// Leaves out, and says so, what no run would begin with; a file of nothing else is an error.
 fn keep_ours(file: &str, evidence: &mut Evidence) -> Result<()> {
     let mut others = Vec::new();
-    let mut keep = |name: &String, is_ours: bool| {
-        if !is_ours {
-            others.push(format!("\"{name}\""));
-        }
+    let mut keep = |judged: Result<(), String>| {
+        let is_ours = judged.is_ok();
+        others.extend(judged.err());
         is_ours
     };
-    (evidence.theta).retain(|name, words| keep(name, Calibration::of_words(words).is_some()));
-    (evidence.taught).retain(|name, words| keep(name, Taught::of_words(words).is_some()));
+    let one = |name: &String, words: &Vec<i64>| Rows::from([(name.clone(), words.clone())]);
+    (evidence.theta)
+        .retain(|name, words| keep(replay::calibrations(&one(name, words), &[], &[]).map(drop)));
+    (evidence.taught).retain(|name, words| keep(replay::taught(&one(name, words), &[]).map(drop)));
     if others.is_empty() {
         return Ok(());
     }
-    let what = format!(
-        "{file}: not of this build's form (of another version, or damaged): {}",
-        others.join(", ")
-    );
+    let what = others.join("; ");
     if evidence.theta.is_empty() && evidence.taught.is_empty() {
-        return Err(anyhow!(what));
+        return Err(anyhow!("{file}: {what}"));
     }
-    super::say_aside(format_args!("{what}; left out"));
+    super::say_aside(format_args!("{file}: left out: {what}"));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `isotherm config`: check, show or write plans.
 
 use crate::config::Plan;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -67,6 +67,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => show!("{}", Plan::default().show()),
         Some(What::Check { file }) => {
             let plan = load(file)?;
+            // What only a start would find.
+            crate::run::setup(&plan).with_context(|| file.display().to_string())?;
             say!("{}: good: {}", file.display(), summary(&plan));
             say!(
                 "A running instance keeps the plan it was started with: restart it to use this one."

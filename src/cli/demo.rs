@@ -303,7 +303,8 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
     });
     let turn = (started.elapsed().as_millis() / TURN.as_millis()) as usize;
     let shown = in_turn(&blocks, room, turn);
-    let mut out = format!("\x1b[H\x1b[2J{head}");
+    // Lines wider than the screen are cut, not wrapped: their number is known.
+    let mut out = format!("\x1b[?7l\x1b[H\x1b[2J{head}");
     for block in &blocks[shown.clone()] {
         out.push('\n');
         out.push_str(block);
@@ -315,6 +316,7 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
             blocks.len()
         ));
     }
+    out.push_str("\x1b[?7h");
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(out.as_bytes())?;
     stdout.flush()?;

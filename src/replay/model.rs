@@ -56,10 +56,7 @@ pub(super) fn known(
 
 /// A row whose numbers are none.
 fn damaged(name: &str) -> String {
-    format!(
-        "calibration of \"{name}\": not of this build's form (of another version, or damaged); isotherm calibration \
-         show FILE --save NEW keeps the rows that are"
-    )
+    format!("calibration of \"{name}\": not of this build's form (of another version, or damaged)")
 }
 
 /// The calibrations of a plan or of a tape's head, for a shard of these symbols and venues; those of others are left

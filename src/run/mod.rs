@@ -71,7 +71,9 @@ pub enum RunError {
     #[error(transparent)]
     Checkpoint(#[from] crate::checkpoint::CheckpointError),
     /// The calibrations to begin with.
-    #[error("key \"calibration\" in [engine]: {0}")]
+    #[error(
+        "key \"calibration\" in [engine]: {0}; isotherm calibration show FILE --save NEW keeps the rows that are good"
+    )]
     Calibration(String),
     /// Nothing to listen to.
     #[error("the plan has no [[feed]]")]

@@ -45,19 +45,21 @@ impl Begin {
             .as_deref()
             .filter(|path| recorder::is_folder(path));
         let Some(folder) = folder else {
-            begin.notes.extend(lent(plan, &setup));
+            begin.notes.extend(lent(plan, &setup, false));
             return begin.record(plan, clock, None);
         };
         let lock = match Lock::take(folder) {
             Ok(lock) => lock,
-            Err(error) => return begin.without(plan, error),
+            Err(error) => {
+                begin.notes.extend(lent(plan, &setup, false));
+                return begin.without(plan, error);
+            }
         };
         if plan.engine.checkpoint {
             begin.take_up(plan, &clock, folder)?;
         }
-        if !begin.continues {
-            begin.notes.extend(lent(plan, &setup));
-        }
+        let note = lent(plan, &setup, begin.continues);
+        begin.notes.extend(note);
         begin.record(plan, clock, Some(lock))
     }
 
@@ -154,20 +156,24 @@ impl Begin {
     }
 }
 
-/// What a run that begins with nothing has from the plan's file of calibrations.
-fn lent(plan: &Plan, setup: &Setup) -> Option<(Level, String)> {
+/// What a run has from the plan's file of calibrations: nothing when it goes on from a state of its own.
+fn lent(plan: &Plan, setup: &Setup, continues: bool) -> Option<(Level, String)> {
     let path = plan.engine.calibration.as_ref()?;
     let evidence = &plan.engine.evidence;
     let all = evidence.theta.len() + evidence.taught.len();
     let taken = setup.calibrations.len() + setup.taught.len();
-    let level = if taken < all {
+    let path = path.display();
+    if continues {
+        let note = format!("what was recorded goes on; {path} is not begun with");
+        return Some((Level::Info, note));
+    }
+    let level = if taken == 0 && all > 0 {
         Level::Warn
     } else {
         Level::Info
     };
     let note = format!(
-        "begins with {taken} of the {all} row(s) of {}: those of this plan's coins and venues",
-        path.display()
+        "calibrations: {taken} of the {all} row(s) of {path}, those of this plan's coins and venues"
     );
     Some((level, note))
 }

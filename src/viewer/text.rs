@@ -404,9 +404,9 @@ pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize) -> String {
     out
 }
 
-/// True when a mode's bias stands on something: without data its 0 is no opinion.
+/// True when a mode's bias stands on something: without confidence its 0 is no opinion.
 const fn has_data(mode: &ModeRecord) -> bool {
-    mode.verdict != verdict::NO_DATA
+    mode.confidence > 0
 }
 
 /// A mode's bias in four columns.

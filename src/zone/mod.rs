@@ -562,26 +562,35 @@ impl Zones {
         for (mode, pace) in PACES.iter().enumerate() {
             let look = Look::new(now, mark, pace, self.sigma_tau[mode], self.tick);
             for side in 0..2 {
-                let mut moved = false;
-                for at in 0..self.hot[mode][side].len() {
-                    if self.hot[mode][side].as_slice()[at].rests(&look) {
-                        continue;
-                    }
-                    // A zone steps at most four times at one mark (life: nothing rings).
-                    while let Some(change) = self.hot[mode][side].as_mut_slice()[at].step(&look) {
-                        let terms = self.hot[mode][side].as_slice()[at].past.terms;
-                        self.learn(mode, &change, &terms);
-                        self.report(change);
-                        moved = true;
-                    }
-                    if let Some(alert) = self.hot[mode][side].as_mut_slice()[at].edge(&look) {
-                        self.report(alert);
-                    }
-                }
-                if moved {
-                    self.tidy(now, mode, side);
+                let rests = |zone: &Zone| zone.rests(&look);
+                if !self.hot[mode][side].as_slice().iter().all(rests) {
+                    self.stir(now, mode, side, &look);
                 }
             }
+        }
+    }
+
+    /// The life cycle of a side of which some zone does not rest.
+    #[inline(never)] // At most marks all zones rest.
+    fn stir(&mut self, now: Nanos, mode: usize, side: usize, look: &Look) {
+        let mut moved = false;
+        for at in 0..self.hot[mode][side].len() {
+            if self.hot[mode][side].as_slice()[at].rests(look) {
+                continue;
+            }
+            // A zone steps at most four times at one mark (life: nothing rings).
+            while let Some(change) = self.hot[mode][side].as_mut_slice()[at].step(look) {
+                let terms = self.hot[mode][side].as_slice()[at].past.terms;
+                self.learn(mode, &change, &terms);
+                self.report(change);
+                moved = true;
+            }
+            if let Some(alert) = self.hot[mode][side].as_mut_slice()[at].edge(look) {
+                self.report(alert);
+            }
+        }
+        if moved {
+            self.tidy(now, mode, side);
         }
     }
 

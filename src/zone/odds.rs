@@ -128,6 +128,8 @@ const WEIGHTS: [i64; TERMS - 1] = [
 ];
 /// How sure a scale of one and a constant of nothing are, as inverse variances, Q32: to a half, to two.
 const SURE: [i64; 2] = [4 * ONE32, ONE32 / 4];
+/// The same of both together.
+const ALONE: i128 = SURE[0] as i128 * SURE[1] as i128;
 /// Evidence of the constant counts up to here, so that what is new is always heard: 256 touches at even
 /// odds, more at others.
 const SUREST: i64 = 64 * ONE32;
@@ -211,6 +213,7 @@ impl Taught {
     /// A zone behind which `terms` stood was touched, and ran or held: the likeliest scale and constant, by what was
     /// known before and this touch. Both move along one line, so one number is sought, the log odds that this zone has
     /// afterwards; a step of Newton would overshoot where a zone ran that was sure to hold.
+    #[cold] // A touch ends now and then; where marks are taken it would be in the way.
     pub fn learn(&mut self, terms: &[i32; TERMS - 1], ran: bool) {
         let judged = judged(terms);
         let [scale, both, constant] = core::array::from_fn(|at| {
@@ -218,7 +221,7 @@ impl Taught {
             i128::from(self.seen[at] + prior)
         });
         // Never less than the prior's, but for what was rounded.
-        let whole = (scale * constant - both * both).max(i128::from(SURE[0]) * i128::from(SURE[1]));
+        let whole = (scale * constant - both * both).max(ALONE);
         // The inverse of what is sure, by cofactors, times where this touch lies.
         let at = [judged, ONE].map(i128::from);
         let way = [
@@ -276,7 +279,9 @@ impl Taught {
                 .iter()
                 .zip(room)
                 .all(|(n, most)| (-most..=most).contains(n))
-            && seen[0].min(seen[2]) >= 0;
+            && seen[0].min(seen[2]) >= 0
+            // What touches make is no surer of both at once than of each, but for what was rounded.
+            && i128::from(seen[1]).pow(2) <= i128::from(seen[0]) * i128::from(seen[2]) + ALONE;
         (*form == FORM && fits).then(|| Self {
             moved,
             seen,
@@ -498,7 +503,7 @@ mod tests {
             let open = way[0] * judged + way[1];
             let said = (self.scale * judged + self.constant).clamp(-8.0, 8.0);
             let (mut odds, mut wrong) = (said, 0.0);
-            // Halfway each time, for a step of its own may be too long.
+            // A tenth of the way each time, for the whole may be too long.
             for _ in 0..2_000 {
                 wrong = f64::from(u8::from(ran)) - 1.0 / (1.0 + (-odds).exp());
                 odds += 0.1 * (said + open * wrong - odds);
@@ -591,6 +596,46 @@ mod tests {
         }
         assert_eq!(Taught::of_words(&[words, vec![0]].concat()), None);
         assert_eq!(Taught::of_words(&[0; WORDS]), None);
+        // Surer of both at once than of each.
+        let known = [FORM, 5, 0, 0, 0, 8 * SUREST, 0];
+        assert_eq!(Taught::of_words(&known), None);
+    }
+
+    /// Touch by touch it comes to what is the likeliest of all touches at once.
+    #[test]
+    fn touches_one_by_one_teach_what_they_teach_together() {
+        let mut seed = 11u64;
+        let mut unit = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let mut taught = Taught::zeroed();
+        let mut all = Vec::new();
+        for _ in 0..40 {
+            let width = -4.0 * unit();
+            let ran = unit() < 1.0 / (1.0 + (-(0.5 * width + 0.5)).exp());
+            let mut terms = [0.0; TERMS];
+            terms[6] = width;
+            taught.learn(&forces(&terms).terms(), ran);
+            all.push((width, f64::from(u8::from(ran))));
+        }
+        // Uphill on the whole of it, in steps that are small enough.
+        let (mut scale, mut constant) = (1.0, 0.0);
+        for _ in 0..20_000 {
+            let (mut up, mut over) = (-4.0 * (scale - 1.0), -0.25 * constant);
+            for (z, ran) in &all {
+                let wrong = ran - 1.0 / (1.0 + (-(scale * z + constant)).exp());
+                up += wrong * z;
+                over += wrong;
+            }
+            scale += 0.01 * up;
+            constant += 0.01 * over;
+        }
+        let moved = taught.moved.map(|moved| moved as f64 / ONE as f64);
+        assert!(
+            (moved[0] + 1.0 - scale).abs() < 0.06 && (moved[1] - constant).abs() < 0.15,
+            "{moved:?} {scale} {constant}"
+        );
     }
 
     /// A zone that was as good as sure to hold runs, before anything else was seen: then nothing is known, not the
