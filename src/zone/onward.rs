@@ -21,7 +21,7 @@ const HOLE: Nanos = Nanos::MINUTE;
 /// The usual way is at most this, either way.
 const FARTHEST: i64 = 4 * ONE;
 /// Steps are no smaller than one over this of a sigma, so that what is new is always heard.
-const HEARD: i64 = 64;
+const HEARD: u64 = 64;
 
 /// What is known of one side. All zeros is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
@@ -87,10 +87,7 @@ impl Onward {
             return;
         }
         if self.gone == 1 {
-            let step = ONE
-                / i64::try_from(self.taught.saturating_add(2))
-                    .unwrap_or(HEARD)
-                    .min(HEARD);
+            let step = ONE / self.taught.saturating_add(2).min(HEARD) as i64;
             let way = if up {
                 self.extreme.cmp(&self.end)
             } else {
