@@ -21,8 +21,8 @@ record=bench/record/guard-$rustc.txt
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-built=$(cargo bench --locked --bench guard --no-run --message-format=json 2>"$work/build" |
-  grep -o '"executable":"[^"]*/guard-[^"]*"' | tail -1 | cut -d'"' -f4) || true
+built=$(cargo build --release --locked -p isotherm-guard --message-format=json 2>"$work/build" |
+  grep -o '"executable":"[^"]*/guard"' | tail -1 | cut -d'"' -f4) || true
 [ -n "$built" ] || { cat "$work/build" >&2; echo "guard: does not build" >&2; exit 1; }
 
 # CASE: instructions an input, in hundredths, inside the counted functions.
@@ -40,8 +40,8 @@ count() {
   echo "$1 $((all * 100 / inputs))"
 }
 
-cases=$(sed -n '/^const CASES/,/^];/s/^.*"\([a-z-]*\)",.*/\1/p' bench/guard.rs)
-[ -n "$cases" ] || { echo "guard: no case in bench/guard.rs" >&2; exit 1; }
+cases=$(sed -n '/^const CASES/,/^];/s/^.*"\([a-z-]*\)",.*/\1/p' bench/guard/main.rs)
+[ -n "$cases" ] || { echo "guard: no case in bench/guard/main.rs" >&2; exit 1; }
 # Two at a time: counts do not care for company.
 export -f count
 export work built

@@ -2,7 +2,6 @@
 //!
 //! Needs `cc` (and `c++` for the last check); says loudly when there is none.
 
-#![cfg(not(loom))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -247,10 +246,7 @@ fn c_has_the_same_numbers_for_the_same_words() {
         ("ISOTHERM_MODES".into(), MODES as i64),
         ("ISOTHERM_SYMBOLS_MAX".into(), page::MAX_SYMBOLS as i64),
         ("ISOTHERM_CHANNELS".into(), CHANNELS.len() as i64),
-        (
-            "ISOTHERM_RETRIES".into(),
-            isotherm::shm::slot::RETRIES.into(),
-        ),
+        ("ISOTHERM_RETRIES".into(), isotherm::sync::RETRIES.into()),
         (
             "ISOTHERM_HEARTBEAT_MAX_NS".into(),
             page::HEARTBEAT_MAX.get(),

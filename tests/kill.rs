@@ -5,7 +5,6 @@
 //! The child is this same test binary, started again with a variable that names the folder; the exchange is here.
 //! `ISOTHERM_PROOF=full` kills it 50 times instead of five.
 
-#![cfg(not(loom))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

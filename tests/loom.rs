@@ -1,11 +1,5 @@
 //! The slot under a model checker: every interleaving and every reordering the memory model admits,
-//! at small sizes.
-//!
-//! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --no-default-features --test loom --target-dir target/loom
-//! ```
-
-#![cfg(loom)]
+//! at small sizes. The sources are the library's own files, built here with the model's atomics.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,12 +7,31 @@
     reason = "a test stops where it fails, and says what it saw"
 )]
 
-use isotherm::shm::broadcast::{Broadcast, Lapped};
 use isotherm::shm::page::Region;
-use isotherm::shm::slot::{Slot, WriterStalled};
-use isotherm::sync::AtomicU64;
 use loom::sync::Arc;
 use loom::thread;
+use shm::broadcast::{Broadcast, Lapped};
+use shm::slot::{Slot, WriterStalled};
+use sync::{AtomicU64, Ordering, fence};
+
+/// What the library's files know as `crate::sync`.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+    pub(crate) use loom::thread::yield_now as spin;
+    pub(crate) const RETRIES: u32 = 2;
+}
+
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a library's files: not all of it is modelled, and none of it is exported here"
+)]
+#[path = "../src/shm"]
+mod shm {
+    pub(crate) mod broadcast;
+    pub(crate) use isotherm::shm::page;
+    pub(crate) mod slot;
+}
 
 fn cells<const N: usize>() -> Arc<[AtomicU64; N]> {
     Arc::new(std::array::from_fn(|_| AtomicU64::new(0)))
@@ -90,14 +103,13 @@ fn two_readers_do_not_disturb_each_other() {
 #[test]
 fn what_a_writer_left_in_the_middle_is_reported() {
     loom::model(|| {
-        use isotherm::sync::Ordering;
         let memory = cells::<3>();
         let shared = memory.clone();
         let writer = thread::spawn(move || {
             // Killed after the first word of its second record.
             slot::<2>(&shared[..]).put(&[1, 1]);
             shared[0].store(3, Ordering::Relaxed);
-            isotherm::sync::fence(Ordering::Release);
+            fence(Ordering::Release);
             shared[1].store(2, Ordering::Relaxed);
         });
         match slot::<2>(&memory[..]).get() {

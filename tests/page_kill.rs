@@ -4,7 +4,6 @@
 //!
 //! The child is this same test binary, started again with a variable that names the page.
 
-#![cfg(not(loom))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,7 +1,6 @@
 //! The rings under load: two threads, about two seconds in all, every item checked (rulings 21: a
 //! model checker cannot see inside rtrb).
 
-#![cfg(not(loom))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -386,7 +386,7 @@ impl Side for Pages {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[allow(
     clippy::unwrap_used,
     clippy::panic,

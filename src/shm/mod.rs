@@ -23,7 +23,7 @@ pub fn path_of(instance: &str) -> PathBuf {
 }
 
 /// A folder for the pages of a test: in memory where there is one.
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that has no folder fails")]
 fn place() -> tempfile::TempDir {
     let shm = std::path::Path::new("/dev/shm");
@@ -32,3 +32,11 @@ fn place() -> tempfile::TempDir {
     }
     tempfile::tempdir().unwrap()
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it fails"
+)]
+mod tests;

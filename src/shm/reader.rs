@@ -569,7 +569,7 @@ fn symbols_of(cells: &[AtomicU64], header: &Header) -> Result<Vec<Symbol>, ReadF
     Ok(symbols)
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -14,10 +14,7 @@
 //! `tests/loom.rs` (all interleavings, small N) and `tests/page_kill.rs` (kill -9 at random
 //! moments).
 
-use crate::sync::{AtomicU64, Ordering, fence, spin};
-
-/// How often a reader tries before it says so: some microseconds, far more than any `put` takes.
-pub const RETRIES: u32 = if cfg!(loom) { 2 } else { 64 };
+use crate::sync::{AtomicU64, Ordering, RETRIES, fence, spin};
 
 /// The writer is in the middle of a record, or faster than the reader: nothing can be said now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,68 +92,5 @@ impl<'a, const N: usize> Slot<'a, N> {
     pub fn turns(self) -> u64 {
         // ORDER: relaxed: a hint; whoever acts on it calls `get`.
         self.turn.load(Ordering::Relaxed) / 2
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-#[allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test stops where it fails"
-)]
-mod tests {
-    use super::*;
-
-    fn fresh(words: usize) -> Vec<AtomicU64> {
-        (0..words).map(|_| AtomicU64::new(0)).collect()
-    }
-
-    #[test]
-    fn what_was_put_is_what_is_got() {
-        let cells = fresh(4);
-        let slot = Slot::<3>::at(&cells).unwrap();
-        assert_eq!(slot.get(), Ok([0; 3]));
-        slot.put(&[1, 2, 3]);
-        slot.put(&[4, 5, 6]);
-        assert_eq!((slot.get(), slot.turns()), (Ok([4, 5, 6]), 2));
-        assert!(Slot::<4>::at(&cells).is_none());
-    }
-
-    #[test]
-    fn a_writer_that_died_in_the_middle_is_reported_not_waited_for() {
-        let cells = fresh(4);
-        let slot = Slot::<3>::at(&cells).unwrap();
-        slot.put(&[1, 2, 3]);
-        cells[0].store(3, Ordering::Relaxed);
-        assert_eq!(slot.get(), Err(WriterStalled));
-    }
-
-    #[test]
-    fn two_threads_never_show_half_a_record() {
-        let cells = fresh(28);
-        let slot = Slot::<27>::at(&cells).unwrap();
-        let until = std::time::Instant::now() + std::time::Duration::from_millis(300);
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut n = 0u64;
-                while std::time::Instant::now() < until {
-                    for _ in 0..1000 {
-                        n += 1;
-                        slot.put(&[n; 27]);
-                    }
-                    std::thread::yield_now();
-                }
-            });
-            let (mut last, mut whole) = (0, 0u64);
-            while std::time::Instant::now() < until {
-                if let Ok(copy) = slot.get() {
-                    assert!(copy.iter().all(|word| *word == copy[0]), "torn: {copy:?}");
-                    assert!(copy[0] >= last, "records went back");
-                    last = copy[0];
-                    whole += 1;
-                }
-            }
-            assert!(whole > 100, "the reader was starved: {whole}");
-        });
     }
 }

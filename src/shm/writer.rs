@@ -412,7 +412,7 @@ const fn two(low: u32, high: u32) -> u64 {
     low as u64 | (high as u64) << 32
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 #[allow(
     clippy::unwrap_used,
     clippy::panic,

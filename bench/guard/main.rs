@@ -1,7 +1,7 @@
 //! guard: fixed inputs through the hot functions, for counting instructions. `bench/guard.sh` runs it under callgrind,
 //! which is told to count inside [`counted`] only.
 //!
-//!     cargo bench --bench guard             names the cases, runs each once
+//!     cargo run --release -p isotherm-guard names the cases, runs each once
 //!     guard CASE                            runs one: what the script does
 //!
 //! Instructions do not depend on neighbours, clocks or luck: the same build gives the same count, so two per cent more
@@ -12,8 +12,6 @@
     clippy::unwrap_used,
     reason = "a bench prints, and stops where it fails"
 )]
-#![allow(missing_docs, reason = "a bench")]
-
 use isotherm::event::{ALONE, Event, Kind, SNAPSHOT};
 use isotherm::heatmap::Heatmap;
 use isotherm::inventory::Inventory;
