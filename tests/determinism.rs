@@ -16,7 +16,6 @@ use isotherm::event::{Event, Kind};
 use isotherm::health::flag;
 use isotherm::log::{Form, Level, Log};
 use isotherm::market::{VenueId, lot_of};
-use isotherm::num::fixed::ONE;
 use isotherm::replay::{self, Outcome, Speed};
 use isotherm::run::{self, Ended};
 use isotherm::shard::{Setup, Shard};
