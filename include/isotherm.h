@@ -39,8 +39,8 @@
 
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
-#define ISOTHERM_ABI_MINOR   4
-#define ISOTHERM_LAYOUT_HASH 0x49ee6246288e7f1bull
+#define ISOTHERM_ABI_MINOR   5
+#define ISOTHERM_LAYOUT_HASH 0x50b9860598e78d26ull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
 #define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
@@ -204,7 +204,8 @@ struct isotherm_mode {
     uint32_t flags;
     uint32_t ttl_ms;
     int8_t categories[25];             /* 1e-2; -128 = asleep */
-    uint8_t spare[7];
+    uint8_t spare[3];
+    uint32_t run_touches;              /* that taught p_run_e4; 0 = it is judgement alone; from minor 5 */
     uint64_t model_hash;
 };
 
@@ -480,7 +481,8 @@ ISOTHERM_FIELD(mode, effective_labels, 12, 4);
 ISOTHERM_FIELD(mode, flags, 16, 4);
 ISOTHERM_FIELD(mode, ttl_ms, 20, 4);
 ISOTHERM_FIELD(mode, categories, 24, 25);
-ISOTHERM_FIELD(mode, spare, 49, 7);
+ISOTHERM_FIELD(mode, spare, 49, 3);
+ISOTHERM_FIELD(mode, run_touches, 52, 4);
 ISOTHERM_FIELD(mode, model_hash, 56, 8);
 ISOTHERM_SIZE(ages, 24);
 ISOTHERM_FIELD(ages, trade_ms, 0, 4);

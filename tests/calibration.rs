@@ -965,6 +965,12 @@ fn what_touches_taught_is_kept_by_symbol_and_mode() {
     for (symbol, mode) in [(0, 1), (1, 0), (1, 2)] {
         assert_eq!(shard.taught(symbol, mode).unwrap().touches, 0);
     }
+    let told = [0, 1].map(|symbol| shard.wide(symbol).unwrap().mode.map(|m| m.run_touches));
+    assert_eq!(
+        told,
+        [[0; 3], [0, 40, 0]],
+        "the page says on how many touches it stands"
+    );
     let kept = replay::evidence_of(&shard, &symbols, &venues);
     assert_eq!(kept.taught, rows(&["BTC day"]));
     // A run says how much of the file is its own.

@@ -349,7 +349,8 @@ impl Room {
                 flags: score.flags,
                 ttl_ms: TTL_MS[mode],
                 categories: score.categories(),
-                spare: [0; 7],
+                spare: [0; 3],
+                run_touches: u32::try_from(self.zones.lessons(mode).touches).unwrap_or(u32::MAX),
                 model_hash: self.model_hash,
             };
             wide.flags |= score.flags & flag::WARMING;

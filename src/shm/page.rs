@@ -53,7 +53,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
 /// A reader refuses a smaller one: it would look for fields that are not there.
-pub const ABI_MINOR: u16 = 4;
+pub const ABI_MINOR: u16 = 5;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
 /// Most symbols of one page: 1024 x (32 + 3 x 64 + 4608 + 2 x 16512) bytes is 39 MB.
@@ -505,7 +505,7 @@ pub const SHAPES: [Shape; 17] = [
     shape!("zone", ZoneRecord, low_e10 high_e10 peak_e10 usd distance_bps_e2 id age_s kind holder
         place state leverage venues),
     shape!("mode", ModeRecord, bias confidence verdict state motion skill p_up_e4 agreement_e4
-        bss_e4 effective_labels flags ttl_ms categories spare model_hash),
+        bss_e4 effective_labels flags ttl_ms categories spare run_touches model_hash),
     shape!("ages", Ages, trade_ms book_ms mark_ms interest_ms print_ms funding_ms),
     shape!("wide", Wide, input_seq recv_ns exch_ns mark_e10 last_e10 index_e10 bid_e10 ask_e10
         interest_e6 funding_e12 funding_next_ns long_usd short_usd inert_share_e6 prior_share_e6

@@ -315,8 +315,10 @@ pub struct ModeRecord {
     pub ttl_ms: u32,
     /// Score of each category, signed 1e-2 of its −1…+1 range; -128 = asleep.
     pub categories: [i8; CATEGORIES],
-    /// Keeps the record whole words.
-    pub spare: [u8; 7],
+    /// Fills the word.
+    pub spare: [u8; 3],
+    /// Touches of the mode's hot zones that taught `p_run_e4`; 0 = it is judgement alone. From minor 5.
+    pub run_touches: u32,
     /// Hash of the model in force: parameters, signals and, once learning is on, what was learned.
     pub model_hash: u64,
 }

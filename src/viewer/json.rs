@@ -129,6 +129,7 @@ fn mode(wide: &Wide, record: &ModeRecord) -> Value {
         "state": named(&STATES, record.state),
         "motion": named(&MOTIONS, record.motion),
         "flags": flags(record.flags),
+        "run_touches": record.run_touches,
     })
 }
 

@@ -297,6 +297,14 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
             let _ = writeln!(out, "{}", zone_line(show, zone, odds));
         }
     }
+    if !head {
+        let told = match wide.mode.get(mode).map_or(0, |mode| mode.run_touches) {
+            0 => "alone, no touch taught it yet".to_string(),
+            1 => "and one touch".to_string(),
+            n => format!("and {} touches", count(n.into())),
+        };
+        let _ = writeln!(out, "  run: by judgement {told}");
+    }
     out
 }
 
@@ -518,6 +526,7 @@ mod tests {
         }
         for known in [false, true] {
             if known {
+                wide.mode[1].run_touches = u32::MAX;
                 wide.map.ladder_up_usd = [most; 6];
                 wide.map.long_interval_usd = [most; 2];
                 wide.map.short_interval_usd = [most; 2];
@@ -540,7 +549,8 @@ mod tests {
             assert!(
                 text.contains("no prints")
                     && text.contains("HOLD 100% 100%")
-                    && text.contains("long  #999999"),
+                    && text.contains("long  #999999")
+                    && text.contains("no touch taught it yet") != known,
                 "{text}"
             );
         }
