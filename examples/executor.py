@@ -6,7 +6,7 @@
 Only the standard library. Reads 64-bit words in order, which is what the page's protocol asks of x86-64; elsewhere a
 reader needs fences that Python does not have, so it refuses: use the C header there.
 """
-import mmap, platform, struct, sys, time
+import mmap, os, platform, struct, sys, time
 
 MAGIC, MAJOR, MINOR, LAYOUT = 0x304D5248544F5349, 0, 5, 0x50B9860598E78D26
 MODES = ("scalp", "day", "swing")
@@ -19,10 +19,17 @@ LIVE, STALE, HALT, NONE = 1 << 1, 1 << 3, 1 << 4, (1 << 31) - 1
 class Page:
     def __init__(self, path):
         with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < 512 or size % 8:
+                raise SystemExit(f"{path}: not a page of isotherm")
             self.words = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)).cast("Q")
         magic, version, self.layout = self.words[0], self.words[1], self.words[2]
+        if magic == 0:
+            raise SystemExit(f"{path}: the page is gone; open it again")
+        if magic != MAGIC:
+            raise SystemExit(f"{path}: not a page of isotherm")
         major, minor = version & 0xFFFF, version >> 16 & 0xFFFF
-        if magic != MAGIC or major != MAJOR or minor < MINOR or (minor == MINOR and self.layout != LAYOUT):
+        if major != MAJOR or minor < MINOR or (minor == MINOR and self.layout != LAYOUT):
             raise SystemExit(f"{path}: not a page this reader knows (ABI {major}.{minor})")
         self.directory, self.headlines = self.region(64), self.region(80)
 
@@ -94,5 +101,7 @@ if __name__ == "__main__":
             report(Page(sys.argv[1]))
         except OSError as fault:
             raise SystemExit(f"{sys.argv[1]}: {fault.strerror}")
+        except (IndexError, ValueError, struct.error):
+            raise SystemExit(f"{sys.argv[1]}: a damaged page: it ends before what it says it has")
         if rest:
             time.sleep(0.1)

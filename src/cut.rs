@@ -38,7 +38,7 @@ pub struct Done {
     pub runs: u32,
 }
 
-/// Why nothing was cut; the new recording is then incomplete, or not there.
+/// Why nothing was cut; the new recording is then not there.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
     /// The recording, or the new one.
@@ -81,10 +81,20 @@ pub fn cut(path: &Path, range: &Range, to: &Path) -> Result<Done, CutError> {
         done: Done::default(),
         recorder: None,
     };
-    if is_late {
-        knife.late(Ordered::new(source))?;
+    let cut = if is_late {
+        knife.late(Ordered::new(source))
     } else {
-        knife.early(source)?;
+        knife.early(source)
+    };
+    if let Err(error) = cut {
+        // What was begun would look like a sound recording that somebody killed.
+        drop(knife);
+        let _ = if to.is_dir() {
+            std::fs::remove_dir_all(to)
+        } else {
+            std::fs::remove_file(to)
+        };
+        return Err(error);
     }
     match knife.done.runs {
         0 => Err(CutError::Nothing(path.display().to_string())),
@@ -108,7 +118,6 @@ impl Knife<'_> {
     /// Begins a run of the new recording.
     fn begin(&mut self, header: &Header) -> Result<(), CutError> {
         if self.done.runs == 1 && !is_folder(self.to) {
-            let _ = std::fs::remove_file(self.to);
             return Err(CutError::Runs(self.to.display().to_string()));
         }
         self.done.runs += 1;

@@ -294,7 +294,8 @@ fn a_killed_recorder_loses_no_complete_record_and_its_state_goes_on() {
     let page = folder.with_extension("page");
     wait("the outage heals", || {
         PageReader::open(&page).is_ok_and(|page| {
-            let up = page.counters().get(counter::FRAMES).map_or(0, |c| c.value) > 100;
+            let count = |id: usize| page.counters().get(id).map_or(0, |c| c.value);
+            let up = count(counter::FRAMES) > 100 && count(counter::TAPE_BYTES) > 10_000;
             let bad = flag::DISCONNECTED | flag::BOOK_UNTRUSTED;
             let well = |at| page.wide(at).is_ok_and(|wide| wide.flags & bad == 0);
             up && well(0) && well(1)

@@ -391,6 +391,24 @@ fn what_a_killed_process_left_unfinished_is_put_right_by_the_next() {
 }
 
 #[test]
+fn a_cut_that_fails_leaves_nothing_that_looks_like_a_recording() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let from = dir.path().join("from");
+    record(&from, &SMALL, 1, 3, true);
+    let segment = from.join("000001.tape");
+    let mut bytes = fs::read(&segment).expect("there");
+    let text = bytes.windows(4).rposition(|four| four == b"xxxx");
+    bytes[text.expect("a frame")] ^= 1;
+    fs::write(&segment, bytes).expect("written");
+    for name in ["to.tape", "to"] {
+        let to = dir.path().join(name);
+        let error = isotherm::cut::cut(&from, &isotherm::cut::Range::default(), &to).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+        assert!(!to.exists(), "{name} was left");
+    }
+}
+
+#[test]
 fn a_segment_cut_off_in_its_head_holds_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let first = record(dir.path(), &SMALL, 1, 3, true);

@@ -25,6 +25,8 @@ Examples:
   isotherm calibration show btc.calibration --json        what a file holds
   isotherm calibration reset btc.calibration              a file that knows nothing: the prior
 
+Of a recording theta is the one last fitted, up to a minute before its end; of a file, what a run would fit to it.
+
 A plan's key `calibration` in [engine] begins with such a file where nothing is recorded yet; what is recorded goes on
 from its own end. A running instance's calibration is read from what it records, not from its page.";
 
@@ -78,6 +80,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
 fn write(path: &Path, evidence: &Evidence) -> Result<()> {
     let name = || path.display().to_string();
     super::spare(path, None)?;
+    if path.exists() && !is_file_of_it(path)? {
+        anyhow::bail!(
+            "{}: exists and is no file of calibrations; it is left alone",
+            name()
+        );
+    }
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let text = evidence::text(evidence)? + "\n";

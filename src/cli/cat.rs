@@ -63,11 +63,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let signal = stop_signal()?;
     loop {
         // Opened anew each time: a restarted engine has a new page under the same name.
-        let page = PageReader::open(&path).with_context(|| {
-            format!(
+        let page = PageReader::open(&path).with_context(|| match path.exists() {
+            true => path.display().to_string(),
+            false => format!(
                 "no instance at {} (is `isotherm run` or `demo` running?)",
                 path.display()
-            )
+            ),
         })?;
         let header = page.header().with_context(|| path.display().to_string())?;
         asked(&page, args.symbols.as_deref())?;

@@ -68,7 +68,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(What::Check { file }) => {
             let plan = load(file)?;
             // What only a start would find.
-            crate::run::setup(&plan).with_context(|| file.display().to_string())?;
+            let setup = crate::run::setup(&plan).with_context(|| file.display().to_string())?;
+            setup.fits().with_context(|| file.display().to_string())?;
             say!("{}: good: {}", file.display(), summary(&plan));
             say!(
                 "A running instance keeps the plan it was started with: restart it to use this one."

@@ -280,7 +280,9 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
     );
     // The last row is the cursor's.
     let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    let rows = size.map_or(0, |size| usize::from(size.ws_row));
+    let (rows, columns) = size.map_or((0, 0), |size| {
+        (usize::from(size.ws_row), usize::from(size.ws_col))
+    });
     let room = match rows {
         0 => usize::MAX,
         rows => rows.saturating_sub(head.lines().count() + 1),
@@ -303,8 +305,7 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
     });
     let turn = (started.elapsed().as_millis() / TURN.as_millis()) as usize;
     let shown = in_turn(&blocks, room, turn);
-    // Lines wider than the screen are cut, not wrapped: their number is known.
-    let mut out = format!("\x1b[?7l\x1b[H\x1b[2J{head}");
+    let mut out = head;
     for block in &blocks[shown.clone()] {
         out.push('\n');
         out.push_str(block);
@@ -316,11 +317,20 @@ fn paint(page: &PageReader, started: Instant) -> Result<()> {
             blocks.len()
         ));
     }
-    out.push_str("\x1b[?7h");
+    let out = narrowed(&out, columns);
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(out.as_bytes())?;
+    write!(stdout, "\x1b[H\x1b[2J{out}")?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Lines wider than the screen are cut, not wrapped: their number is known. 0 = as wide as they are.
+fn narrowed(text: &str, columns: usize) -> String {
+    let cut = |line: &str| line.chars().take(columns).collect::<String>();
+    match columns {
+        0 => text.to_owned(),
+        _ => text.split('\n').map(cut).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 /// Which blocks stand on a screen of so many rows now, each with an empty one before it: as many as fit, by turns.
@@ -373,6 +383,12 @@ fn farewell(ended: &Ended, lived: i64, speed: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wider_than_the_screen_is_cut_line_by_line() {
+        assert_eq!(narrowed("ab\u{3bc}cd\nx\n\n", 3), "ab\u{3bc}\nx\n\n");
+        assert_eq!(narrowed("abcd\n", 0), "abcd\n");
+    }
 
     #[test]
     fn a_low_screen_shows_every_block_in_its_turn() {

@@ -238,7 +238,12 @@ fn map(args: &Args, size: Size) -> Result<Vec<u8>> {
 /// The JSON of a proof: `reliability` of a symbol, wherever `prove --json` puts its symbols: an object by name, an
 /// array with `symbol` in each, or the whole of it.
 fn bins(args: &Args, size: Size) -> Result<Vec<u8>> {
-    let text = std::fs::read(&args.source)?;
+    let text = std::fs::read(&args.source).with_context(|| {
+        format!(
+            "--kind reliability draws the JSON of `isotherm prove --json`, and {} cannot be read",
+            args.source.display()
+        )
+    })?;
     let whole: Value = serde_json::from_slice(&text)
         .context("--kind reliability draws the JSON of `isotherm prove --json`")?;
     let mut found: Vec<(String, &Value)> = Vec::new();

@@ -57,7 +57,7 @@ enum What {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
-        /// Only this kind: frame, sent, connect, disconnect, rest, ticks, order, events, hole, end
+        /// Only this kind: frame, sent, connect, disconnect, rest, ticks, order, events, hole, next, end
         #[arg(long, value_parser = kind)]
         kind: Option<usize>,
         /// Only this lane
@@ -533,6 +533,11 @@ fn cut(path: &Path, range: &Range, to: &Path) -> Result<()> {
         done.records,
         done.runs
     );
+    if range.from.is_some() {
+        say!(
+            "books, if there are any, are not known in it before a venue's next image: BOOK_UNTRUSTED till then"
+        );
+    }
     Ok(())
 }
 

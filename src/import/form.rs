@@ -309,7 +309,8 @@ impl Form {
                 spec.word
             )));
         }
-        let origin = match venue {
+        // A user's word is for forms that say nothing of their venue.
+        let origin = match venue.filter(|_| spec.origin == PLAIN.origin) {
             Some(id) => ORIGINS.iter().find(|origin| origin.id == id),
             None => ORIGINS.get(spec.origin),
         };

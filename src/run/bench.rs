@@ -450,6 +450,7 @@ impl Run {
             speed: 1,
             idle: Strategy::Spin,
             told: Arc::default(),
+            taped: Arc::default(),
             stop: Arc::clone(&stop),
         };
         let reader = PageReader::open(&path)?;

@@ -57,6 +57,8 @@ pub struct Engine<C: Clock> {
     pub idle: Strategy,
     /// Why a recording that was wanted has stopped, or could not begin.
     pub told: Arc<Told>,
+    /// Bytes of records on it.
+    pub taped: Arc<Tally<1>>,
     /// Raised to end the run once the rings are empty.
     pub stop: Arc<Flag>,
 }
@@ -300,6 +302,7 @@ impl<C: Clock> Engine<C> {
         };
         let holed = self.told.failed().is_some();
         self.page.counter(counter::TAPE_HOLES, u64::from(holed));
+        self.page.counter(counter::TAPE_BYTES, self.taped.get(0));
         let taped = if holed { status::TAPE_GAP } else { 0 };
         self.page.status(warm | health | stepped | taped);
     }

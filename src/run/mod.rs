@@ -334,6 +334,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
         speed,
         idle: plan.engine.idle,
         told: Arc::clone(told),
+        taped: tapes.bytes(),
         stop: Arc::clone(&begun.flags.stop_shard),
     };
     if let Some(recorder) = begun.recorder.take() {

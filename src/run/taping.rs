@@ -42,6 +42,8 @@ pub struct Ways {
     is_on: bool,
     rings: Vec<Way>,
     journal: Option<Way>,
+    /// Bytes of records taken so far.
+    bytes: Arc<Tally<1>>,
 }
 
 impl Ways {
@@ -52,6 +54,12 @@ impl Ways {
             is_on,
             ..Self::default()
         }
+    }
+
+    /// Where it is said how many bytes of records were taken so far.
+    #[must_use]
+    pub fn bytes(&self) -> Arc<Tally<1>> {
+        Arc::clone(&self.bytes)
     }
 
     /// A way of `bytes` for what ring `number` carries; a number beyond 127 is no ring's, and is taken for the last.
@@ -220,6 +228,7 @@ fn drain(mut recorder: Recorder, mut ways: Ways, orders: &Orders) -> Recorder {
         if let Some(way) = &mut ways.journal {
             moved |= way.drain(journalled, &mut piece, &mut recorder, &orders.moved);
         }
+        ways.bytes.set(0, recorder.bytes());
         if !recorder.tend() || orders.left.is_up() {
             return recorder;
         }

@@ -244,6 +244,25 @@ pub struct Shard {
 }
 
 impl Setup {
+    /// Whether a shard of it is within `memory_max`.
+    ///
+    /// # Errors
+    /// [`ShardError::Memory`].
+    pub fn fits(&self) -> Result<(), ShardError> {
+        let symbols = self.symbols.len();
+        let needs = Arena::bytes_for::<Head, Room>(symbols) as u64;
+        if self.memory_max == 0 || needs <= self.memory_max {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        Err(ShardError::Memory {
+            needs: mib(needs),
+            symbols,
+            each: mib(size_of::<Room>() as u64),
+            max: self.memory_max >> 20,
+        })
+    }
+
     /// The default model for these symbols at these venues, the first being the reference.
     #[must_use]
     pub fn new(symbols: Vec<String>, venues: &[VenueId]) -> Self {
@@ -300,16 +319,7 @@ impl Shard {
             let numbers: Vec<_> = venues.iter().map(|venue| venue.0.to_string()).collect();
             return Err(ShardError::Venues(format!("[{}]", numbers.join(", "))));
         }
-        let needs = Arena::bytes_for::<Head, Room>(symbols) as u64;
-        if setup.memory_max != 0 && needs > setup.memory_max {
-            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            return Err(ShardError::Memory {
-                needs: mib(needs),
-                symbols,
-                each: mib(size_of::<Room>() as u64),
-                max: setup.memory_max >> 20,
-            });
-        }
+        setup.fits()?;
         let mut arena = Arena::new::<Head, Room>(symbols);
         let (head, rooms) = arena.view_mut::<Head, Room>();
         head.state_hash = FNV_START;

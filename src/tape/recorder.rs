@@ -200,6 +200,7 @@ pub struct Recorder {
     header: Header,
     limits: Limits,
     told: Arc<Told>,
+    bytes: u64,
     looked: Instant,
     sync: Sync,
     pack: Option<Pack>,
@@ -301,6 +302,7 @@ impl Recorder {
             limits: *limits,
             sync: Sync::new(Arc::clone(&told)),
             told,
+            bytes: 0,
             looked: Instant::now(),
             pack: None,
             lock,
@@ -330,11 +332,13 @@ impl Recorder {
         let Some(open) = self.open.as_mut() else {
             return false;
         };
+        let before = open.writer.bytes();
         if let Err(error) = open.append(record) {
             let why = Error::named(&open.path, error);
             self.stop(&why);
             return false;
         }
+        self.bytes += open.writer.bytes().saturating_sub(before);
         let (row, limits) = (&open.row, &self.limits);
         let age = row.last_ns.saturating_sub(row.first_ns);
         let is_old = limits.segment_time != Nanos::ZERO && age >= limits.segment_time.get();
@@ -343,6 +347,12 @@ impl Recorder {
             self.turn_over();
         }
         self.open.is_some()
+    }
+
+    /// Bytes of records taken so far, before compression.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// To be called when nothing is to be written: hands over what waits, and looks now and then

@@ -69,7 +69,7 @@ fn of_file(path: &Path) -> Result<Survey, Error> {
     found.row.look(path)?;
     match Reader::new(&name, input) {
         Ok(reader) => found.read(reader),
-        Err(error) => found.faults.push(error.to_string()),
+        Err(error) => found.headless(&error),
     }
     Ok(found)
 }
@@ -85,12 +85,18 @@ fn of_segment(segment: &Segment) -> Result<Survey, Error> {
             found.row.torn = found.row.bytes;
             found.row.plain_bytes = found.row.bytes;
         }
-        Err(error) => found.faults.push(error.to_string()),
+        Err(error) => found.headless(&error),
     }
     Ok(found)
 }
 
 impl Survey {
+    /// A head that cannot be read: nothing behind it can be, either. Of what is compressed, the bytes on the disk.
+    fn headless(&mut self, error: &Error) {
+        self.faults.push(error.to_string());
+        (self.damaged, self.row.plain_bytes) = (self.row.bytes, self.row.bytes);
+    }
+
     fn read(&mut self, mut reader: Reader<Input>) {
         let (file, number) = (self.row.file.clone(), self.row.number);
         let (bytes, changed_ns) = (self.row.bytes, self.row.changed_ns);

@@ -15,28 +15,27 @@ use std::fmt::Write as _;
 /// Columns of a line of flags; then the next one begins.
 const COLUMNS: usize = 80;
 
-/// Money in four significant places: `812.4k`, `3.210M`.
+/// Money, to a hundredth of its unit from 10,000 on: `812.40k`, `3.21M`.
 #[must_use]
 pub fn short_usd(cents: i64) -> String {
     short(cents / 100)
 }
 
-/// A whole number in four significant places.
+/// A whole number, to a hundredth of its unit from 10,000 on.
 #[must_use]
 pub fn short(number: i64) -> String {
     let size = number.unsigned_abs();
     let (unit, name) = match size {
         0..=9_999 => return number.to_string(),
-        10_000..=999_999 => (1_000, "k"),
-        1_000_000..=999_999_999 => (1_000_000, "M"),
+        // What would round to a thousand of a unit is one of the next.
+        10_000..=999_994 => (1_000, "k"),
+        999_995..=999_994_999 => (1_000_000, "M"),
         _ => (1_000_000_000, "B"),
     };
     let sign = if number < 0 { "-" } else { "" };
-    format!(
-        "{sign}{}.{:02}{name}",
-        size / unit,
-        size % unit * 100 / unit
-    )
+    let step = unit / 100;
+    let hundredths = size / step + u64::from(size % step * 2 >= step);
+    format!("{sign}{}.{:02}{name}", hundredths / 100, hundredths % 100)
 }
 
 fn age(ms: u32) -> String {
@@ -52,7 +51,7 @@ fn percent(e4: u16) -> String {
     if e4 == NO_E4 {
         "-".to_string()
     } else {
-        format!("{}%", e4 / 100)
+        format!("{}%", (u32::from(e4) + 50) / 100)
     }
 }
 
@@ -221,7 +220,7 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
     let part = |e6: u32| match e6 {
         NO_SHARE => "-".to_string(),
-        e6 => known(format!("{}%", e6 / 10_000)),
+        e6 => known(format!("{}%", (e6 + 5_000) / 10_000)),
     };
     let _ = writeln!(
         out,
@@ -640,8 +639,12 @@ mod tests {
 
     #[test]
     fn money_is_short_and_keeps_its_sign() {
-        assert_eq!(short_usd(81_244_900), "812.44k");
+        assert_eq!(short_usd(81_244_900), "812.45k");
         assert_eq!(short_usd(-321_000_000), "-3.21M");
+        assert_eq!(short(1_009_575), "1.01M");
+        assert_eq!([999_994, 999_995].map(short), ["999.99k", "1.00M"]);
+        assert_eq!([994_999, 999_995_000].map(short), ["995.00k", "1.00B"]);
+        assert_eq!(short(i64::MIN), "-9223372036.85B");
         assert_eq!(short_usd(999), "9");
     }
 }
