@@ -88,11 +88,12 @@ pub fn cut(path: &Path, range: &Range, to: &Path) -> Result<Done, CutError> {
     };
     if let Err(error) = cut {
         // What was begun would look like a sound recording that somebody killed.
+        let is_ours = knife.done.runs > 0;
         drop(knife);
-        let _ = if to.is_dir() {
-            std::fs::remove_dir_all(to)
-        } else {
-            std::fs::remove_file(to)
+        let _ = match (is_ours, to.is_dir()) {
+            (false, _) => Ok(()),
+            (true, true) => std::fs::remove_dir_all(to),
+            (true, false) => std::fs::remove_file(to),
         };
         return Err(error);
     }
@@ -120,8 +121,8 @@ impl Knife<'_> {
         if self.done.runs == 1 && !is_folder(self.to) {
             return Err(CutError::Runs(self.to.display().to_string()));
         }
-        self.done.runs += 1;
         self.recorder = Some(Recorder::begin(self.to, header, &Limits::default())?);
+        self.done.runs += 1;
         Ok(())
     }
 
