@@ -220,7 +220,7 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     let known = |text: String| if mapped(wide) { text } else { "-".to_string() };
     let part = |e6: u32| match e6 {
         NO_SHARE => "-".to_string(),
-        e6 => known(format!("{}%", (e6 + 5_000) / 10_000)),
+        e6 => known(format!("{}%", e6.saturating_add(5_000) / 10_000)),
     };
     let _ = writeln!(
         out,
