@@ -8,7 +8,7 @@ reader needs fences that Python does not have, so it refuses: use the C header t
 """
 import mmap, os, platform, struct, sys, time
 
-MAGIC, MAJOR, MINOR, LAYOUT = 0x304D5248544F5349, 0, 5, 0x50B9860598E78D26
+MAGIC, MAJOR, MINOR, LAYOUT = 0x304D5248544F5349, 0, 6, 0x419E756A566B9D09
 MODES = ("scalp", "day", "swing")
 VERDICTS = ("NO_DATA", "CONFLICTED", "NEUTRAL", "LEAN_LONG", "LEAN_SHORT",
             "LONG", "SHORT", "STRONG_LONG", "STRONG_SHORT")

@@ -39,8 +39,8 @@
 
 #define ISOTHERM_MAGIC       0x304d5248544f5349ull /* "ISOTHRM0" */
 #define ISOTHERM_ABI_MAJOR   0
-#define ISOTHERM_ABI_MINOR   5
-#define ISOTHERM_LAYOUT_HASH 0x50b9860598e78d26ull
+#define ISOTHERM_ABI_MINOR   6
+#define ISOTHERM_LAYOUT_HASH 0x419e756a566b9d09ull
 #define ISOTHERM_MODES       3 /* scalp, day, swing */
 #define ISOTHERM_SYMBOLS_MAX 1024
 #define ISOTHERM_LISTED_MAX  1024       /* venues, errors, events */
@@ -302,7 +302,9 @@ struct isotherm_wide {
     struct isotherm_zone cold_below[4];
     int64_t publish_mono_ns;           /* CLOCK_MONOTONIC ns; 0 = never published */
     uint8_t map_proof;                 /* 0 unproven, 1 proven, 2 disproven; from minor 3, as all that follows */
-    uint8_t spare_proof[7];
+    uint8_t reference;                 /* place of the venue whose mark, last, index, bid, ask, interest, funding and
+                                          ages these are, plus one; 0 = never published; from minor 6 */
+    uint8_t spare_proof[6];
     struct isotherm_map map;
     struct isotherm_odds odds_above[8];/* of hot_above, place by place */
     struct isotherm_odds odds_below[8];/* of hot_below */
@@ -518,7 +520,8 @@ ISOTHERM_FIELD(wide, cold_above, 1240, 224);
 ISOTHERM_FIELD(wide, cold_below, 1464, 224);
 ISOTHERM_FIELD(wide, publish_mono_ns, 1688, 8);
 ISOTHERM_FIELD(wide, map_proof, 1696, 1);
-ISOTHERM_FIELD(wide, spare_proof, 1697, 7);
+ISOTHERM_FIELD(wide, reference, 1697, 1);
+ISOTHERM_FIELD(wide, spare_proof, 1698, 6);
 ISOTHERM_FIELD(wide, map, 1704, 304);
 ISOTHERM_FIELD(wide, odds_above, 2008, 128);
 ISOTHERM_FIELD(wide, odds_below, 2136, 128);

@@ -279,6 +279,7 @@ fn a_symbol_that_the_reference_does_not_list_lives_by_the_others() {
     assert_eq!(desk.shard.reference(0), Some(BINANCE));
     let wide = desk.wide();
     assert!(wide.mark_e10 > 0 && wide.bid_e10 > 0 && wide.last_e10 > 0);
+    assert_eq!(wide.reference, 2, "the second of the directory");
     assert!(wide.sigma_1h_q32 > 0 && wide.hot_above[0].high_e10 > 0);
     assert_eq!(desk.shard.heatmap(0).unwrap().venues, 0b110);
     assert!(!desk.has(flag::DELISTED | flag::MARK_STALE));

@@ -187,16 +187,21 @@ fn events(page: &PageReader) -> Result<Vec<EventRecord>, ReadFault> {
     Ok(found)
 }
 
-/// How the page's symbols are shown, of those that were asked for; their numbers are the reference venue's.
+/// A symbol's show, told whose numbers its record has.
+fn of_reference(show: &Show, venues: &[VenueRecord], wide: &Wide) -> Show {
+    let place = usize::from(wide.reference).checked_sub(1);
+    let venue = place.and_then(|place| venues.get(place));
+    Show {
+        venue: venue.map_or_else(String::new, VenueRecord::name_text),
+        ..show.clone()
+    }
+}
+
+/// How the page's symbols are shown, of those that were asked for; whose the numbers are, the records tell.
 fn shows<'a>(
     page: &'a PageReader,
-    venues: &[VenueRecord],
     asked: Option<&'a [String]>,
 ) -> impl Iterator<Item = (usize, Show)> + use<'a> {
-    let reference = match venues.first() {
-        Some(venue) => venue.name_text(),
-        None => "reference".to_string(),
-    };
     let all = page.symbols().iter().enumerate();
     let wanted =
         all.filter(move |(_, symbol)| asked.is_none_or(|names| names.contains(&symbol.name)));
@@ -205,7 +210,7 @@ fn shows<'a>(
             at,
             Show {
                 symbol: symbol.name.clone(),
-                venue: reference.clone(),
+                venue: String::new(),
                 price_places: None,
                 qty_places: None,
             },
@@ -225,10 +230,13 @@ fn words(bits: u32) -> Vec<&'static str> {
 fn object(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Result<Value> {
     let mut symbols = Map::new();
     let venues = venues(page)?;
-    let shown: BTreeMap<usize, Show> = shows(page, &venues, args.symbols.as_deref()).collect();
+    let shown: BTreeMap<usize, Show> = shows(page, args.symbols.as_deref()).collect();
     for (at, show) in &shown {
         let (wide, fresh) = look(page, *at)?;
-        let mut symbol = wide.map_or_else(|| json!({}), |wide| json::symbol(show, &wide));
+        let mut symbol = wide.map_or_else(
+            || json!({}),
+            |wide| json::symbol(&of_reference(show, &venues, &wide), &wide),
+        );
         symbol["freshness"] = MODE_NAMES
             .iter()
             .zip(fresh)
@@ -294,7 +302,7 @@ fn print(page: &PageReader, header: &Header, args: &Args) -> Result<()> {
     let venues = venues(page)?;
     show!("{}", text::venues(&venues, mono_now()));
     show!("{}", text::errors(&errors(page)?, WallClock.now(), ERRORS));
-    let shown: BTreeMap<usize, Show> = shows(page, &venues, args.symbols.as_deref()).collect();
+    let shown: BTreeMap<usize, Show> = shows(page, args.symbols.as_deref()).collect();
     let mode = MODE_NAMES.iter().position(|name| *name == args.mode);
     let mode = mode.unwrap_or(mode::DAY);
     let told: Vec<(&Show, EventRecord)> = events(page)?
@@ -308,7 +316,10 @@ fn print(page: &PageReader, header: &Header, args: &Args) -> Result<()> {
     for (at, show) in &shown {
         let (wide, fresh) = look(page, *at)?;
         match wide {
-            Some(wide) => show!("{}", text::symbol(show, &wide, mode, 4)),
+            Some(wide) => {
+                let show = of_reference(show, &venues, &wide);
+                show!("{}", text::symbol(&show, &wide, mode, 4));
+            }
             None => say!(
                 "{:<6} the writer is in the middle of its record",
                 show.symbol

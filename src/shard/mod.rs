@@ -33,7 +33,7 @@ use crate::inventory::exact::Exact;
 use crate::inventory::liquidation::{self, Rule};
 use crate::market::VenueId;
 use crate::num::{Px, Qty};
-use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, MODES, Publish, Wide, fnv_words};
+use crate::shm::record::{EVENT_CLOSED, EventRecord, FNV_START, MODES, Publish, Wide};
 use crate::time::Nanos;
 use crate::zone;
 use crate::zone::odds::Taught;

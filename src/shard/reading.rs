@@ -308,6 +308,7 @@ impl Room {
         wide.input_seq = input_seq;
         wide.recv_ns = now.get();
         wide.exch_ns = self.exch.get();
+        wide.reference = slot as u8 + 1;
         wide.mark_e10 = own.mark.get();
         wide.last_e10 = own.last.get();
         wide.index_e10 = own.index.get();

@@ -53,7 +53,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOTHRM0");
 /// A reader refuses any other.
 pub const ABI_MAJOR: u16 = 0;
 /// A reader refuses a smaller one: it would look for fields that are not there.
-pub const ABI_MINOR: u16 = 5;
+pub const ABI_MINOR: u16 = 6;
 /// Bytes of a cache line.
 pub const LINE: usize = 64;
 /// Most symbols of one page: 1024 x (32 + 3 x 64 + 4608 + 2 x 16512) bytes is 39 MB.
@@ -510,7 +510,7 @@ pub const SHAPES: [Shape; 17] = [
     shape!("wide", Wide, input_seq recv_ns exch_ns mark_e10 last_e10 index_e10 bid_e10 ask_e10
         interest_e6 funding_e12 funding_next_ns long_usd short_usd inert_share_e6 prior_share_e6
         oi_residual_e6 flags sigma_1h_q32 ages mode hot_above hot_below cold_above cold_below
-        publish_mono_ns map_proof spare_proof map odds_above odds_below scalp swing),
+        publish_mono_ns map_proof reference spare_proof map odds_above odds_below scalp swing),
     shape!("venue", VenueRecord, name id up feeds_up feeds frames faults gaps reconnects duplicates
         offset_ns offset_error_ns heard_mono_ns),
     shape!("error", ErrorRecord, count first_ns last_ns level spare_level code subject text),

@@ -398,8 +398,11 @@ pub struct Wide {
     /// What the ledger of proofs says of the map, [`PROOFS`]: set by the writer like the stamp, not model. From minor
     /// 3, as all that follows.
     pub map_proof: u8,
+    /// Place of the venue whose mark, last, index, bid, ask, interest, funding and ages these are, plus one; 0 = never
+    /// published. It stands beside the hashed words, and follows from what they do. From minor 6.
+    pub reference: u8,
     /// Fills the word.
-    pub spare_proof: [u8; 7],
+    pub spare_proof: [u8; 6],
     /// Readings of the map.
     pub map: MapRecord,
     /// What is thought of `hot_above`, place by place.
@@ -431,7 +434,7 @@ impl Wide {
 
 /// Names of `map_proof`, in number order.
 pub const PROOFS: [&str; 3] = ["UNPROVEN", "PROVEN", "DISPROVEN"];
-/// Words of a [`Wide`] that are stamps, set by the writer; all others are model.
+/// Words of a [`Wide`] that are not in the hash: stamps, set by the writer, and whose the numbers are.
 pub const WIDE_STAMPS: core::ops::Range<usize> = 211..213;
 
 /// Kinds of [`EventRecord`], in number order.

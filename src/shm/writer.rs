@@ -346,7 +346,8 @@ impl Publish for PageWriter {
         let mut words: [u64; WIDE_WORDS] = bytemuck::cast(*record);
         stamped(words.get_mut(WIDE_STAMPS.start), self.stamp);
         if let Some(word) = words.get_mut(WIDE_STAMPS.start + 1) {
-            *word = self.proofs.get(symbol).copied().unwrap_or(0).into();
+            let proof = self.proofs.get(symbol).copied().unwrap_or(0);
+            *word = *word & !0xff | u64::from(proof);
         }
         let at = record_word(&self.layout.wides, symbol);
         if let Some(slot) = at.and_then(|word| self.slot(word)) {

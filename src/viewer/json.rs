@@ -158,6 +158,7 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
     json!({
         "flags": flags(wide.flags),
         "mark": show.price(wide.mark_e10),
+        "reference": (!show.venue.is_empty()).then_some(&show.venue),
         "last": show.price(wide.last_e10),
         "index": show.price(wide.index_e10),
         "open_interest": interest,

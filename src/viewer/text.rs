@@ -246,7 +246,7 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     };
     let _ = writeln!(
         out,
-        "  ages: trade {} book {} mark {} interest {} print {}\n  prior {} inert {}",
+        "  ages: trade {} book {} mark {} interest {} print {}\n  prior {} inert {}{}",
         age(wide.ages.trade_ms),
         age(wide.ages.book_ms),
         age(wide.ages.mark_ms),
@@ -254,6 +254,10 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
         age(wide.ages.print_ms),
         part(wide.prior_share_e6),
         part(wide.inert_share_e6),
+        match show.venue.as_str() {
+            "" => String::new(),
+            venue => format!("; prices, book and ages are {venue}'s"),
+        },
     );
     out.push_str(&flag_lines(wide.flags));
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
