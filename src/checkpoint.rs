@@ -20,7 +20,7 @@
 use crate::replay::{Cast, Pace, ReplayError};
 use crate::shard::{Setup, Shard, layout_hash};
 use crate::shm::record::Nowhere;
-use crate::tape::folder::{self, PART};
+use crate::tape::folder::{self, PART, Segment};
 use crate::tape::{self, Ordered, Position, RunPlan};
 use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
@@ -340,7 +340,12 @@ fn take_up(folder: &Path) -> Result<Place, CheckpointError> {
         return Err(CheckpointError::NoFolder { name });
     }
     let mut passed = Vec::new();
-    for (_, path) in folder::checkpoints(folder)? {
+    let fresh = fresh(folder)?;
+    for (number, path) in folder::checkpoints(folder)? {
+        // A run that began with nothing has left what was before it behind: damaged there, perhaps.
+        if fresh.is_some_and(|fresh| number < fresh) {
+            break;
+        }
         match at_checkpoint(folder, &path) {
             Ok((cast, ordered)) => {
                 return Ok(Place {
@@ -355,7 +360,7 @@ fn take_up(folder: &Path) -> Result<Place, CheckpointError> {
     }
     let ordered = Ordered::new(tape::Source::Folder(Box::new(tape::Chain::open(
         folder,
-        fresh(folder)?,
+        fresh.unwrap_or(0),
     )?)));
     let cast = match ordered.header() {
         Some(header) => Cast::of_run(&name, header, None)?,
@@ -373,19 +378,17 @@ fn take_up(folder: &Path) -> Result<Place, CheckpointError> {
     })
 }
 
-/// The last segment at which a run began with nothing: what is before it does not matter. The first when there is
-/// none.
-fn fresh(folder: &Path) -> Result<u32, CheckpointError> {
-    let mut first = 0;
-    for segment in folder::segments(folder)?.iter().rev() {
-        first = segment.number;
-        let reader = tape::chain::open_segment(segment)?;
+/// The last segment at which a run began with nothing: what is before it does not matter. Where a head cannot be read,
+/// whoever plays it says so.
+fn fresh(folder: &Path) -> Result<Option<u32>, CheckpointError> {
+    let segments = folder::segments(folder)?;
+    let begins = |segment: &&Segment| {
+        let reader = tape::chain::open_segment(segment).ok().flatten();
         let header = reader.as_ref().map(|reader| reader.header());
-        if header.is_some_and(|header| !header.continues && header.segment <= 1) {
-            break;
-        }
-    }
-    Ok(first)
+        header.is_some_and(|header| !header.continues && header.segment <= 1)
+    };
+    let found = segments.iter().rev().find(begins);
+    Ok(found.map(|segment| segment.number))
 }
 
 /// Reads a checkpoint, builds the engine of the run it is in, and gives it the state.

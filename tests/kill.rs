@@ -449,9 +449,45 @@ fn a_damaged_or_foreign_checkpoint_is_passed_over_and_another_plan_refused() {
         "{error}"
     );
 
-    // Without its beginning there is nothing to go on from.
+    // Damage behind a checkpoint: the state cannot be taken up.
     let segments = folder::segments(&folder).unwrap();
     assert!(segments.len() > 1, "too little was recorded");
+    fs::write(&first.path, &kept).unwrap();
+    let last = &segments.last().unwrap().path;
+    let sound = fs::read(last).unwrap();
+    let mut damaged = sound.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(last, &damaged).unwrap();
+    assert!(checkpoint::resume(&folder, &plan).is_err());
+    // A run that then began with nothing is gone on from: what is before it, checkpoint and all, is left behind.
+    let run: Vec<_> = segments
+        .iter()
+        .map(|one| fs::read(&one.path).unwrap())
+        .collect();
+    let behind = segments.last().unwrap().number;
+    let again: Vec<_> = (behind + 1..)
+        .zip(&run)
+        .map(|(number, bytes)| {
+            let path = folder.join(format!("{number:06}.tape"));
+            let bytes = if number == behind + run.len() as u32 {
+                &sound
+            } else {
+                bytes
+            };
+            fs::write(&path, bytes).unwrap();
+            path
+        })
+        .collect();
+    let resumed = checkpoint::resume(&folder, &plan).unwrap().unwrap();
+    assert_eq!((resumed.from, resumed.passed.len()), (None, 0));
+    assert_eq!(resumed.stepped, resumed.shard.input_seq());
+    checkpoint::make(&folder, None).unwrap();
+    again.iter().for_each(|path| fs::remove_file(path).unwrap());
+    fs::write(last, &sound).unwrap();
+    fs::write(&first.path, &other).unwrap();
+
+    // Without its beginning there is nothing to go on from.
     fs::remove_file(&segments[0].path).unwrap();
     let error = checkpoint::resume(&folder, &plan).unwrap_err().to_string();
     assert!(error.contains("beginning is gone"), "{error}");
