@@ -737,7 +737,7 @@ fn a_plan_names_one_to_four_different_venues() {
 fn the_layout_is_the_one_that_checkpoints_know() {
     assert_eq!(
         layout_hash(),
-        0x917f_eda5_7550_1d20,
+        0x25f6_68aa_d7a4_ab00,
         "found {:#018x}",
         layout_hash()
     );

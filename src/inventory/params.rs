@@ -136,8 +136,8 @@ pub struct Params {
     pub mix: [[i64; CLASSES]; 2],
     /// Closing hazard of each class relative to a distance of 10 %, Q16: (10 % / distance)^α.
     pub hazard: [i64; CLASSES],
-    /// Leverage that a long's class means at the venue, in hundredths; 0 = none.
-    pub leverage_e2: [i64; CLASSES],
+    /// Leverage that a holder's class means at the venue, in hundredths; 0 = none: nearer than any real one.
+    pub leverage_e2: [[i64; CLASSES]; 2],
     /// Closing hazard of the inert pool, as of 2x, Q16.
     pub hazard_inert: i64,
     /// Share of openings that is inert from the start, 1e-6. Default 500,000; range 300,000–700,000.
@@ -329,7 +329,7 @@ impl Params {
         let mut params = Self {
             mix: [[0; CLASSES]; 2],
             hazard: LADDER_E6.map(|d| hazard(d, choice.alpha_e6)),
-            leverage_e2: [0; CLASSES],
+            leverage_e2: [[0; CLASSES]; 2],
             hazard_inert: hazard(1_000_000 / choice.inert_leverage.max(1), choice.alpha_e6),
             inert_e6: choice.inert_e6,
             turnover_q16: mul_div(ONE, choice.turnover_e6, 1_000_000),
@@ -363,18 +363,22 @@ impl Params {
         }
         for holder in Holder::BOTH {
             let far = &mut params.far_half[holder as usize];
-            let (mix, behind) = mix(choice, holder, rule, tiers, far);
+            let known = &mut params.leverage_e2[holder as usize];
+            let (mix, behind) = mix(choice, holder, rule, tiers, far, known);
             params.mix[holder as usize] = mix;
             // θ is of both holders: a row is background where it is for both.
             params.background = params.background.min(behind as u64);
         }
-        let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6));
-        for (label, half) in params.leverage_e2.iter_mut().zip(params.far_half[0]) {
-            let distance = half * 100;
-            // 1/L = 1 − e^(−distance) (1 − m − f), for a long; e^(−d) = 2^(−d / ln 2), d/ln 2 in Q16.
-            let kept = exp2neg(mul_div(distance, 94_548, 1_000_000));
-            let held = mul_div(kept, 1_000_000 - first - rule.fee_e6, 1_000_000);
-            *label = mul_div(ONE32, 100, ONE32 - held);
+        let first = tiers.first().map_or(0, |t| i64::from(t.maintenance_e6)) + rule.fee_e6;
+        for holder in Holder::BOTH {
+            let labels = &mut params.leverage_e2[holder as usize];
+            for (k, label) in labels.iter_mut().enumerate() {
+                if (k as u64) < params.background {
+                    *label = 0;
+                } else if *label == 0 {
+                    *label = leverage_e2(holder, params.far_half[holder as usize][k], first);
+                }
+            }
         }
         params
     }
@@ -411,6 +415,21 @@ pub(crate) fn nearest_row(distance: i64, under: usize) -> Option<usize> {
     near.then_some(row)
 }
 
+/// Hundredths of leverage that die so many half buckets from their entry, at a rate of maintenance and fee, 1e-6.
+fn leverage_e2(holder: Holder, half: i64, rate_e6: i64) -> i64 {
+    // e^(−d) = 2^(−d / ln 2), d/ln 2 in Q16.
+    let kept = exp2neg(mul_div(half * 100, 94_548, 1_000_000));
+    // Of a long 1/L = 1 − e^(−d) (1 − m − f), of a short e^d (1 + m + f) − 1.
+    let margin = match holder {
+        Holder::Long => ONE32 - mul_div(kept, 1_000_000 - rate_e6, 1_000_000),
+        Holder::Short => {
+            let grown = mul_div(ONE32, ONE32, kept.max(1));
+            mul_div(grown, 1_000_000 + rate_e6, 1_000_000) - ONE32
+        }
+    };
+    mul_div(ONE32, 100, margin.max(1))
+}
+
 /// Lays the mix, the lowest leverage first: each takes the row nearest to its distance for itself and moves it there,
 /// so that what it liquidates lies where the venue's formula says. What finds no free row near is shared by two.
 /// Answers how many rows are the background, too.
@@ -420,6 +439,7 @@ fn mix(
     rule: &Rule,
     tiers: &[Tier],
     far_half: &mut [i64; CLASSES],
+    known_e2: &mut [i64; CLASSES],
 ) -> ([i64; CLASSES], usize) {
     let mut shares = [0i64; CLASSES];
     let mut nearest = i64::MAX;
@@ -431,6 +451,7 @@ fn mix(
                 Some(row) => {
                     shares[row] += share;
                     far_half[row] = (distance + 50) / 100;
+                    known_e2[row] = i64::from(leverage);
                     under = row;
                 }
                 None => lay(&mut shares, distance, share),
@@ -504,7 +525,7 @@ mod tests {
         let params = Params::default();
         // .6 % is 100x at m = 0.4 %.
         assert!(
-            (params.leverage_e2[5] - 10_000).abs() < 100,
+            (params.leverage_e2[0][5] - 10_000).abs() < 100,
             "{:?}",
             params.leverage_e2
         );
@@ -518,7 +539,10 @@ mod tests {
         let fee = Params::from_tiers(&OKX, &generic_tiers());
         assert_eq!(fee.tiers_assumed, 0);
         // A reserved fee shortens the distance of a leverage, so the same distance means less of it.
-        assert!(fee.leverage_e2[5] < params.leverage_e2[5]);
+        assert!(
+            leverage_e2(Holder::Long, 60, 4_000 + OKX.fee_e6)
+                < leverage_e2(Holder::Long, 60, 4_000)
+        );
     }
 
     #[test]
@@ -540,11 +564,14 @@ mod tests {
                     mix[row] >= mul_div(ONE32, share * 92 / 100, 1_000_000) - 1,
                     "{leverage}"
                 );
-                // The label is the long's.
-                let label = params.leverage_e2[row];
-                assert!(
-                    holder == Holder::Short || (label - i64::from(leverage)).abs() * 20 < label
+                assert_eq!(
+                    params.leverage_e2[holder as usize][row],
+                    i64::from(leverage)
                 );
+                // By the formula it is the same, to the half bucket that a row is rounded to.
+                let label = leverage_e2(holder, far[row], 4_000);
+                let off = (label - i64::from(leverage)).abs();
+                assert!(off * 20 < label, "{holder:?} {leverage} {label}");
             }
         }
         // Halfway between two rows there is one owner, far from every row there is none.

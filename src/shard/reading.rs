@@ -220,9 +220,9 @@ impl Room {
         let face = most.and_then(|v| Some((v, self.inventory[v].face(holder, there(v))?)));
         match face {
             Some((v, (class, _))) => {
-                let labels = &self.place[v].params.leverage_e2;
+                let labels = &self.place[v].params.leverage_e2[holder as usize];
                 let hundredths = labels.get(class).copied().unwrap_or(0);
-                (hundredths / 100).clamp(0, u16::MAX.into()) as u16
+                ((hundredths + 50) / 100).clamp(0, u16::MAX.into()) as u16
             }
             None => 0,
         }
