@@ -37,8 +37,9 @@ pub(super) struct Args {
     /// Write a page of HTML
     #[arg(long)]
     html: Option<PathBuf>,
-    /// Append the verdicts to this ledger, one JSON object a line
-    #[arg(long)]
+    /// Append the verdicts to this ledger, one JSON object a line; of all symbols of the files, for fewer would be
+    /// judged more mildly
+    #[arg(long, conflicts_with = "symbols")]
     ledger: Option<PathBuf>,
     /// Only the map and its verdict: no comparisons, forecasts, zones, odds, cascades or direction
     #[arg(long)]

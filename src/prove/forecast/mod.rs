@@ -6,7 +6,7 @@
 //!   walk: the map at every begin, reached by chance         /
 //! ```
 //! A *row* is one period and one holder. What the map says of it is, class by class, the mass of every bucket ahead of
-//! the mark times the chance that the mark gets there: the engine's own formula of a driftless walk ([`hit`]) with the
+//! the mark times the chance that the mark gets there: the formula of a driftless normal walk ([`hit`]) with the
 //! volatility known at the begin. The chance that resting orders stop the price is left out, for a tape of totals has
 //! no book. Positions that open within the period are not in the map: the fitted level and the background make up for
 //! the mean of them, no more.
