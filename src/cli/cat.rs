@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use bytemuck::Zeroable as _;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -61,27 +61,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
         .clone()
         .unwrap_or_else(|| crate::shm::path_of(&args.instance));
     let signal = stop_signal()?;
+    let mut was_there = false;
     loop {
         // Opened anew each time: a restarted engine has a new page under the same name.
-        let page = PageReader::open(&path).with_context(|| match path.exists() {
-            true => path.display().to_string(),
-            false => format!(
-                "no instance at {} (is `isotherm run` or `demo` running?)",
-                path.display()
-            ),
-        })?;
-        let header = page.header().with_context(|| path.display().to_string())?;
-        asked(&page, args.symbols.as_deref())?;
-        let silent = silence(&header, mono_now());
-        if args.json {
-            let object = object(&page, &header, args, silent.is_some())?;
-            say!("{}", serde_json::to_string_pretty(&object)?);
-        } else {
-            if let Some(silent) = &silent {
-                say!("{silent}");
+        let silent = match round(args, &path) {
+            // Gone in an orderly way: the next one is waited for.
+            Err(_) if was_there && args.every.is_some() && !path.exists() => {
+                if !args.json {
+                    say!("no instance at {}: waiting for the next", path.display());
+                }
+                None
             }
-            print(&page, &header, args)?;
-        }
+            told => told?,
+        };
+        was_there = true;
         let again = args.every.is_some_and(|every| {
             (0..every.max(1) * 20).all(|_| {
                 std::thread::sleep(Duration::from_millis(50));
@@ -94,6 +87,30 @@ pub(super) fn run(args: &Args) -> Result<()> {
             None => return Ok(()),
         }
     }
+}
+
+/// Prints what is there; what to say of an engine that does not beat.
+fn round(args: &Args, path: &Path) -> Result<Option<String>> {
+    let page = PageReader::open(path).with_context(|| match path.exists() {
+        true => path.display().to_string(),
+        false => format!(
+            "no instance at {} (is `isotherm run` or `demo` running?)",
+            path.display()
+        ),
+    })?;
+    let header = page.header().with_context(|| path.display().to_string())?;
+    asked(&page, args.symbols.as_deref())?;
+    let silent = silence(&header, mono_now());
+    if args.json {
+        let object = object(&page, &header, args, silent.is_some())?;
+        say!("{}", serde_json::to_string_pretty(&object)?);
+    } else {
+        if let Some(silent) = &silent {
+            say!("{silent}");
+        }
+        print(&page, &header, args)?;
+    }
+    Ok(silent)
 }
 
 /// Refuses a symbol that the page does not have.

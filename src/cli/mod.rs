@@ -200,13 +200,15 @@ fn say_aside(text: std::fmt::Arguments<'_>) {
 /// A flag that SIGINT and SIGTERM raise, and SIGHUP when a terminal goes away, unless whoever started us had that
 /// ignored (nohup).
 fn stop_signal() -> anyhow::Result<Arc<SignalFlag>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     let flag = Arc::new(SignalFlag::new(false));
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let hangs_up = (ignored(&status) & (1 << (SIGHUP - 1)) == 0).then_some(SIGHUP);
     for signal in [SIGINT, SIGTERM].into_iter().chain(hangs_up) {
         signal_hook::flag::register(signal, Arc::clone(&flag))?;
     }
+    // A file that may not grow is the writer's error to tell, not our end.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     Ok(flag)
 }
 

@@ -54,7 +54,7 @@ pub mod count {
     pub const RECONNECTS: usize = 5;
     /// Turns spent waiting for room in the ring.
     pub const RING_FULL: usize = 6;
-    /// 1 when the tape lost a piece and ended.
+    /// Pieces that did not reach the tape.
     pub const TAPE_FULL: usize = 7;
     /// 1 while a leg is connected.
     pub const UP: usize = 8;
@@ -321,9 +321,7 @@ impl<C: Clock> Feed<C> {
     fn answer(&mut self, answer: Answer) {
         let recv = self.clock.now();
         let split = u32::try_from(answer.split).unwrap_or(u32::MAX);
-        if !self.taped.put(Piece::Rest, split, recv, &answer.whole) {
-            self.tally.set(count::TAPE_FULL, 1);
-        }
+        self.taped.put(Piece::Rest, split, recv, &answer.whole);
         if let Some((request, body)) = answer.whole.split_at_checked(answer.split) {
             let request = core::str::from_utf8(request).unwrap_or_default();
             let group = self.lane.rest(recv, request, body);
@@ -378,12 +376,8 @@ impl<C: Clock> Feed<C> {
         loop {
             match line.receiver.message() {
                 Ok(Some(Message::Text(frame) | Message::Binary(frame))) => {
-                    if !self
-                        .taped
-                        .put_for(ring, Piece::Frame, 0, recv, frame.bytes())
-                    {
-                        self.tally.set(count::TAPE_FULL, 1);
-                    }
+                    self.taped
+                        .put_for(ring, Piece::Frame, 0, recv, frame.bytes());
                     let group = self.lane.frame_leg(leg, recv, frame);
                     if let Some(event) = group.last() {
                         delay.note(recv, event.exch);
@@ -486,9 +480,7 @@ impl<C: Clock> Feed<C> {
     fn tape(&mut self, leg: usize, piece: Piece, stamp: Nanos, bytes: Option<&[u8]>) {
         let bytes = bytes.unwrap_or(self.urls[leg & 1].as_bytes());
         let ring = ring_of(self.number, leg);
-        if !self.taped.put_for(ring, piece, 0, stamp, bytes) {
-            self.tally.set(count::TAPE_FULL, 1);
-        }
+        self.taped.put_for(ring, piece, 0, stamp, bytes);
     }
 
     const fn refusals(&self) -> u64 {
@@ -537,6 +529,7 @@ impl<C: Clock> Feed<C> {
             (count::LEGS, legs),
             (count::DELAY, memory.delay.least() as u64),
             (count::WAITING, waiting as u64),
+            (count::TAPE_FULL, self.taped.lost()),
         ] {
             self.tally.set(place, value);
         }

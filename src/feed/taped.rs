@@ -87,6 +87,7 @@ pub struct Taped {
     ring: u8,
     to: Option<ByteProducer>,
     hole: Arc<Flag>,
+    lost: u64,
 }
 
 impl Taped {
@@ -94,7 +95,12 @@ impl Taped {
     #[must_use]
     pub fn new(ring: u8, to: Option<ByteProducer>) -> Self {
         let hole = Arc::default();
-        Self { ring, to, hole }
+        Self {
+            ring,
+            to,
+            hole,
+            lost: 0,
+        }
     }
 
     /// The flag that goes up when a piece did not fit.
@@ -118,15 +124,22 @@ impl Taped {
         bytes: &[u8],
     ) -> bool {
         let Some(to) = self.to.as_mut() else {
+            self.lost += u64::from(self.lost > 0);
             return true;
         };
-        // LIMIT: a full ring ends the tape; the caller counts it.
+        // LIMIT: a full ring ends the tape; what is lost is counted.
         let fits = to.write(&head(piece, ring, split, stamp), bytes);
         if !fits {
-            self.to = None;
+            (self.to, self.lost) = (None, 1);
             self.hole.raise();
         }
         fits
+    }
+
+    /// Pieces that did not reach the tape since it broke, the one that broke it included.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// True while pieces reach the tape.
@@ -157,6 +170,9 @@ mod tests {
         assert!(hole.is_up());
         assert!(!taped.is_on());
         assert!(taped.put(Piece::Frame, 0, Nanos::ZERO, b"x"), "said once");
+        assert_eq!(taped.lost(), 2);
+        let mut none = Taped::new(3, None);
+        assert!(none.put(Piece::Frame, 0, Nanos::ZERO, b"x") && none.lost() == 0);
         assert_eq!(parse(&[9; 20]), None);
         assert_eq!(parse(&[1; 5]), None);
     }

@@ -17,7 +17,7 @@ use crate::control::{self, Control, Outside, Seat};
 use crate::event::Event;
 use crate::feed::Feed;
 use crate::feed::sighting::{self, Sighting};
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::market::VenueId;
 use crate::ring::{Consumer, channel};
 use crate::series::{Decoder, Input, SeriesError};
@@ -179,6 +179,11 @@ pub fn start_from<C: Clock + Copy + Send + 'static>(
     let (told, wanted) = (begin.told, begin.wanted);
     for (level, note) in &begin.notes {
         log.say(*level, "tape", "start", note);
+    }
+    for core in missing_cores(plan) {
+        let text =
+            "not a core this process may run on: its thread is left where the system puts it";
+        log.say(Level::Warn, "core", &format!("core {core}"), text);
     }
     match wire(plan, begin.shard, clock, speed, log, &told, &mut begun) {
         Ok(shard) => Ok(Live {
@@ -436,12 +441,22 @@ fn spawn<T: Send + 'static>(
         .name(name.to_string())
         .spawn(move || {
             if let Some(id) = core {
-                // A core that is not there leaves the thread where it is; `tuning/` checks that.
+                // A core that is not there leaves the thread where it is; `missing_cores` has said so.
                 let _ = core_affinity::set_for_current(core_affinity::CoreId { id: id as usize });
             }
             body()
         })?;
     Ok(thread)
+}
+
+/// Cores the plan names that are not there, or not for us.
+fn missing_cores(plan: &Plan) -> Vec<u32> {
+    let there = core_affinity::get_core_ids().unwrap_or_default();
+    let named = plan.feeds.iter().filter_map(|feed| feed.core);
+    named
+        .chain(plan.engine.core)
+        .filter(|core| there.iter().all(|id| id.id != *core as usize))
+        .collect()
 }
 
 /// Hash of what the run was told: the same text that a tape's head carries.

@@ -166,7 +166,10 @@ pub mod counter {
 /// Name and meaning of every counter, by id. Append only.
 pub const COUNTERS: [(&str, &str); 30] = [
     ("frames", "frames received"),
-    ("events", "events stepped"),
+    (
+        "events",
+        "inputs stepped since the state began, ticks among them: it goes on over a restart that goes on",
+    ),
     ("faults", "frames that did not fit"),
     ("gaps", "losses of continuity"),
     ("tolerant", "frames that needed the tolerant reader"),
@@ -178,7 +181,7 @@ pub const COUNTERS: [(&str, &str); 30] = [
     ),
     (
         "tape_full",
-        "frames not recorded because the tape was behind",
+        "frames and answers that feeds could not record: the tape was behind, or had ended",
     ),
     ("table_full", "entries refused by a full table of the shard"),
     (

@@ -10,6 +10,7 @@ use super::folder::{self, Segment};
 use super::index::{Closed, Row};
 use super::{Error, Input, chain, file};
 use serde::Serialize;
+use std::io;
 use std::path::Path;
 
 /// What was found in one file.
@@ -84,6 +85,10 @@ fn of_segment(segment: &Segment) -> Result<Survey, Error> {
             // The beginning of a head and nothing else: all of it is a torn end.
             found.row.torn = found.row.bytes;
             found.row.plain_bytes = found.row.bytes;
+        }
+        // What we may not read is not damaged.
+        Err(Error::Io { name, source }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(Error::Io { name, source });
         }
         Err(error) => found.headless(&error),
     }
