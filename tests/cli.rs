@@ -485,6 +485,92 @@ fn a_page_without_a_heartbeat_is_called_silent_and_is_no_success() {
 }
 
 #[test]
+fn a_look_again_and_again_waits_for_the_next_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page");
+    let begin = || PageWriter::create(&path, &["BTC".to_string()], "test").unwrap();
+    let writer = begin();
+    let mut cat = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args(["cat", "--every", "1", "--page", path.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(cat.stdout.take().unwrap()).lines();
+    let mut read_to = |start: &str| lines.any(|line| line.unwrap().starts_with(start));
+    assert!(read_to("BTC"));
+    drop(writer);
+    assert!(!path.exists());
+    assert!(read_to("no instance at "));
+    let writer = begin();
+    assert!(read_to("BTC"));
+    cat.kill().unwrap();
+    cat.wait().unwrap();
+    drop(writer);
+}
+
+/// The limit of the shell it was started in, and a plan of another machine.
+#[test]
+fn a_file_that_may_not_grow_ends_the_tape_and_not_the_engine() {
+    let engine = env!("CARGO_BIN_EXE_isotherm");
+    let mut sim = Command::new(engine)
+        .args([
+            "sim",
+            "--hours",
+            "0",
+            "--port",
+            "0",
+            "--speed",
+            "50",
+            "--seconds",
+            "120",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(sim.stdout.take().unwrap()).lines();
+    let mut feed = String::new();
+    while !feed.contains("rest = ") {
+        let line = lines.next().unwrap().unwrap();
+        if line.starts_with("url = ") || line.starts_with("rest = ") {
+            feed += &format!("{line}\n");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (plan, page, tape) = (at("plan.toml"), at("page"), at("tape"));
+    let text = format!(
+        "[engine]\nsymbols = [\"BTC\", \"ETH\", \"SOL\"]\nidle = \"park\"\ncore = 1000\npage = \"{page}\"\n\
+         tape = \"{tape}\"\n[[feed]]\nvenue = \"bybit\"\n{feed}"
+    );
+    std::fs::write(&plan, text).unwrap();
+    // Room for a page, and for a second or so of tape. Blocks are of 512 bytes or of 1024.
+    let run = format!("ulimit -f 1000; exec {engine} run -c {plan} --seconds 120");
+    let mut run = Command::new("sh")
+        .args(["-c", &run])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(run.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(told.any(|line| line.contains("core 1000: not a core")));
+    assert!(told.any(|line| line.contains("File too large")));
+    let kill = format!("kill -TERM {}", run.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let rest: Vec<String> = told.collect();
+    assert_eq!(run.wait().unwrap().code(), Some(1), "{rest:?}");
+    sim.kill().unwrap();
+    sim.wait().unwrap();
+}
+
+#[test]
 fn the_example_plan_is_a_good_plan() {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("isotherm.toml");

@@ -34,7 +34,7 @@ impl Outside {
         let before = *self.input.counts();
         while let Some(came) = self.input.next(clock) {
             if !self.taped.put(Piece::Frame, 0, came.recv, came.bytes) {
-                let text = "a datagram found no room on its way to the tape: behind, or ended; it ends here";
+                let text = "a datagram found no room on its way to the tape: behind, or over; the tape ends here";
                 log.say(Level::Error, "tape", "series", text);
             }
             let Ok(event) = came.event else { continue };

@@ -329,7 +329,7 @@ impl Rest {
         }
         let bytes = bytemuck::cast_slice(&given);
         if !self.ring.taped.put(Piece::Events, 0, recv, bytes) {
-            let text = "margin tables found no room on their way to the tape: behind, or ended; it ends here";
+            let text = "margin tables found no room on their way to the tape: behind, or over; the tape ends here";
             log.say(Level::Error, "tape", self.ring.venue.name, text);
         }
         push(&mut self.ring.events, &given);

@@ -212,8 +212,7 @@ impl Rest {
         let split = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let whole = [request.as_bytes(), body].concat();
         if !ring.taped.put(Piece::Rest, split, recv, &whole) {
-            let text =
-                "an answer found no room on its way to the tape: behind, or ended; it ends here";
+            let text = "an answer found no room on its way to the tape: behind, or over; the tape ends here";
             log.say(Level::Error, "tape", ring.venue.name, text);
         }
         let faults = ring.lane.counts.faults;
