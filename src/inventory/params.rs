@@ -373,9 +373,7 @@ impl Params {
         for holder in Holder::BOTH {
             let labels = &mut params.leverage_e2[holder as usize];
             for (k, label) in labels.iter_mut().enumerate() {
-                if (k as u64) < params.background {
-                    *label = 0;
-                } else if *label == 0 {
+                if *label == 0 && k as u64 >= params.background {
                     *label = leverage_e2(holder, params.far_half[holder as usize][k], first);
                 }
             }

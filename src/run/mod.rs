@@ -451,7 +451,9 @@ fn spawn<T: Send + 'static>(
 
 /// Cores the plan names that are not there, or not for us.
 fn missing_cores(plan: &Plan) -> Vec<u32> {
-    let there = core_affinity::get_core_ids().unwrap_or_default();
+    let Some(there) = core_affinity::get_core_ids() else {
+        return Vec::new();
+    };
     let named = plan.feeds.iter().filter_map(|feed| feed.core);
     named
         .chain(plan.engine.core)
