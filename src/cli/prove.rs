@@ -147,14 +147,22 @@ fn sums(proof: &Proof) {
         report::number(proof.scores.path_r_squared),
         report::number(proof.scores.path_rank)
     );
-    let evidence = &proof.evidence;
-    for (what, figure) in [
-        ("gain over the path, nats per dollar ", evidence.over_path),
-        ("gain over time at price             ", evidence.over_time),
-        ("slope of realised on said           ", evidence.slope),
-    ] {
-        say!("  {what} {}", report::said(figure));
+    if proof.cells.is_some() {
+        return;
     }
+    let evidence = &proof.evidence;
+    say!(
+        "  gain over the path, nats per dollar  {}",
+        report::gained(evidence, 0)
+    );
+    say!(
+        "  gain over time at price              {}",
+        report::gained(evidence, 1)
+    );
+    say!(
+        "  slope of realised on said, updated   {}",
+        report::said(evidence.slope)
+    );
 }
 
 fn tables(scores: &Scores) {

@@ -43,6 +43,9 @@ pub struct Evidence {
     pub over_time: Option<Figure>,
     /// Slope of what was realised on what was said.
     pub slope: Option<Figure>,
+    /// Diebold and Mariano's statistic of the daily gains over both, in their order: a second opinion, no part of the
+    /// verdict.
+    pub statistics: [Option<f64>; 2],
     /// Blocks (days, or clusters of prints) behind it.
     pub blocks: usize,
 }
@@ -140,6 +143,7 @@ mod tests {
             over_path: figure(0.01, 0.2),
             over_time: figure(0.02, 0.3),
             slope: figure(0.9, 1.1),
+            statistics: [None; 2],
             blocks: 30,
         };
         assert_eq!(verdict(&good, true).0, Verdict::Proven);

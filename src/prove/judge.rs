@@ -342,6 +342,9 @@ impl Bench<'_> {
             over_path: totals::gain(&day, &usd, &by_map, &by_path, self.reps),
             over_time: totals::gain(&day, &usd, &by_map, &by_time, self.reps),
             slope: totals::slope(&day, &usd, nowcast, self.reps),
+            statistics: [&by_path, &by_time].map(|base| {
+                score::diebold_mariano(&totals::daily_gains(&day, &usd, &by_map, base))
+            }),
             blocks: scores.days,
         };
         let cells = walked.cells.clone().map(|cells| cells.beside(evidence));

@@ -1,9 +1,10 @@
 //! Ledger: every verdict that was ever reached, one JSON object a line, appended and never changed.
 //!
 //! A line has `time` (Unix milliseconds), `version`, `model` (hash of the model's parameters), `symbol`, `verdict`,
-//! `why`, `test`, `rows`, `days`, the gains, and `inputs`: name, bytes and FNV-64 of each file, so that a verdict
-//! can be traced to what it was reached on. The last line of a symbol and a model is its verdict today; [`verdicts`]
-//! reads that. A line that cannot be read is an error with its number: a damaged ledger proves nothing.
+//! `why`, `test`, `rows`, `days`, the gains, `judged_with` (symbols that shared the level of the test) and `inputs`:
+//! name, bytes and FNV-64 of each file, so that a verdict can be traced to what it was reached on. The last line of a
+//! symbol and a model is its verdict today; [`verdicts`] reads that. A line that cannot be read is an error with
+//! its number: a damaged ledger proves nothing.
 
 use super::gate::Verdict;
 use serde_json::Value;

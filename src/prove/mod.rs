@@ -199,7 +199,7 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         _ => 1,
     };
     let judged = judge::judge(&walked, options.reps, rivals, told)?;
-    let mut proofs = Vec::new();
+    let mut proofs: Vec<Proof> = Vec::new();
     for (walked, found) in walked.iter().zip(judged.proofs) {
         match found {
             Ok(proof) => proofs.push(proof),
@@ -214,6 +214,8 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         };
         return Err(last.unwrap_or(ProveError::Nothing(options.files.len(), named)));
     }
+    forecast::together(proofs.iter_mut().filter_map(|of| of.forecast.as_mut()));
+    magnet::hold(proofs.iter_mut().filter_map(|of| of.magnet.as_mut().ok()));
     let magnets = proofs.iter().filter_map(|proof| proof.magnet.as_ref().ok());
     let magnet = magnet::together(magnets, options.reps);
     Ok(Report {

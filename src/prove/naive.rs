@@ -37,23 +37,25 @@ pub enum Naive {
     TimeAtPrice,
 }
 
-/// Lays the leverage mix at 1/L of the entry, the most usual wrong distance, as the engine lays it at the right one:
-/// each leverage moves a row of its own.
+/// Lays the leverage mix at 1/L of the entry's price, the most usual wrong distance, as the engine lays it at the right
+/// one: each leverage moves a row of its own.
 pub fn reciprocal(params: &mut Params, choice: &Choice) {
-    let mut shares = [0.0; CLASSES];
-    let mut half = LADDER_HALF;
-    let mut under = CLASSES;
-    for (leverage, share) in MIX_LEVERAGE_E2.into_iter().zip(choice.mix_e6) {
-        let distance_e6 = 100_000_000 / i64::from(leverage);
-        if let Some(row) = nearest_row(distance_e6, under) {
-            shares[row] += share as f64 / 1e6;
-            half[row] = (distance_e6 + 50) / 100;
-            under = row;
-        }
-    }
-    params.far_half = [half; 2];
     let background = choice.background_e6 as f64 / 1e6;
-    for row in &mut params.mix {
+    for (holder, sign) in [(Holder::Long, -1.0), (Holder::Short, 1.0)] {
+        let mut shares = [0.0; CLASSES];
+        let half = &mut params.far_half[holder as usize];
+        *half = LADDER_HALF;
+        let mut under = CLASSES;
+        for (leverage, share) in MIX_LEVERAGE_E2.into_iter().zip(choice.mix_e6) {
+            let distance = (sign * 100.0 / f64::from(leverage)).ln_1p().abs();
+            let distance_e6 = (distance * 1e6).round() as i64;
+            if let Some(row) = nearest_row(distance_e6, under) {
+                shares[row] += share as f64 / 1e6;
+                half[row] = (distance_e6 + 50) / 100;
+                under = row;
+            }
+        }
+        let row = &mut params.mix[holder as usize];
         for (k, (cell, share)) in row.iter_mut().zip(shares).enumerate() {
             let own = if k < 4 { background / 4.0 } else { 0.0 };
             *cell = ((share * (1.0 - background) + own) * ONE32 as f64) as i64;
@@ -285,6 +287,16 @@ mod tests {
             ..Source::default()
         });
         input
+    }
+
+    #[test]
+    fn one_over_the_leverage_is_of_the_price_and_not_of_its_log() {
+        let mut params = Params::default();
+        reciprocal(&mut params, &Choice::default());
+        let row = |holder: Holder, half: i64| params.far_half[holder as usize].contains(&half);
+        // 10x: the longs at 90 of 100, the shorts at 110.
+        assert!(row(Holder::Long, 1_054) && row(Holder::Short, 953));
+        assert!(!row(Holder::Long, 1_000) && !row(Holder::Short, 1_000));
     }
 
     /// What the map of a bar at 100 says of the way to `to`, of the longs of a class, over all that stands of them.

@@ -1,10 +1,11 @@
 //! Report: a proof as JSON, as a page of HTML, and as lines of the ledger. Names end in their unit; intervals are 95 %.
 
+use super::Report;
+use super::gate::{Evidence, Verdict};
 use super::grid::Grid;
 use super::judge::{Line, Proof, Rival, Scores};
 use super::order::{Beside, Ranked};
 use super::score::Figure;
-use super::{Report, gate::Verdict};
 use crate::time::Nanos;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -151,6 +152,7 @@ fn proof(of: &Proof) -> Value {
         "gain_over_path_nats": figure(of.evidence.over_path),
         "gain_over_time_at_price_nats": figure(of.evidence.over_time),
         "slope": figure(of.evidence.slope),
+        "diebold_mariano": statistics(&of.evidence),
         "cells": of.cells.as_ref().map(super::cells::report::object),
         "forecasts": of.forecast.as_ref().map(super::forecast::report::object),
         "magnet": super::magnet::report::object(&of.magnet),
@@ -211,10 +213,28 @@ pub fn ledger_lines(report: &Report, now: Nanos) -> Vec<Value> {
             "gain_over_path_nats": figure(proof.evidence.over_path),
             "gain_over_time_at_price_nats": figure(proof.evidence.over_time),
             "slope": figure(proof.evidence.slope),
+            "diebold_mariano": statistics(&proof.evidence),
+            "judged_with": report.proofs.len(),
             "inputs": inputs(report),
         })
     });
     of.collect()
+}
+
+/// What Diebold and Mariano's test says of the gains of the verdict.
+fn statistics(of: &Evidence) -> Value {
+    let [path, time] = of.statistics;
+    json!({ "over_path": path, "over_time_at_price": time })
+}
+
+/// A gain of the verdict, over the path or over time at price, with both its tests.
+#[must_use]
+pub fn gained(of: &Evidence, which: usize) -> String {
+    let gain = said([of.over_path, of.over_time][which]);
+    match of.statistics[which] {
+        Some(statistic) => format!("{gain}, DM {statistic:+.1}"),
+        None => gain,
+    }
 }
 
 /// A figure with its interval, for people.
@@ -365,7 +385,7 @@ fn sums(out: &mut String, proof: &Proof) {
     let _ = write!(
         out,
         "<p class=note>{} to {}, periods of {} min, {} rows, {} days, {}; interest of {}. The path alone: log R² {}, \
-         rank {}.</p><p>Gain over the path {} nats per dollar, over time at price {}, slope {}.</p>",
+         rank {}.</p>",
         date(proof.span.0),
         date(proof.span.1),
         proof.period.get() / Nanos::MINUTE.get(),
@@ -374,11 +394,18 @@ fn sums(out: &mut String, proof: &Proof) {
         proof.test,
         proof.venues.join(", "),
         number(proof.scores.path_r_squared),
-        number(proof.scores.path_rank),
-        said(proof.evidence.over_path),
-        said(proof.evidence.over_time),
-        said(proof.evidence.slope)
+        number(proof.scores.path_rank)
     );
+    if proof.cells.is_none() {
+        let _ = write!(
+            out,
+            "<p>Gain of the frozen map over the path {} nats per dollar, over time at price {}; slope of the updated \
+             map {}.</p>",
+            gained(&proof.evidence, 0),
+            gained(&proof.evidence, 1),
+            said(proof.evidence.slope)
+        );
+    }
 }
 
 /// What the map adds to other paths than P; nothing where that was not asked for.

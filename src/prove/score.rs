@@ -5,9 +5,12 @@
 //!   that one print in an empty cell is dear and not infinite. Both maps are scaled to the same total unless the caller
 //!   scores magnitude too.
 //! - *Partial correlation*: of what is left of both after a third model has said what it can.
-//! - *Bootstrap*: whole blocks (days) are drawn with replacement, so that hours of one day do not count as independent.
-//!   Random numbers are [`Draws`], a fixed generator: the same data give the same interval, on every machine, and the
-//!   draws hang on the number of blocks alone, so a figure does not depend on which others are made beside it.
+//! - *Bootstrap*: whole blocks (days) are drawn with replacement, so that hours of one day do not count as independent,
+//!   and in runs of neighbours, so that days do not either (moving blocks, Künsch 1989; the last is followed by the
+//!   first, so that each is drawn as often: Politis and Romano 1992). Random numbers are [`Draws`], a fixed generator:
+//!   the same data give the same interval, on every machine, and the draws hang on the number of blocks alone, so a
+//!   figure does not depend on which others are made beside it.
+//! - *Diebold and Mariano's statistic* of daily differences asks the same without a draw.
 //! - *Lift* and *capture*: the share of what happened in the cells a map ranks highest. Ties share.
 //! - *Isotonic reliability* (PAVA): mean of what happened as a rising function of what was said.
 //!
@@ -155,7 +158,18 @@ pub struct Drawn {
     pub times: Vec<f64>,
 }
 
-/// Statistics that are made together: of all blocks once each, then of every draw of them.
+/// Blocks that are drawn at once: the cube root of how many there are, at which the variance of a mean is estimated
+/// best (Hall, Horowitz and Jing 1995), rounded down: few blocks in long runs would be nearly the same blocks always.
+fn run(blocks: usize) -> usize {
+    (1..=blocks)
+        .take_while(|run| run.pow(3) <= blocks)
+        .last()
+        .unwrap_or(1)
+}
+
+/// Statistics that are made together: of all blocks once each, then of every draw of them in runs of neighbours. A draw
+/// has a run less than there are blocks, as drawn ones vary less than those they are drawn from by that much; so a
+/// statistic must not grow with their number.
 ///
 /// Of each a 95 % interval; `None` when it has no value of all blocks, or of most draws, or of one block alone: how far
 /// another would be from it nobody knows.
@@ -173,12 +187,16 @@ pub fn figures<const N: usize>(
         return [None; N];
     }
     let mut values: [Vec<f64>; N] = core::array::from_fn(|_| Vec::with_capacity(reps));
-    let mut draws = Draws::new(blocks as u64);
+    let (mut draws, run) = (Draws::new(blocks as u64), run(blocks));
+    drawn.order.truncate(blocks - run);
     for _ in 0..reps {
         drawn.times.fill(0.0);
-        for block in &mut drawn.order {
-            *block = draws.below(blocks);
-            drawn.times[*block] += 1.0;
+        for run in drawn.order.chunks_mut(run) {
+            let first = draws.below(blocks);
+            for (after, block) in run.iter_mut().enumerate() {
+                *block = (first + after) % blocks;
+                drawn.times[*block] += 1.0;
+            }
         }
         for (values, value) in values.iter_mut().zip(of(&drawn)) {
             values.extend(value.filter(|v| v.is_finite()));
@@ -197,7 +215,8 @@ pub fn figure(
     figure
 }
 
-/// A statistic of rows and its 95 % interval by drawing whole blocks; `block[i]` is the block of row `i`.
+/// A statistic of rows and its 95 % interval by drawing whole blocks, neighbours by number in runs; `block[i]` is the
+/// block of row `i`.
 ///
 /// The statistic is given the rows to use, repeated as they were drawn. `None` when it has no value of all rows, or
 /// of most draws.
@@ -241,6 +260,22 @@ fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
         // None among so many draws is no proof that there is none.
         none: values.iter().filter(|v| **v <= 0.0).count().max(1) as f64 / values.len() as f64,
     })
+}
+
+/// Mean of daily differences over its standard error, which knows that neighbours resemble each other (Diebold and
+/// Mariano 1995; Bartlett's weights over 4 (days / 100)^(2/9) lags). `None` where they do not vary.
+#[must_use]
+pub fn diebold_mariano(daily: &[f64]) -> Option<f64> {
+    let (mean, n) = (mean(daily)?, daily.len() as f64);
+    let lags = (4.0 * (n / 100.0).powf(2.0 / 9.0)) as usize;
+    let along = |lag: usize| -> f64 {
+        let pairs = daily.iter().zip(daily.iter().skip(lag));
+        pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / n
+    };
+    let weight = |lag: usize| 2.0 * (1.0 - lag as f64 / (lags as f64 + 1.0));
+    let tail: f64 = (1..=lags).map(|lag| weight(lag) * along(lag)).sum();
+    let variance = along(0) + tail;
+    (variance > 0.0).then(|| mean / (variance / n).sqrt())
 }
 
 /// Which of several one-sided tests hold together at a level (Holm): the least p against level / n, the next against
@@ -498,6 +533,93 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_that_resemble_each_other_weigh_less() {
+        assert_eq!(diebold_mariano(&[]), None);
+        assert_eq!(diebold_mariano(&[1.0; 30]), None, "nothing varies");
+        let mixed: Vec<f64> = (0..120)
+            .map(|i| 0.2 + f64::from(i * 37 % 11) - 5.0)
+            .collect();
+        let mut sorted = mixed.clone();
+        sorted.sort_by(f64::total_cmp);
+        let [mixed, sorted] = [mixed, sorted].map(|v| diebold_mariano(&v).unwrap().abs());
+        assert!(sorted < 0.6 * mixed, "{sorted} {mixed}");
+    }
+
+    /// How often of 200 histories of so many days the interval of their mean holds the truth, 0, where a day keeps
+    /// `kept` of the day before, and the root of the mean square of Diebold and Mariano's statistic.
+    fn covered(days: usize, kept: f64) -> (usize, f64) {
+        let mut draws = Draws::new(11);
+        let mut normal = || {
+            (0..12)
+                .map(|_| draws.below(1_000_000) as f64 / 1e6)
+                .sum::<f64>()
+                - 6.0
+        };
+        let (mut covered, mut squares) = (0, 0.0);
+        for _ in 0..200 {
+            let mut last = normal() / (1.0 - kept * kept).sqrt();
+            let x: Vec<f64> = (0..days)
+                .map(|_| {
+                    last = kept * last + normal();
+                    last
+                })
+                .collect();
+            let of = |drawn: &Drawn| mean(&drawn.order.iter().map(|d| x[*d]).collect::<Vec<_>>());
+            let figure = figure(days, 300, &mut |drawn| of(drawn)).unwrap();
+            covered += usize::from(figure.low <= 0.0 && figure.high >= 0.0);
+            squares += diebold_mariano(&x).unwrap().powi(2) / 200.0;
+        }
+        (covered, squares.sqrt())
+    }
+
+    #[test]
+    fn an_interval_knows_that_days_hang_together() {
+        // Days one by one: 185 to 190, and of days that keep a half 143.
+        for (days, kept, least) in [
+            (60, 0.0, 180),
+            (165, 0.0, 184),
+            (60, 0.5, 165),
+            (165, 0.5, 170),
+        ] {
+            let (covered, spread) = covered(days, kept);
+            assert!((least..=197).contains(&covered), "{days} {kept} {covered}");
+            assert!((0.9..1.3).contains(&spread), "{days} {kept} {spread}");
+        }
+    }
+
+    #[test]
+    fn days_are_drawn_in_runs_of_neighbours_and_each_as_often() {
+        assert_eq!(
+            [1, 2, 7, 8, 26, 27, 62, 64, 165, 1_000].map(run),
+            [1, 1, 1, 2, 2, 3, 3, 4, 5, 10]
+        );
+        let mut times = [0.0; 30];
+        let (mut draw, mut broken) = (0, 0);
+        figure(30, 3_000, &mut |drawn| {
+            assert_eq!(drawn.order.len(), if draw == 0 { 30 } else { 27 });
+            if draw > 0 {
+                times
+                    .iter_mut()
+                    .zip(&drawn.times)
+                    .for_each(|(a, b)| *a += b);
+                let next = |pair: &&[usize]| pair[1] != (pair[0] + 1) % 30;
+                broken += drawn.order.windows(2).filter(next).count();
+            }
+            draw += 1;
+            Some(0.0)
+        });
+        assert!(
+            times.iter().all(|times| (2_430.0..2_970.0).contains(times)),
+            "{times:?}"
+        );
+        // Eight joints a draw, one in thirty of which fits by chance.
+        assert!(
+            (7.5..8.0).contains(&(f64::from(broken as u32) / 3_000.0)),
+            "{broken}"
+        );
+    }
+
+    #[test]
     fn a_figure_is_the_same_by_rows_by_order_and_by_weight_and_whatever_stands_beside_it() {
         let x: Vec<f64> = (0..12).map(|d| f64::from(d * d % 7)).collect();
         let blocks: Vec<i64> = (0..12).collect();
@@ -507,7 +629,7 @@ mod tests {
         // Sums of small whole numbers are exact in any order.
         let [weight, none] = figures(12, 300, &mut |drawn| {
             let sum: f64 = drawn.times.iter().zip(&x).map(|(t, x)| t * x).sum();
-            [Some(sum / 12.0), None]
+            [Some(sum / drawn.times.iter().sum::<f64>()), None]
         });
         assert_eq!([order, weight.unwrap()], [rows; 2]);
         assert_eq!(none, None);

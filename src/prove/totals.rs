@@ -10,6 +10,7 @@
 
 use super::ProveError;
 use super::boost::Boosted;
+use super::days::Days;
 use super::ladder::Ladder;
 use super::level;
 use super::score::{self, Figure};
@@ -499,6 +500,21 @@ pub fn gain(days: &[i64], usd: &[f64], map: &[f64], base: &[f64], reps: usize) -
     })
 }
 
+/// What every day brings to [`gain`], for a test that knows their order.
+#[must_use]
+pub fn daily_gains(days: &[i64], usd: &[f64], map: &[f64], base: &[f64]) -> Vec<f64> {
+    let days = Days::new(days.iter().copied());
+    let of = |i: usize| {
+        let log = if usd[i] > 0.0 {
+            usd[i] * (map[i] / base[i]).ln()
+        } else {
+            0.0
+        };
+        [log - (map[i] - base[i])]
+    };
+    days.sums(&of).into_iter().map(|[gain]| gain).collect()
+}
+
 /// Slope of dollars realised on dollars said, by days.
 #[must_use]
 pub fn slope(days: &[i64], usd: &[f64], said: &[f64], reps: usize) -> Option<Figure> {
@@ -577,6 +593,7 @@ mod tests {
             over_path: over,
             over_time: over,
             slope: slope(&day, &usd, &dollars, 300),
+            statistics: [score::diebold_mariano(&daily_gains(&day, &usd, &map, &base)); 2],
             blocks: 30,
         };
         (verdict(&evidence, evidence.chance() <= LEVEL).0, evidence)

@@ -237,10 +237,16 @@ impl<'a> Judge<'a> {
         let mut clusters: Vec<usize> = self.died.iter().map(|(died, _)| died.cluster).collect();
         clusters.sort_unstable();
         clusters.dedup();
+        let both = [self.rivals.path, Rivals::TIME];
+        let [over_path, over_time] = both.map(over);
         let evidence = Evidence {
-            over_path: over(self.rivals.path),
-            over_time: over(Rivals::TIME),
+            over_path,
+            over_time,
             slope,
+            statistics: both.map(|rival| {
+                let sums = self.daily_gains(usd, said, self.rivals.said(rival, first))?;
+                score::diebold_mariano(&sums.iter().map(|[gain, _]| *gain).collect::<Vec<_>>())
+            }),
             blocks: days.count.min(clusters.len()),
         };
         let (verdict, why) = gate::verdict(&evidence, true);
@@ -311,20 +317,25 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Information gain per unit of what was realised.
-    fn gain(&self, y: &[f64], map: &[f64], base: &[f64], reps: usize) -> Option<Figure> {
+    /// By day, what it brings to a gain and what was realised.
+    fn daily_gains(&self, y: &[f64], map: &[f64], base: &[f64]) -> Option<Vec<[f64; 2]>> {
         let dark = |i: usize| y[i] > 0.0 && (map[i] <= 0.0 || base[i] <= 0.0);
         if (0..y.len()).any(dark) {
             return None;
         }
-        let sums = self.days.sums(&|i| {
+        Some(self.days.sums(&|i| {
             let log = if y[i] > 0.0 {
                 y[i] * (map[i] / base[i]).ln()
             } else {
                 0.0
             };
             [log - (map[i] - base[i]), y[i]]
-        });
+        }))
+    }
+
+    /// Information gain per unit of what was realised.
+    fn gain(&self, y: &[f64], map: &[f64], base: &[f64], reps: usize) -> Option<Figure> {
+        let sums = self.daily_gains(y, map, base)?;
         let [gain] = self
             .days
             .of_sums(reps, &sums, |[gain, y]| [(*y > 0.0).then(|| gain / y)]);

@@ -4,7 +4,7 @@ use super::judge::{Found, Line};
 use super::ranked::{self, PARTS, Ranked};
 use super::{Counted, calibrated, events, placed, spread};
 use crate::prove::grid::Grid;
-use crate::prove::report::{date, figure, number, said};
+use crate::prove::report::{date, figure, gained, number, said};
 use crate::prove::score::Figure;
 use crate::time::Nanos;
 use serde_json::{Value, json};
@@ -196,12 +196,9 @@ pub fn text(of: &Found) -> Vec<String> {
         format!(
             "    gain over the path ({}), nats per dollar  {}",
             of.path,
-            said(of.evidence.over_path)
+            gained(&of.evidence, 0)
         ),
-        format!(
-            "    gain over time at price  {}",
-            said(of.evidence.over_time)
-        ),
+        format!("    gain over time at price  {}", gained(&of.evidence, 1)),
         format!("    slope  {}; {}", said(of.evidence.slope), daily(of)),
     ];
     lines.extend(beside(of).into_iter().map(|line| format!("    {line}")));
@@ -223,8 +220,8 @@ pub fn html(out: &mut String, of: Option<&Found>) {
         of.why,
         told(of),
         of.path,
-        said(of.evidence.over_path),
-        said(of.evidence.over_time),
+        gained(&of.evidence, 0),
+        gained(&of.evidence, 1),
         said(of.evidence.slope),
         daily(of)
     );

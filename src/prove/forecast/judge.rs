@@ -7,8 +7,7 @@
 //! quantile, a row on an atom of the distribution counting in proportion: 50, 80 and 95 % is right whatever the share
 //! of nothing is.
 //!
-//! Intervals draw whole days. The Diebold–Mariano statistic is of the daily means of the difference in CRPS, with
-//! Bartlett's weights over 4 (days / 100)^(2/9) lags.
+//! Intervals draw runs of whole days. The Diebold–Mariano statistic is of the daily means of the difference in CRPS.
 
 use super::models::{self, ADDED, COUNT, NOTHING, PAIRS, Said};
 use super::{LEAST_DAYS, Row};
@@ -75,15 +74,17 @@ pub struct Pair {
     pub holds: Option<bool>,
 }
 
-/// Judges what the map adds, of all horizons and models at once (Holm); the other differences stand alone.
-pub fn together(horizons: &mut [Horizon]) {
-    let pairs = horizons.iter_mut().flat_map(|of| &mut of.pairs);
+/// Judges what the map adds, of all symbols, horizons and models at once (Holm); the other differences stand alone.
+/// Says how many there are.
+pub fn together<'a>(horizons: impl Iterator<Item = &'a mut Horizon>) -> usize {
+    let pairs = horizons.flat_map(|of| &mut of.pairs);
     let mut asked: Vec<&mut Pair> = pairs.filter(|pair| pair.chance.is_some()).collect();
     let chances: Vec<f64> = asked.iter().filter_map(|pair| pair.chance).collect();
     let holds = score::holm(&chances, gate::LEVEL);
     for (pair, holds) in asked.iter_mut().zip(holds) {
         pair.holds = Some(holds);
     }
+    asked.len()
 }
 
 /// One horizon.
@@ -258,7 +259,7 @@ impl Bench<'_> {
             tail: self.mean(of, less, TAIL),
             brier: self.mean(of, less, BRIER),
             auc: self.auc(of, less),
-            statistic: statistic(&daily),
+            statistic: score::diebold_mariano(&daily),
             // The other less the one: a draw without any difference speaks against the one.
             chance: ADDED
                 .contains(&(one, other))
@@ -267,21 +268,6 @@ impl Bench<'_> {
             holds: None,
         }
     }
-}
-
-/// Mean over its standard error, which knows that neighbours resemble each other (Diebold–Mariano).
-#[must_use]
-pub fn statistic(daily: &[f64]) -> Option<f64> {
-    let (mean, n) = (score::mean(daily)?, daily.len() as f64);
-    let lags = (4.0 * (n / 100.0).powf(2.0 / 9.0)) as usize;
-    let along = |lag: usize| -> f64 {
-        let pairs = daily.iter().zip(daily.iter().skip(lag));
-        pairs.map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>() / n
-    };
-    let weight = |lag: usize| 2.0 * (1.0 - lag as f64 / (lags as f64 + 1.0));
-    let tail: f64 = (1..=lags).map(|lag| weight(lag) * along(lag)).sum();
-    let variance = along(0) + tail;
-    (variance > 0.0).then(|| mean / (variance / n).sqrt())
 }
 
 /// Scores one horizon; or why it cannot be.
@@ -392,18 +378,5 @@ mod tests {
         assert_eq!(crps(&[0.0, 1.0], 0.0), 0.25);
         assert_eq!(under(&[1.0, 2.0, 3.0], 9.0, 0.5), 0.0);
         assert_eq!(under(&[1.0, 2.0, 3.0], 0.0, 0.5), 1.0);
-    }
-
-    #[test]
-    fn neighbours_that_resemble_each_other_weigh_less() {
-        assert_eq!(statistic(&[]), None);
-        assert_eq!(statistic(&[1.0; 30]), None, "nothing varies");
-        let mixed: Vec<f64> = (0..120)
-            .map(|i| 0.2 + f64::from(i * 37 % 11) - 5.0)
-            .collect();
-        let mut sorted = mixed.clone();
-        sorted.sort_by(f64::total_cmp);
-        let [mixed, sorted] = [mixed, sorted].map(|v| statistic(&v).unwrap().abs());
-        assert!(sorted < 0.6 * mixed, "{sorted} {mixed}");
     }
 }

@@ -97,6 +97,8 @@ pub struct Found {
     pub is_part: bool,
     /// By horizon, shortest first.
     pub horizons: Vec<judge::Horizon>,
+    /// Differences that are judged together, of all symbols ([`together`]).
+    pub family: usize,
     /// Horizons that are not measured, and why.
     pub refused: Vec<(Nanos, String)>,
 }
@@ -370,6 +372,7 @@ pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<F
         printed: named.map(|row| row.name).collect(),
         is_part,
         horizons: Vec::new(),
+        family: 0,
         refused,
     };
     for (horizon, rows) in kept.iter().zip(&all) {
@@ -378,8 +381,14 @@ pub fn found(input: &Input, reps: usize, told: &mut dyn FnMut(&str)) -> Result<F
             Err(why) => found.refused.push((*horizon, why)),
         }
     }
-    judge::together(&mut found.horizons);
     Ok(found)
+}
+
+/// Judges what the map adds, of all symbols at once.
+pub fn together<'a>(all: impl Iterator<Item = &'a mut Found>) {
+    let mut all: Vec<&mut Found> = all.collect();
+    let family = judge::together(all.iter_mut().flat_map(|of| &mut of.horizons));
+    all.iter_mut().for_each(|of| of.family = family);
 }
 
 #[cfg(test)]

@@ -94,8 +94,10 @@ fn formed(of: &Found) -> String {
     let asked = pairs().filter(|pair| pair.holds.is_some()).count();
     let holds = pairs().filter(|pair| pair.holds == Some(true)).count();
     format!(
-        "of {asked} differences in CRPS that say what the map adds to the same model {holds} hold together (Holm, \
-         one-sided {} %); the other {} intervals of differences stand alone, not corrected for their number",
+        "of {asked} differences in CRPS that say what the map adds to the same model {holds} hold among all {} of the \
+         symbols that were tried (Holm, one-sided {} %); the other {} intervals of differences stand alone, not \
+         corrected for their number",
+        of.family,
         100.0 * gate::LEVEL,
         all.saturating_sub(asked)
     )

@@ -533,32 +533,33 @@ fn what_the_map_adds_is_judged_together() {
         pairs.map(|pair| (pair.than, pair.holds)).collect()
     };
     assert_eq!(asked(&found), [("HAR", None), ("trees of the past", None)]);
-    judge::together(core::slice::from_mut(&mut found));
+    assert_eq!(judge::together([&mut found].into_iter()), 2);
     assert_eq!(
         asked(&found),
         [("HAR", Some(true)), ("trees of the past", Some(true))]
     );
     assert!(found.pairs.iter().filter(|p| p.holds.is_some()).count() == 2);
     // A chance that holds alone does not beside many.
-    let mut many = vec![found.clone(), found.clone(), found];
+    let mut many = [found.clone(), found.clone(), found];
     for pair in many.iter_mut().flat_map(|of| &mut of.pairs) {
         pair.chance = pair.chance.map(|_| 0.02);
     }
-    judge::together(&mut many);
-    let mut held = many.iter().flat_map(asked);
-    assert!(held.all(|(_, holds)| holds == Some(false)));
-    let found = Found {
-        horizons: many,
+    let mut symbols = many.map(|of| Found {
+        horizons: vec![of],
         ..Found::default()
-    };
+    });
+    together(symbols.iter_mut());
+    let mut held = symbols.iter().flat_map(|of| asked(&of.horizons[0]));
+    assert!(held.all(|(_, holds)| holds == Some(false)));
+    let [found, ..] = symbols;
     let text = report::text(&found).join("\n");
     assert!(
         text.contains(
-            "of 6 differences in CRPS that say what the map adds to the same model 0 hold together"
+            "of 2 differences in CRPS that say what the map adds to the same model 0 hold among all 6 of the symbols"
         ),
         "{text}"
     );
-    assert!(text.contains("the other 114 intervals of differences stand alone"));
+    assert!(text.contains("the other 38 intervals of differences stand alone"));
 }
 
 /// A map that says nothing changes nothing, in every draw: that is no sign that it helps.
@@ -567,7 +568,7 @@ fn no_difference_does_not_hold() {
     let mut rows = world(30);
     rows.iter_mut().for_each(|row| row.ours = [0.0; CLASSES]);
     let mut found = judged(&rows);
-    judge::together(core::slice::from_mut(&mut found));
+    judge::together([&mut found].into_iter());
     let pair = pair(&found, "HAR and the map", "HAR");
     assert!(pair.crps.unwrap().value.abs() < 1e-9, "{pair:?}");
     assert_eq!(pair.holds, Some(false), "{pair:?}");

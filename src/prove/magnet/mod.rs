@@ -6,7 +6,8 @@
 //! tercile of volatility, and a round number about as far. What became of them is weighed by day ([`weigh`]).
 //!
 //! Three hypotheses were written down before anything was scored, each against the mirrored level, and are told
-//! whatever comes out; two others of the controls stand beside. They hold together or not (Holm, one-sided 2.5 %).
+//! whatever comes out; two others of the controls stand beside. They hold together or not (Holm, one-sided 2.5 %, over
+//! all symbols).
 //! - *H_magnet*: zones are touched sooner (ratio of hazards above 1, over a day).
 //! - *H_accelerate*: fifteen minutes after a touch the price has gone further on than at the mirror.
 //! - *H_revert*: from then to an hour after, it comes back more than there.
@@ -57,7 +58,7 @@ pub const HYPOTHESES: [(&str, &str); 3] = [
 pub struct Outcome {
     /// Zones less mirrored levels; above 0 speaks for it.
     pub figure: Option<Figure>,
-    /// It holds, among the three.
+    /// It holds, among the three of all symbols.
     pub holds: bool,
 }
 
@@ -226,22 +227,29 @@ fn judged(
     let weighed = weigh::weigh(&days, reps);
     let mirror = &weighed.against[0];
     let figures = [mirror.hazard, mirror.soon().more, mirror.back().more];
-    let chances = figures.map(|figure| figure.map_or(1.0, |figure| figure.none));
-    let holds = score::holm(&chances, gate::LEVEL);
-    let mut outcomes = figures.map(|figure| Outcome {
+    let outcomes = figures.map(|figure| Outcome {
         figure,
         holds: false,
     });
-    for (outcome, holds) in outcomes.iter_mut().zip(holds) {
-        outcome.holds = holds;
-    }
-    Found {
+    let mut found = Found {
         span,
         step,
         counted,
         days,
         weighed,
         outcomes,
+    };
+    hold(core::iter::once(&mut found));
+    found
+}
+
+/// Judges the hypotheses of some symbols at once (Holm).
+pub fn hold<'a>(all: impl Iterator<Item = &'a mut Found>) {
+    let mut outcomes: Vec<&mut Outcome> = all.flat_map(|of| &mut of.outcomes).collect();
+    let chance = |of: &&mut Outcome| of.figure.map_or(1.0, |figure| figure.none);
+    let chances: Vec<f64> = outcomes.iter().map(chance).collect();
+    for (outcome, holds) in outcomes.iter_mut().zip(score::holm(&chances, gate::LEVEL)) {
+        outcome.holds = holds;
     }
 }
 

@@ -64,10 +64,31 @@ fn covers(of: Option<Figure>, value: f64) -> bool {
     of.is_some_and(|of| of.low <= value && value <= of.high)
 }
 
+/// Whether it is right to a tenth: what one interval holds is chance, what twelve hold is not.
+fn near(of: Option<Figure>, value: f64) -> bool {
+    of.is_some_and(|of| (of.value - value).abs() < 0.1)
+}
+
 fn with(rows: &Rows, p: impl Fn(&Row) -> f64) -> Rows {
     let mut out = rows.clone();
     out.rows.iter_mut().for_each(|row| row.p = p(row));
     out
+}
+
+/// Of twelve histories 95 % intervals hold the truth in all but one or two; in fewer than nine once in five thousand
+/// times.
+#[test]
+fn intervals_hold_the_truth() {
+    let mut held = [0; 4];
+    for seed in 1..=12 {
+        let got = of_rows(&true_rows(40, seed));
+        let all = [got.ratio[0], got.slope[0], got.weights[0]].map(|of| covers(of, 1.0));
+        let all = all.into_iter().chain([covers(got.weights[1], 1.0)]);
+        held.iter_mut()
+            .zip(all)
+            .for_each(|(n, is)| *n += usize::from(is));
+    }
+    assert!(held.iter().all(|n| *n >= 9), "{held:?}");
 }
 
 #[test]
@@ -76,13 +97,13 @@ fn the_truth_is_found_right() {
     let got = of_rows(&rows);
     assert_eq!((got.rows, got.days), (rows.rows.len(), 40));
     assert_eq!(got.zones, 40 * 8 * 6);
-    assert!(covers(got.ratio[0], 1.0), "{:?}", got.ratio);
-    assert!(covers(got.slope[0], 1.0), "{:?}", got.slope);
+    assert!(near(got.ratio[0], 1.0), "{:?}", got.ratio);
+    assert!(near(got.slope[0], 1.0), "{:?}", got.slope);
     // The walk says too much, and is told so.
     assert!(got.ratio[1].unwrap().high < 0.75, "{:?}", got.ratio);
     // It adds as much as it says.
     let [adds, walk] = got.weights;
-    assert!(covers(adds, 1.0) && covers(walk, 1.0), "{:?}", got.weights);
+    assert!(near(adds, 1.0) && near(walk, 1.0), "{:?}", got.weights);
     for skill in got.brier.iter().chain(&got.log) {
         assert!(skill.unwrap().low > 0.0, "{:?} {:?}", got.brier, got.log);
     }
@@ -111,7 +132,7 @@ fn a_chance_of_another_zone_loses() {
     // The mean is what it was: only the slope and the losses tell.
     assert!(covers(got.ratio[0], 1.0), "{:?}", got.ratio);
     assert!(
-        covers(got.slope[0], 0.0) && got.slope[0].unwrap().high < 0.3,
+        near(got.slope[0], 0.0) && got.slope[0].unwrap().high < 0.3,
         "{:?}",
         got.slope
     );
