@@ -267,39 +267,58 @@ fn same_plan(name: &str, theirs: &RunPlan, ours: &RunPlan) -> Result<(), Checkpo
         let names: Vec<&str> = plan.rings.iter().map(|ring| ring.venue.as_str()).collect();
         names.join(" ")
     };
-    let model = |plan: &RunPlan| {
-        let pairs: Vec<String> = plan
-            .model
-            .iter()
-            .map(|(key, text)| format!("{key} = {text}"))
-            .collect();
-        pairs.join(", ")
+    // Of many values only those that differ are of use.
+    let differing = |these: &[String], those: &[String]| {
+        let only = these.iter().filter(|value| !those.contains(value));
+        let only: Vec<&str> = only.map(String::as_str).collect();
+        match only.is_empty() {
+            true => "no such value".to_owned(),
+            false => only.join(", "),
+        }
     };
-    let series = |plan: &RunPlan| {
-        let all: Vec<String> = plan
-            .series
-            .iter()
-            .map(|series| format!("{series:?}"))
-            .collect();
-        all.join(", ")
+    let model = |plan: &RunPlan| -> Vec<String> {
+        let pairs = plan.model.iter();
+        pairs.map(|(key, text)| format!("{key} = {text}")).collect()
     };
-    for (what, theirs, ours) in [
-        ("symbols", theirs.symbols.join(" "), ours.symbols.join(" ")),
-        ("the venues of rings", venues(theirs), venues(ours)),
-        ("the model", model(theirs), model(ours)),
-        ("external series", series(theirs), series(ours)),
+    let series = |plan: &RunPlan| -> Vec<String> {
+        let all = plan.series.iter();
+        all.map(|series| format!("{series:?}")).collect()
+    };
+    let whole = |these: String, those: String| [vec![these], vec![those]];
+    for (what, [theirs, ours]) in [
+        (
+            "symbols",
+            whole(theirs.symbols.join(" "), ours.symbols.join(" ")),
+        ),
+        ("the venues of rings", whole(venues(theirs), venues(ours))),
+        ("the model's", [model(theirs), model(ours)]),
+        ("external series", [series(theirs), series(ours)]),
     ] {
         if theirs != ours {
-            let name = name.to_owned();
             return Err(CheckpointError::OtherPlan {
-                name,
+                name: name.to_owned(),
                 what,
-                theirs,
-                ours,
+                theirs: differing(&theirs, &ours),
+                ours: differing(&ours, &theirs),
             });
         }
     }
     Ok(())
+}
+
+/// Refuses a plan that would not go on from the recording in a folder, by the head of its newest segment: without
+/// playing it. What is no folder or cannot be read is not judged here.
+///
+/// # Errors
+/// [`CheckpointError::OtherPlan`].
+pub fn fits(folder: &Path, ours: &RunPlan) -> Result<(), CheckpointError> {
+    let segments = folder::segments(folder).unwrap_or_default();
+    let heads = segments.iter().rev();
+    let mut heads = heads.filter_map(|segment| tape::chain::open_segment(segment).ok().flatten());
+    let Some(reader) = heads.next() else {
+        return Ok(());
+    };
+    same_plan(&folder.display().to_string(), &reader.header().plan, ours)
 }
 
 impl Place {
@@ -587,6 +606,33 @@ fn parse_within(bytes: &[u8], most: u64) -> Result<(Meta, Vec<u8>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_another_model_only_what_differs_is_named() {
+        let plan = |psi: &str, blur: &str| RunPlan {
+            model: [("blur", blur), ("miss", "0.1"), ("psi", psi)]
+                .map(|(key, text)| (key.into(), text.into()))
+                .into(),
+            ..RunPlan::default()
+        };
+        let of =
+            |theirs, ours| same_plan("tape", &theirs, &ours).map_err(|fault| fault.to_string());
+        assert!(of(plan("1", "2"), plan("1", "2")).is_ok());
+        let why = of(plan("0.7", "2"), plan("0.5", "2")).unwrap_err();
+        assert!(
+            why.starts_with(
+                "tape: recorded with the model's psi = 0.7, this plan has psi = 0.5: run it"
+            ),
+            "{why}"
+        );
+        let mut less = plan("0.7", "2");
+        less.model.remove("miss");
+        let why = of(plan("0.7", "2"), less).unwrap_err();
+        assert!(
+            why.contains("the model's miss = 0.1, this plan has no such value"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn a_body_that_unpacks_without_end_is_refused() {

@@ -580,6 +580,32 @@ fn the_example_plan_is_a_good_plan() {
     assert!(words(&isotherm(&["config", "show"]).stdout).contains("[model]"));
 }
 
+/// A plan that holds together may still not go as it says here: that is said, and is no fault of the plan.
+#[test]
+fn a_check_says_what_would_not_go_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let text = format!(
+        "[engine]\nsymbols = [\"BTC\"]\npage = \"{}\"\nproof = \"{}\"\ntape = \"{}\"\n\n[[feed]]\n\
+         venue = \"bybit\"\nurl = \"ws://127.0.0.1:1/v5/public/linear\"\n",
+        path("none/page"),
+        path("ledger.jsonl"),
+        path("nowhere/tape"),
+    );
+    std::fs::write(path("plan.toml"), text).unwrap();
+    let done = isotherm(&["config", "check", &path("plan.toml")]);
+    let said = words(&done.stdout);
+    assert!(done.status.success(), "{}", words(&done.stderr));
+    for want in [
+        "none is no folder",
+        "ledger.jsonl is not there (yet)",
+        "nowhere is no folder",
+    ] {
+        assert!(said.contains(&format!("{want}\n")), "{want} in {said}");
+    }
+    assert!(said.contains("good: "), "{said}");
+}
+
 #[test]
 fn every_subcommand_shows_an_example() {
     for command in ["demo", "run", "replay", "sim", "cat", "config", "bench"] {

@@ -691,6 +691,9 @@ fn the_commands_say_what_is_there_and_damage_is_an_exit_code() {
         "{said}"
     );
     assert!(told.contains("1 of 2 recording(s) damaged"), "{told}");
+    let (done, said, told) = isotherm(&["info", out.to_str().expect("text")]);
+    assert!(!done && said.contains("damaged at byte"), "{said}");
+    assert!(told.contains("fault(s); isotherm tape verify"), "{told}");
 
     // Nobody compacts what is being recorded.
     let recorder = Recorder::begin(&tape, &header(200, true), &SMALL).expect("begins");

@@ -91,6 +91,15 @@ fn states(output: &Output) -> Vec<String> {
 }
 
 #[test]
+fn cores_that_are_no_list_are_refused() {
+    let machine = machine().unwrap();
+    for cores in ["3-", "-3", "1-2-3", "a", "1,", ",1", "1,,2"] {
+        let output = tune(machine.path(), &["check", cores]).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{cores} {output:?}");
+    }
+}
+
+#[test]
 fn what_apply_sets_undo_puts_back() {
     let machine = machine().unwrap();
     let root = machine.path();

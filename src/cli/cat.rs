@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use bytemuck::Zeroable as _;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ fn round(args: &Args, path: &Path) -> Result<Option<String>> {
         if let Some(silent) = &silent {
             say!("{silent}");
         }
-        print(&page, &header, args)?;
+        print(&page, &header, args, silent.is_some())?;
     }
     Ok(silent)
 }
@@ -288,11 +289,12 @@ fn object(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Resu
     }))
 }
 
-fn print(page: &PageReader, header: &Header, args: &Args) -> Result<()> {
+fn print(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Result<()> {
     say!(
-        "{}  pid {}  {}\nheartbeat {} us ago  inputs {}  state hash {:016x}",
+        "{}  pid {}  {}{}\nheartbeat {} us ago  inputs {}  state hash {:016x}",
         header.build_text(),
         header.pid,
+        if silent { "was " } else { "" },
         words(header.status).join(" "),
         header.heartbeat_age(mono_now()).get() / 1_000,
         header.input_seq,
@@ -318,7 +320,14 @@ fn print(page: &PageReader, header: &Header, args: &Args) -> Result<()> {
     }
     let venues = venues(page)?;
     show!("{}", text::venues(&venues, mono_now()));
-    show!("{}", text::errors(&errors(page)?, WallClock.now(), ERRORS));
+    let width = match std::io::stdout().is_terminal() {
+        true => text::TEXT,
+        false => usize::MAX,
+    };
+    show!(
+        "{}",
+        text::errors(&errors(page)?, WallClock.now(), ERRORS, width)
+    );
     let shown: BTreeMap<usize, Show> = shows(page, args.symbols.as_deref()).collect();
     let mode = MODE_NAMES.iter().position(|name| *name == args.mode);
     let mode = mode.unwrap_or(mode::DAY);

@@ -70,6 +70,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
             // What only a start would find.
             let setup = crate::run::setup(&plan).with_context(|| file.display().to_string())?;
             setup.fits().with_context(|| file.display().to_string())?;
+            for line in crate::run::unfit(&plan) {
+                say!("{}: warning: {line}", file.display());
+            }
             say!("{}: good: {}", file.display(), summary(&plan));
             say!(
                 "A running instance keeps the plan it was started with: restart it to use this one."

@@ -2,7 +2,8 @@
 
 use super::config::load;
 use super::{stop_signal, stopped};
-use crate::log::Log;
+use crate::config::Plan;
+use crate::log::{Form, Level, Log};
 use crate::run::{self, recording::Begin};
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
@@ -43,7 +44,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let setup = run::setup(&plan)?;
     let mib = (Shard::bytes_per_symbol() * setup.symbols.len()).div_ceil(1 << 20);
-    eprintln!(
+    let log = || Log::new(plan.engine.log_level, plan.engine.log_form);
+    let (mut own, with) = (log(), log());
+    let text = format!(
         "isotherm {}: {} symbol(s), {} feed(s), state {mib} MiB of {} MiB, page {}",
         env!("CARGO_PKG_VERSION"),
         setup.symbols.len(),
@@ -51,6 +54,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
         plan.engine.memory_max >> 20,
         plan.engine.page.display()
     );
+    own.say(Level::Info, "run", "start", &text);
+    let ended = live(args, &plan, with, &mut own);
+    if let (Err(fault), Form::Json) = (&ended, plan.engine.log_form) {
+        own.say(Level::Error, "run", "end", &super::chain(fault));
+    }
+    ended
+}
+
+fn live(args: &Args, plan: &Plan, log: Log, own: &mut Log) -> Result<()> {
     // The wall clock says when the run begins, the monotonic clock how long it lasts: a step of the wall clock neither
     // stops shard time nor tears it.
     let clock = ScaledClock::start(WallClock.now(), 1);
@@ -58,12 +70,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let until = args
         .seconds
         .map(|s| Instant::now() + Duration::from_secs(s));
-    let begin = Begin::of(&plan, clock).context("cannot start")?;
-    let log = Log::new(plan.engine.log_level, plan.engine.log_form);
-    let live = run::start_from(&plan, begin, clock, 1, log).context("cannot start")?;
-    while live.is_alive() && !stopped(&signal) && until.is_none_or(|until| Instant::now() < until) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let begin = Begin::of(plan, clock).context("cannot start")?;
+    let live = run::start_from(plan, begin, clock, 1, log).context("cannot start")?;
+    let why = loop {
+        match () {
+            () if !live.is_alive() => break "the shard's thread has ended",
+            () if stopped(&signal) => break "told to stop",
+            () if until.is_some_and(|until| Instant::now() >= until) => break "its time is over",
+            () => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    own.say(Level::Info, "run", "stop", why);
     // What the page says last: all there is to tell when the tape fails at the end.
     let last = PageReader::open(&live.page).and_then(|page| page.header());
     let ended = match (live.stop(), last) {

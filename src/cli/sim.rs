@@ -6,7 +6,7 @@ use crate::sim::server::{Handle, Options, Server};
 use crate::sim::{Dialect, Faults, Injected, Params, World};
 use crate::time::Nanos;
 use crate::wire::tls;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -141,13 +141,18 @@ impl Args {
         let mut world = World::new(self.seed.wrapping_add(place as u64), params)?;
         let hours = Nanos::HOUR.get().saturating_mul(i64::from(self.hours));
         world.advance(world.now().plus(Nanos::new(hours)), &mut |_| {});
-        let port = |next: usize| match self.port {
-            0 => 0,
-            first => first.saturating_add((2 * place + next) as u16),
+        let port = |next: usize| {
+            match self.port {
+            0 => Ok(0),
+            first => u16::try_from(usize::from(first) + 2 * place + next).with_context(|| {
+                let ports = 2 * self.venue.len();
+                format!("--port {first}: {ports} ports from there on are needed, the last there is is 65535")
+            }),
+        }
         };
         let options = Options {
-            ws_port: port(0),
-            rest_port: port(1),
+            ws_port: port(0)?,
+            rest_port: port(1)?,
             ..options.clone()
         };
         Ok(Server::start(world, options)?)

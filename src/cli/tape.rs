@@ -222,7 +222,7 @@ fn info(path: &Path, json: bool) -> Result<()> {
         let runs: Vec<Value> = runs.iter().map(run_object).collect();
         let object = json!({ "name": path.display().to_string(), "runs": runs, "faults": faults });
         say!("{}", serde_json::to_string_pretty(&object)?);
-        return Ok(());
+        return whole(path, &faults);
     }
     say!("{}", path.display());
     for run in &runs {
@@ -272,10 +272,21 @@ fn info(path: &Path, json: bool) -> Result<()> {
             );
         }
     }
-    for fault in faults {
+    for fault in &faults {
         say!("  {fault}");
     }
-    Ok(())
+    whole(path, &faults)
+}
+
+/// An error where something was found wrong, told already.
+fn whole(path: &Path, faults: &[String]) -> Result<()> {
+    match faults.len() {
+        0 => Ok(()),
+        n => bail!(
+            "{}: {n} fault(s); isotherm tape verify looks at every record",
+            path.display()
+        ),
+    }
 }
 
 fn run_object(run: &Run) -> Value {

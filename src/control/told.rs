@@ -2,8 +2,8 @@
 //!
 //! Twice a second the counts of the feeds are summed up by venue and written to the page's margin, with the clocks'
 //! offset and the age of every channel; the distinct error log goes there whenever it changed. A venue's clock that
-//! jumps is noticed here: the least delay of its messages is compared with the last one. So is a recording that has
-//! stopped, or beside which something went wrong.
+//! jumps is noticed here: the least delay of its messages is compared with the last one. So are frames that could not
+//! be read, gaps, and a recording that has stopped, or beside which something went wrong.
 
 use crate::feed::count;
 use crate::log::{Level, Log};
@@ -18,6 +18,11 @@ use std::time::{Duration, Instant};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(500);
+/// What a venue's feeds missed: the code of its line, and what it counts.
+const MISSED: [(&str, &str); 2] = [
+    ("frames", "frame(s) that could not be read"),
+    ("gaps", "gap(s) in what it told"),
+];
 /// A venue's clock that moved by more than this between looks was stepped, nanoseconds.
 const STEP: i64 = 500_000_000;
 
@@ -36,6 +41,8 @@ pub(super) struct Told {
     seats: Vec<Seat>,
     /// The least delay at the last look, by seat; `i64::MAX` = not known.
     delays: Vec<i64>,
+    /// Frames that could not be read and gaps at the last look, by seat.
+    missed: Vec<[u64; 2]>,
     /// The least round trip to each venue, by seat; zero = not measured.
     trips: Vec<Nanos>,
     margin: Option<Margin>,
@@ -52,6 +59,7 @@ impl Told {
             said: [tape.failed().is_some(), false],
             tape,
             delays: vec![i64::MAX; seats.len()],
+            missed: vec![[0; 2]; seats.len()],
             trips: vec![Nanos::ZERO; seats.len()],
             seats,
             margin,
@@ -78,6 +86,14 @@ impl Told {
             let record = seat.record(self.trips[slot]);
             if let Some(margin) = &self.margin {
                 margin.venue(slot, &record);
+            }
+            let missed = [record.faults, record.gaps];
+            let before = core::mem::replace(&mut self.missed[slot], missed);
+            for ((code, what), (now, before)) in MISSED.iter().zip(missed.iter().zip(before)) {
+                if *now > before {
+                    let text = format!("{} {what}, {now} since the start", now - before);
+                    log.say(Level::Warn, code, seat.venue.name, &text);
+                }
             }
             let (before, delay) = (self.delays[slot], seat.delay());
             self.delays[slot] = delay;
@@ -177,6 +193,19 @@ pub(super) mod tests {
         })
     }
 
+    /// What entered the distinct error log since the last look, with its text where it is of frames or gaps.
+    fn kinds(log: &mut Log) -> Vec<String> {
+        let mut all = Vec::new();
+        log.changed(|_, record| {
+            let [code, subject, text] = record.texts();
+            all.push(match code == "clock_step" {
+                true => format!("{code} {subject}"),
+                false => format!("{code} {subject}: {text}"),
+            });
+        });
+        all
+    }
+
     #[test]
     fn a_venue_s_record_sums_its_feeds_and_a_step_is_said() {
         let tally = || Arc::new(Tally::<{ count::ALL }>::default());
@@ -210,5 +239,19 @@ pub(super) mod tests {
         one.set(count::DELAY, (-2_000_000_000i64) as u64);
         told.looked = past();
         assert_eq!(told.turn(&mut log), 1);
+        assert_eq!(kinds(&mut log), ["clock_step bybit"]);
+        one.set(count::FAULTS, 2);
+        one.set(count::GAPS, 1);
+        for _ in 0..3 {
+            told.looked = past();
+            told.turn(&mut log);
+        }
+        assert_eq!(
+            kinds(&mut log),
+            [
+                "frames bybit: 2 frame(s) that could not be read, 2 since the start",
+                "gaps bybit: 1 gap(s) in what it told, 1 since the start"
+            ]
+        );
     }
 }

@@ -461,6 +461,39 @@ fn missing_cores(plan: &Plan) -> Vec<u32> {
         .collect()
 }
 
+/// What of a plan would not go as it says on this machine, today; a sentence each. Nothing is touched.
+#[must_use]
+pub fn unfit(plan: &Plan) -> Vec<String> {
+    let mut all: Vec<String> = (missing_cores(plan).into_iter())
+        .map(|core| format!("core {core} is none that this process may run on"))
+        .collect();
+    let engine = &plan.engine;
+    let parent = |path: &std::path::Path| {
+        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        parent.map_or(PathBuf::from("."), PathBuf::from)
+    };
+    let page = parent(&engine.page);
+    if !page.is_dir() {
+        all.push(format!("page: {} is no folder", page.display()));
+    }
+    if let Some(path) = engine.proof.as_ref().filter(|path| !path.exists()) {
+        all.push(format!("proof: {} is not there (yet)", path.display()));
+    }
+    if let Some(tape) = &engine.tape {
+        let ours = header(plan, crate::time::Nanos::ZERO).plan;
+        if !parent(tape).is_dir() {
+            all.push(format!("tape: {} is no folder", parent(tape).display()));
+        } else if !tape::recorder::is_folder(tape) && tape.exists() {
+            all.push(format!("tape: {} is there already", tape.display()));
+        } else if engine.checkpoint
+            && let Err(fault) = crate::checkpoint::fits(tape, &ours)
+        {
+            all.push(format!("tape: {fault}"));
+        }
+    }
+    all
+}
+
 /// Hash of what the run was told: the same text that a tape's head carries.
 fn plan_hash(plan: &Plan) -> u64 {
     let told = serde_json::to_vec(&header(plan, crate::time::Nanos::ZERO).plan).unwrap_or_default();

@@ -12,7 +12,7 @@ use crate::config::Plan;
 use crate::log::Level;
 use crate::shard::{Setup, Shard};
 use crate::tape::{self, Limits, Lock, Recorder, Told, recorder};
-use crate::time::Clock;
+use crate::time::{Clock, Nanos};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -96,10 +96,11 @@ impl Begin {
                     None => "the beginning of the recording".to_owned(),
                 };
                 let note = format!(
-                    "goes on from {from}, {} input(s) behind it, at input {}; {} connection(s) of the run before step \
-                     down",
+                    "goes on from {from}, {} input(s) behind it, at input {}, {} old; {} connection(s) of the run before \
+                     step down",
                     resumed.stepped,
                     resumed.shard.input_seq(),
+                    age(clock.now().since(resumed.shard.now())),
                     resumed.down,
                 );
                 self.notes.push((Level::Info, note));
@@ -153,6 +154,17 @@ impl Begin {
         self.told.fail(&note);
         self.notes.push((Level::Error, note));
         Ok(self)
+    }
+}
+
+/// How long ago something was, for people.
+fn age(of: Nanos) -> String {
+    let seconds = of.get() / Nanos::SECOND.get();
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 

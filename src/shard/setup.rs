@@ -63,7 +63,7 @@ pub enum ShardError {
     },
     /// More memory than the plan allows.
     #[error(
-        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each, {VENUES} venues), memory_max is {max} MiB: \
+        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each, with room for {VENUES} venues), memory_max is {max} MiB: \
          fewer symbols, or a larger memory_max"
     )]
     Memory {

@@ -381,12 +381,13 @@ pub fn venues(venues: &[VenueRecord], now: Nanos) -> String {
     out
 }
 
-/// Columns an error's text may have.
-const TEXT: usize = 84;
+/// Columns an error's text may have on a screen.
+pub const TEXT: usize = 84;
 
-/// The distinct error log, newest kind first, `most` of them; nothing when there is none. `now` is Unix time.
+/// The distinct error log, newest kind first, `most` of them, their texts cut at `width`; nothing when there is none.
+/// `now` is Unix time.
 #[must_use]
-pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize) -> String {
+pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize, width: usize) -> String {
     let mut out = String::new();
     if errors.is_empty() {
         return out;
@@ -400,7 +401,7 @@ pub fn errors(errors: &[ErrorRecord], now: Nanos, most: usize) -> String {
     for error in newest.iter().take(most) {
         let [code, subject, text] = error.texts();
         let last = span(now.since(Nanos::new(error.last_ns)));
-        let cut: String = text.chars().take(TEXT).collect();
+        let cut: String = text.chars().take(width).collect();
         let _ = writeln!(
             out,
             "    {:<5} {:<33} x{:<6} {last:>5} ago  {cut}",
@@ -621,7 +622,7 @@ mod tests {
             error("old", 3, 7_300_000),
             error("sixteen letters?", u64::MAX >> 24, 10),
         ];
-        let text = errors(&all, now, 1);
+        let text = errors(&all, now, 1, TEXT);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert!(
@@ -630,7 +631,7 @@ mod tests {
                 .starts_with("warn  sixteen letters? sixteen letters!")
         );
         assert_eq!(lines[2].trim(), "and 1 older kind(s): --json");
-        let text = errors(&all[..1], now, 5);
+        let text = errors(&all[..1], now, 5, TEXT);
         assert!(
             text.contains("old sixteen letters!") && text.contains("2h ago"),
             "{text}"
@@ -638,7 +639,7 @@ mod tests {
         for line in text.lines() {
             assert!(line.len() <= 150, "{}: {line}", line.len());
         }
-        assert!(venues(&[], now).is_empty() && errors(&[], now, 5).is_empty());
+        assert!(venues(&[], now).is_empty() && errors(&[], now, 5, TEXT).is_empty());
     }
 
     #[test]
