@@ -737,6 +737,28 @@ fn places(path: &str, text: &str) -> Vec<String> {
 
 // ---- the tree ----
 
+/// Keys of a proof's JSON (`"key": ` in what ships) that its document does not name.
+fn undocumented(source: &Source) -> Vec<String> {
+    if source.module != "prove" {
+        return Vec::new();
+    }
+    let told = std::fs::read_to_string(root().join("docs/JSON.md")).unwrap();
+    let lines = source.raw.iter().zip(&source.code).enumerate();
+    let shipped = lines.filter(|(_, (_, code))| !code.trim().is_empty());
+    // What stands before each `": `, from the quote before it on.
+    let keys = shipped.flat_map(|(line, (raw, _))| {
+        let ends = raw.match_indices("\": ").map(|(end, _)| &raw[..end]);
+        ends.filter_map(move |part| Some((line, part.rsplit_once('"')?.1)))
+    });
+    let is_key = |key: &str| {
+        let mut chars = key.chars();
+        !key.is_empty() && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    keys.filter(|(_, key)| is_key(key) && !told.contains(&format!("`{key}`")))
+        .map(|(line, key)| source.at(line, key, "what it is, in docs/JSON.md"))
+        .collect()
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -883,6 +905,11 @@ fn nothing_names_a_place_of_one_machine() {
 }
 
 #[test]
+fn keys_of_a_proof_are_documented() {
+    check(undocumented);
+}
+
+#[test]
 fn no_folder_is_empty() {
     let found: Vec<String> = (tree().1.iter())
         .map(|at| {
@@ -955,6 +982,14 @@ fn a_forbidden_import_is_caught_in_every_spelling() {
     );
     assert_eq!(caught(imports, "novel.rs", ""), [1]);
     assert_eq!(caught(imports, "lib.rs", "pub use crate::cli;"), []);
+}
+
+#[test]
+fn a_key_without_a_word_is_caught() {
+    let text = "json!({\n    \"verdict\": 1,\n    \"colour_of_it\": \"Red\": 2,\n})\n#[cfg(test)]\nmod tests { \
+                const A: &str = \"\\\"other_key\": 1\"; }";
+    assert_eq!(caught(undocumented, "prove/report.rs", text), [3]);
+    assert!(caught(undocumented, "viewer/json.rs", text).is_empty());
 }
 
 #[test]

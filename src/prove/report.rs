@@ -183,7 +183,7 @@ pub fn object(report: &Report) -> Value {
         "version": report.version,
         "model": super::ledger::model_text(report.model),
         "inputs": inputs(report),
-        "intervals": "95 %, whole days drawn, walk-forward",
+        "intervals": "95 %, runs of whole days drawn, walk-forward",
         "symbols": report.proofs.iter().map(proof).collect::<Vec<_>>(),
         "refused": report
             .refused
@@ -270,12 +270,13 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 const STYLE: &str = "\
-body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#1b1b1f;background:#fff}\
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:80rem;padding:1rem;color:#1b1b1f;background:#fff}\
+p,ul{max-width:60rem}\
 h1{font-size:1.6rem}h2{font-size:1.25rem;margin-top:2.2rem}\
 .badge{padding:.1rem .6rem;border-radius:1rem;color:#fff;font-weight:600}\
 .proven{background:#00695c}.unproven{background:#6b6b75}.disproven{background:#b3261e}\
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;min-width:40rem}\
-td,th{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #ddd;white-space:nowrap}\
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.8rem;min-width:40rem}\
+td,th{padding:.25rem .4rem;text-align:left;border-bottom:1px solid #ddd;white-space:nowrap}\
 .n{text-align:right}\
 tr.map td{font-weight:600;background:#eef6f5}svg{width:100%;height:auto;max-width:44rem}\
 small,.note{color:#55555f}";
@@ -291,7 +292,8 @@ pub fn html(report: &Report) -> String {
          something the chart does not?</h1><p>Measured walk-forward on recorded history. <b>Frozen</b> is the map as \
          it stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. \
          Partial correlations and gains are over a boosted model of price path and volume, which is the hard rival; \
-         what stands in brackets is a 95 % interval, whole days drawn.</p>"
+         what stands in brackets is a 95 % interval, runs of whole days drawn. DM is Diebold and Mariano's statistic \
+         of the daily gains: beyond 2 either way it is hardly chance.</p>"
     );
     for proof in &report.proofs {
         symbol(&mut out, proof);

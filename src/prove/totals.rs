@@ -6,7 +6,7 @@
 //! all symbols, each less its own mean of the past: what a path does to positions is the same everywhere, and the rows
 //! of one symbol are few. Between folds the level of what a map says follows what came (`level`). The partial
 //! correlation is of what is left of y and of ln(1 + map mass / UNIT) after P, both predicted out of fold. Intervals
-//! draw whole days.
+//! draw runs of whole days.
 
 use super::ProveError;
 use super::boost::Boosted;

@@ -2,7 +2,7 @@
 //!
 //! Every map is scored in dollars, walk-forward: what is said of a cell was fitted and scaled on windows before it.
 //! A map is mixed with a floor of a uniform map of the past's mean, so that one print where it holds nothing is dear
-//! and not infinite. Intervals draw whole days; fewer than ten of them, or of clusters, decide nothing.
+//! and not infinite. Intervals draw runs of days; fewer than ten of them, or of clusters, decide nothing.
 //!
 //! The gate looks at gains and the slope. Beside them stand four scores that a wrong map fails one by one: `ranked`
 //! (order), `calibrated` and `spread` (dollars), `placed` (prices); and `events`, the gain by cluster.

@@ -3,7 +3,7 @@
 //! Cells are ranked by dollars said per width; equals share. *Capture* is the share of the dollars realised in the
 //! highest part of the swept width, *lift* capture over that part. Molchan's curve is the share missed against the
 //! part alarmed; drawn upside down it is capture, and its *area* is twice what lies between it and the diagonal (Gini):
-//! 1 = everything in the first cell, 0 = no knowledge, below 0 = worse than none. Intervals draw whole days.
+//! 1 = everything in the first cell, 0 = no knowledge, below 0 = worse than none. Intervals draw runs of days.
 
 use super::Cell;
 use crate::prove::days::Days;

@@ -308,7 +308,7 @@ pub struct Weighed {
     pub before: Option<Figure>,
 }
 
-/// A figure of a run of the sums, whole days drawn.
+/// A figure of a run of the sums, runs of whole days drawn.
 fn figure(
     days: &[Day],
     (from, to): (usize, usize),
