@@ -19,6 +19,7 @@ Examples:
   isotherm run --tape tape                       record to a folder, and go on from what is there
   isotherm run --tape today.tape                 record to one file, which must not be there
 
+SIGINT, SIGTERM and SIGHUP (unless nohup has it ignored) end it in order: the tape has its End, the page is retired.
 The plan is read once: a changed file counts from the next start. Try it on `isotherm sim`, whose addresses are printed
 as lines of a plan.";
 

@@ -43,8 +43,8 @@ pub struct Evidence {
     pub over_time: Option<Figure>,
     /// Slope of what was realised on what was said.
     pub slope: Option<Figure>,
-    /// Diebold and Mariano's statistic of the daily gains over both, in their order: a second opinion, no part of the
-    /// verdict.
+    /// Diebold and Mariano's statistic of the daily gains over both, every day with one voice: a second opinion, no
+    /// part of the verdict.
     pub statistics: [Option<f64>; 2],
     /// Blocks (days, or clusters of prints) behind it.
     pub blocks: usize,

@@ -293,7 +293,7 @@ pub fn html(report: &Report) -> String {
          it stood when the period began. <b>Updated</b> has also seen what opened within it: a nowcast, no forecast. \
          Partial correlations and gains are over a boosted model of price path and volume, which is the hard rival; \
          what stands in brackets is a 95 % interval, runs of whole days drawn. DM is Diebold and Mariano's statistic \
-         of the daily gains: beyond 2 either way it is hardly chance.</p>"
+         of the gains of single days, each with one voice: beyond 2 either way it is hardly chance.</p>"
     );
     for proof in &report.proofs {
         symbol(&mut out, proof);

@@ -263,9 +263,13 @@ fn interval(value: f64, values: &[f64], reps: usize) -> Option<Figure> {
 }
 
 /// Mean of daily differences over its standard error, which knows that neighbours resemble each other (Diebold and
-/// Mariano 1995; Bartlett's weights over 4 (days / 100)^(2/9) lags). `None` where they do not vary.
+/// Mariano 1995; Bartlett's weights over 4 (days / 100)^(2/9) lags). `None` where they do not vary, and of fewer than
+/// ten: their error is not known.
 #[must_use]
 pub fn diebold_mariano(daily: &[f64]) -> Option<f64> {
+    if daily.len() < 10 {
+        return None;
+    }
     let (mean, n) = (mean(daily)?, daily.len() as f64);
     let lags = (4.0 * (n / 100.0).powf(2.0 / 9.0)) as usize;
     let along = |lag: usize| -> f64 {
@@ -536,6 +540,7 @@ mod tests {
     fn neighbours_that_resemble_each_other_weigh_less() {
         assert_eq!(diebold_mariano(&[]), None);
         assert_eq!(diebold_mariano(&[1.0; 30]), None, "nothing varies");
+        assert_eq!(diebold_mariano(&[1.0, 1.1, 1.2]), None, "too few");
         let mixed: Vec<f64> = (0..120)
             .map(|i| 0.2 + f64::from(i * 37 % 11) - 5.0)
             .collect();

@@ -500,7 +500,7 @@ pub fn gain(days: &[i64], usd: &[f64], map: &[f64], base: &[f64], reps: usize) -
     })
 }
 
-/// What every day brings to [`gain`], for a test that knows their order.
+/// [`gain`] of every day by itself, of those on which something was realised: for a test that knows their order.
 #[must_use]
 pub fn daily_gains(days: &[i64], usd: &[f64], map: &[f64], base: &[f64]) -> Vec<f64> {
     let days = Days::new(days.iter().copied());
@@ -510,9 +510,16 @@ pub fn daily_gains(days: &[i64], usd: &[f64], map: &[f64], base: &[f64]) -> Vec<
         } else {
             0.0
         };
-        [log - (map[i] - base[i])]
+        [log - (map[i] - base[i]), usd[i]]
     };
-    days.sums(&of).into_iter().map(|[gain]| gain).collect()
+    per_dollar(&days.sums(&of))
+}
+
+/// Gains over dollars, day by day; none of a day without dollars.
+#[must_use]
+pub fn per_dollar(sums: &[[f64; 2]]) -> Vec<f64> {
+    let days = sums.iter().filter(|[_, usd]| *usd > 0.0);
+    days.map(|[gain, usd]| gain / usd).collect()
 }
 
 /// Slope of dollars realised on dollars said, by days.
@@ -531,6 +538,20 @@ mod tests {
     use super::super::score::Draws;
     use super::*;
     use crate::inventory::CLASSES;
+
+    #[test]
+    fn a_day_has_one_voice_and_all_of_them_the_gain() {
+        let (days, usd) = ([4, 4, 5, 6], [3.0, 1.0, 40.0, 0.0]);
+        let (map, base) = ([2.0, 2.0, 30.0, 6.0], [3.0, 1.0, 32.0, 4.0]);
+        let daily = daily_gains(&days, &usd, &map, &base);
+        let one = (3.0 * (2.0f64 / 3.0).ln() + 2.0f64.ln()) / 4.0;
+        let other = (30.0f64 / 32.0).ln() + 2.0 / 40.0;
+        assert_eq!(daily.len(), 2, "nothing was realised on the third");
+        assert!((daily[0] - one).abs() < 1e-12 && (daily[1] - other).abs() < 1e-12);
+        // The day of nothing costs what was said too much.
+        let gain = score::information_gain(&usd, &map, &base).unwrap();
+        assert!((gain * 44.0 - (daily[0] * 4.0 + daily[1] * 40.0 - 2.0)).abs() < 1e-9);
+    }
 
     #[test]
     fn what_comes_later_does_not_change_what_was_said() {

@@ -22,7 +22,7 @@ use crate::prove::ProveError;
 use crate::prove::days::{Days, warm};
 use crate::prove::gate::{self, Evidence, Verdict};
 use crate::prove::score::{self, Figure, Step};
-use crate::prove::totals::UNIT;
+use crate::prove::totals::{self, UNIT};
 use crate::time::Nanos;
 
 /// A fold is this long at least, and this part of what lies before it.
@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
             slope,
             statistics: both.map(|rival| {
                 let sums = self.daily_gains(usd, said, self.rivals.said(rival, first))?;
-                score::diebold_mariano(&sums.iter().map(|[gain, _]| *gain).collect::<Vec<_>>())
+                score::diebold_mariano(&totals::per_dollar(&sums))
             }),
             blocks: days.count.min(clusters.len()),
         };
