@@ -30,9 +30,16 @@ int main(int argc, char **argv)
             struct isotherm_header header;
             struct isotherm_headline h;
             uint32_t mode = at % page.headlines.per_symbol, index = at / page.headlines.per_symbol;
-            if (mode >= ISOTHERM_MODES || (fault = isotherm_symbol_read(&page, index, &symbol)) != ISOTHERM_OK
-                || (fault = isotherm_headline_read(&page, index, mode, &h)) != ISOTHERM_OK
-                || (fault = isotherm_header_read(&page, &header)) != ISOTHERM_OK)
+            if (mode >= ISOTHERM_MODES || (fault = isotherm_symbol_read(&page, index, &symbol)) != ISOTHERM_OK)
+                continue;
+            if ((fault = isotherm_headline_read(&page, index, mode, &h)) == ISOTHERM_OK)
+                fault = isotherm_header_read(&page, &header);
+            if (fault == ISOTHERM_STALLED) { /* no data until the next round */
+                printf("%.16s %s STALLED\n", symbol.name, modes[mode]);
+                fault = ISOTHERM_OK;
+                continue;
+            }
+            if (fault != ISOTHERM_OK)
                 continue;
             int64_t now = isotherm_mono_now();
             printf("%.16s %s %s bias %d confidence %u %s", symbol.name, modes[mode],

@@ -32,6 +32,9 @@ class Page:
         if major != MAJOR or minor < MINOR or (minor == MINOR and self.layout != LAYOUT):
             raise SystemExit(f"{path}: not a page this reader knows (ABI {major}.{minor})")
         self.directory, self.headlines = self.region(64), self.region(80)
+        for offset, stride, count, _ in self.directory, self.headlines:
+            if not (stride and count) or stride % 8 or offset % 8 or offset + stride * count > size:
+                raise SystemExit(f"{path}: a damaged page: a region does not fit")
 
     def region(self, byte):
         """offset, stride, count, per_symbol"""
@@ -60,9 +63,15 @@ class Page:
         copy = self.slot(offset + (symbol * per_symbol + mode) * stride, 7)
         return copy and HEADLINE.unpack(copy)
 
-    def freshness(self, verdict, ttl_ms, publish, now):
-        """The engine first, then the record: docs/PAGE.md, "When to act"."""
+    def freshness(self, verdict, ttl_ms, publish):
+        """The engine first, then the record: docs/PAGE.md, "When to act". Answers the moment it was judged at, too."""
         beat, status = self.slot(192, 7), self.words[32] & 0xFFFFFFFF
+        # After both were read: a heartbeat that is younger than now would look like one of another boot.
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        return self.judged(beat, status, verdict, ttl_ms, publish, now), now
+
+    @staticmethod
+    def judged(beat, status, verdict, ttl_ms, publish, now):
         if beat is None or not -1_000_000 <= now - struct.unpack_from("<q", beat)[0] <= 100_000_000:
             return "SILENT"
         if not status & LIVE or status & (STALE | HALT):
@@ -80,11 +89,10 @@ def report(page):
     for index, name in page.symbols():
         for mode, mode_name in enumerate(MODES):
             headline = page.headline(index, mode)
-            if headline is None:
+            if headline is None:  # stalled: the next round looks again
                 continue
             (_, _, _, bias, confidence, verdict, _, _, _, _, _, ttl_ms, above, below, publish) = headline
-            now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-            fresh = page.freshness(verdict, ttl_ms, publish, now)
+            fresh, now = page.freshness(verdict, ttl_ms, publish)
             word = VERDICTS[verdict] if verdict < len(VERDICTS) else "UNKNOWN"
             print(f"{name} {mode_name} {fresh} bias {bias} confidence {confidence} {word} "
                   f"above {distance(above)} below {distance(below)} age {now - publish} ns")

@@ -23,8 +23,17 @@ fn zone(bps_e2: i32) -> String {
 pub(crate) fn report(page: &PageReader, out: &mut impl Write) -> Result<(), ReadFault> {
     for (index, symbol) in page.symbols().iter().enumerate() {
         for (mode, name) in MODE_NAMES.iter().enumerate() {
-            let headline = page.headline(index, mode)?;
-            let header = page.header()?;
+            let both = page
+                .headline(index, mode)
+                .and_then(|headline| Ok((headline, page.header()?)));
+            let (headline, header) = match both {
+                // No data until the next round: the writer lost its processor, or died there.
+                Err(ReadFault::WriterStalled) => {
+                    writeln!(out, "{} {name} STALLED", symbol.name)?;
+                    continue;
+                }
+                both => both?,
+            };
             let now = mono_now();
             writeln!(
                 out,

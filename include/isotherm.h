@@ -178,7 +178,7 @@ struct isotherm_zone {
     int64_t high_e10;                  /* 0 = unused place */
     int64_t peak_e10;                  /* heaviest price */
     int64_t usd;                       /* expected forced notional, cents */
-    int64_t distance_bps_e2;           /* near edge from the mark; 0 = inside */
+    int64_t distance_bps_e2;           /* near edge from the mark; 0 = inside, or swept: state first */
     uint32_t id;                       /* stable; says whose it is: ISOTHERM_MODE_OF */
     uint32_t age_s;
     uint8_t kind;                      /* 0 hot, 1 cold */
@@ -227,7 +227,7 @@ struct isotherm_odds {
     uint16_t kappa_e4;                 /* confluence of structure, 1e-4 */
     uint8_t label;                     /* 0 none, 1 undecided, 2 hold, 3 run */
     uint8_t relative;                  /* 1 = heat is relative to the present map, 0 = to 30-day bands */
-    uint32_t rank_e4;                  /* rank among the symbol's zones, 1e-4 */
+    uint32_t rank_e4;                  /* rank among the symbol's zones, 1e-4; 0 = not judged */
     uint32_t heat_e4;                  /* density of the peak over what counts as hot, 1e-4 */
 };
 
@@ -258,7 +258,7 @@ struct isotherm_map {
     int64_t ladder_down_usd[6];        /* forced sales if it falls by as much */
     int64_t ladder_up_sigma_usd[4];    /* by 1/4 1/2 1 2 one-hour sigmas; -1 also while sigma is not warm */
     int64_t ladder_down_sigma_usd[4];
-    int64_t max_pain_e10;              /* densest bucket of the map, either side; 0 = none */
+    int64_t max_pain_e10;              /* densest bucket of the map as read (smoothed), either side; 0 = none */
     struct isotherm_cascade cascade_up;/* shorts above */
     struct isotherm_cascade cascade_down;/* longs below */
     /* share of longs' and shorts' interest known position by position, 1e-6; UINT32_MAX = none shows any */
@@ -268,7 +268,7 @@ struct isotherm_map {
 
 /* A mode's hot zones. */
 struct isotherm_hot {
-    struct isotherm_zone above[8];     /* nearest first */
+    struct isotherm_zone above[8];     /* live ones nearest first, then swept ones, newest first */
     struct isotherm_zone below[8];
     struct isotherm_odds odds_above[8];/* of above, place by place */
     struct isotherm_odds odds_below[8];
@@ -296,7 +296,7 @@ struct isotherm_wide {
     int64_t sigma_1h_q32;              /* one-hour volatility, Q32; 0 = not warm */
     struct isotherm_ages ages;
     struct isotherm_mode mode[3];
-    struct isotherm_zone hot_above[8]; /* nearest first, as all four */
+    struct isotherm_zone hot_above[8]; /* live ones nearest first, then swept ones, newest first */
     struct isotherm_zone hot_below[8];
     struct isotherm_zone cold_above[4];
     struct isotherm_zone cold_below[4];
@@ -766,6 +766,18 @@ static inline int isotherm_symbol_read(const isotherm_page *page, uint32_t symbo
     if (at)
         isotherm_words(at, to, sizeof *to);
     return at ? ISOTHERM_OK : ISOTHERM_NO_RECORD;
+}
+
+/* Number of the symbol of this name; UINT32_MAX, which no read takes, when the page has none. Look again after each
+ * opening: another plan has another order. */
+static inline uint32_t isotherm_find(const isotherm_page *page, const char *name)
+{
+    struct isotherm_symbol symbol;
+    uint32_t at;
+    for (at = 0; isotherm_symbol_read(page, at, &symbol) == ISOTHERM_OK; at++)
+        if (strncmp(symbol.name, name, sizeof symbol.name) == 0 && strlen(name) <= sizeof symbol.name)
+            return at;
+    return UINT32_MAX;
 }
 
 /* One counter, by id. */

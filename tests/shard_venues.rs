@@ -536,6 +536,17 @@ fn history(desk: &mut Desk, venue: VenueId, until: Nanos, count: i64) {
     );
 }
 
+/// A symbol that no venue lists keeps nobody waiting for ever.
+#[test]
+fn what_is_never_heard_is_waited_for_a_minute() {
+    let mut desk = Desk::new(&[BYBIT]);
+    assert!(!desk.shard.is_warm());
+    desk.market(&[(BYBIT, 0)], 6_450_000, 50);
+    assert!(desk.wide().mark_e10 > 0 && !desk.shard.is_warm());
+    desk.market(&[(BYBIT, 0)], 6_450_000, 20);
+    assert!(desk.shard.is_warm());
+}
+
 #[test]
 fn history_is_laid_within_seconds_and_is_no_prior() {
     let mut desk = Desk::new(&[BYBIT, OKX]);

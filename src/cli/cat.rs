@@ -228,6 +228,7 @@ fn shows<'a>(
             at,
             Show {
                 symbol: symbol.name.clone(),
+                lot: symbol.lot,
                 venue: String::new(),
                 price_places: None,
                 qty_places: None,

@@ -238,6 +238,7 @@ fn shows(page: &PageReader) -> Vec<Show> {
         .iter()
         .map(|symbol| Show {
             symbol: symbol.name.clone(),
+            lot: symbol.lot,
             venue: crate::venue::VENUES[0].name.to_string(),
             price_places: None,
             qty_places: None,

@@ -2,7 +2,7 @@
 
 use crate::book::Book;
 use crate::event::Kind;
-use crate::market::VenueId;
+use crate::market::{VenueId, lot_of};
 use crate::replay::{self, CHANNELS, Outcome, ReplayError, Seen, Speed};
 use crate::shm::record::{Headline, Nowhere, Publish, Wide, mode};
 use crate::time::{Nanos, mono_now};
@@ -180,6 +180,7 @@ fn show(symbol: &str, at: usize, seen: Option<&Seen>) -> Show {
     let places = framed.and_then(|seen| seen.places.get(at));
     Show {
         symbol: symbol.to_owned(),
+        lot: lot_of(symbol),
         venue: seen.map_or(String::new(), |seen| seen.name.to_owned()),
         price_places: places.map(|places| places.0),
         qty_places: places.map(|places| places.1),

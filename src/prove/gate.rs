@@ -61,6 +61,9 @@ impl Evidence {
 
 /// Level of the one-sided test of a gain, shared by all symbols of a proof.
 pub const LEVEL: f64 = 0.025;
+/// A slope as near to 1 as this is 1. No map is right to a hundredth, and of enough days any interval misses 1: that of
+/// a map that is the truth did so by a ten-thousandth, because places are rounded to buckets.
+pub const SLOPE_OFF: f64 = 0.01;
 /// Fewer blocks than this prove nothing, either way.
 pub const LEAST_BLOCKS: usize = 10;
 
@@ -105,7 +108,7 @@ pub fn verdict(evidence: &Evidence, holds: bool) -> (Verdict, String) {
         return (Verdict::Unproven, why.to_owned());
     }
     match evidence.slope {
-        Some(slope) if slope.low <= 1.0 && slope.high >= 1.0 => (
+        Some(slope) if slope.low <= 1.0 + SLOPE_OFF && slope.high >= 1.0 - SLOPE_OFF => (
             Verdict::Proven,
             "it gains over the path and over the time-at-price ladder, and its slope holds 1"
                 .to_owned(),
@@ -148,6 +151,19 @@ mod tests {
         };
         assert_eq!(verdict(&good, true).0, Verdict::Proven);
         assert_eq!(verdict(&good, false).0, Verdict::Unproven);
+        // Right to a hundredth is right, however sure.
+        for (low, high, want) in [
+            (1.000_1, 1.005, Verdict::Proven),
+            (0.98, 0.992, Verdict::Proven),
+            (1.011, 1.02, Verdict::Unproven),
+            (0.9, 0.989, Verdict::Unproven),
+        ] {
+            let sure = Evidence {
+                slope: figure(low, high),
+                ..good
+            };
+            assert_eq!(verdict(&sure, true).0, want, "{low} {high}");
+        }
         assert_eq!(good.chance(), 0.0);
         assert_eq!(Evidence::default().chance(), 1.0);
         for (worse, want) in [

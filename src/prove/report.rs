@@ -333,10 +333,11 @@ pub fn html(report: &Report) -> String {
          dollars over 1,000 + 1. The ladder, the path model and the model of the map's own mass are fitted on earlier \
          rows only; between folds the level of a map follows what came of the periods before, by side, with the \
          half-life of the engine's evidence. The path model is one for all symbols, each less its own mean. The \
-         partial correlation is \
-         between what is left of both after the path model. The gate asks for a gain in nats per dollar over the path \
-         and over a time-at-price ladder whose lower bound is above 0, and a slope whose interval holds 1; a gain \
-         whose upper bound is not above 0 disproves. Of several symbols the gains must hold together (Holm).</p>\
+         partial correlation is between what is left of both after the path model. The gate asks for a gain in \
+         nats per dollar over the path \
+         and over a time-at-price ladder whose lower bound is above 0, and a slope whose interval holds 1, to a \
+         hundredth; a gain whose upper bound is not above 0 disproves. Of several symbols the gains must hold \
+         together (Holm).</p>\
          <h2>Inputs</h2><ul>"
     );
     for input in &report.inputs {

@@ -49,6 +49,8 @@ pub const VENUES: usize = 4;
 const MAP_TICKS: u64 = 100;
 /// Slot of a venue that the plan does not name.
 const NO_SLOT: u8 = u8::MAX;
+/// How long a symbol that can be answered for waits for the others.
+const PATIENCE: Nanos = Nanos::MINUTE;
 
 /// What the shard must know of a venue beyond its number.
 #[derive(Debug)]
@@ -338,13 +340,16 @@ impl Shard {
         self.head().kinds[kind as usize]
     }
 
-    /// True once every symbol that is listed was heard long enough to be answered for; what each answer is worth is in
-    /// its flags.
+    /// True once every symbol that is listed was heard long enough to be answered for, or one of them was and had
+    /// [`PATIENCE`] with the others: of what no venue lists nothing is ever heard. What each answer is worth is in its
+    /// flags.
     #[must_use]
     pub fn is_warm(&self) -> bool {
-        let (_, rooms) = self.arena.view::<Head, Room>();
+        let (head, rooms) = self.arena.view::<Head, Room>();
+        let rooms = &rooms[..self.symbols];
         let answered = |room: &Room| room.lived != 0 || room.is_delisted();
-        rooms[..self.symbols].iter().all(answered)
+        let waited = |room: &Room| room.lived != 0 && head.now.since(room.seeded) >= PATIENCE;
+        rooms.iter().all(answered) || rooms.iter().any(waited)
     }
 
     /// What was counted on the way, summed over symbols.

@@ -115,6 +115,10 @@ pub const ZONE_STATES: [&str; 6] = [
     "EXPIRED",
 ];
 
+/// The first of [`ZONE_STATES`] in which a zone is no longer ahead: where it lies is not told by its list, and its
+/// distance is 0.
+pub const ZONE_SWEPT: u8 = 3;
+
 /// One zone. An unused place is all zeros (`high_e10` 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -184,9 +188,9 @@ pub struct OddsRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct HotRecord {
-    /// Above, nearest first.
+    /// Above: live ones nearest first, then swept ones, newest first.
     pub above: [ZoneRecord; HOT_ZONES],
-    /// Below, nearest first.
+    /// Below, likewise.
     pub below: [ZoneRecord; HOT_ZONES],
     /// What is thought of `above`, place by place.
     pub odds_above: [OddsRecord; HOT_ZONES],
@@ -241,7 +245,7 @@ pub struct MapRecord {
     pub ladder_up_sigma_usd: [i64; LADDER_QUARTERS.len()],
     /// As `ladder_down_usd`, by [`LADDER_QUARTERS`].
     pub ladder_down_sigma_usd: [i64; LADDER_QUARTERS.len()],
-    /// Price of the map's densest bucket, either side; 0 = no map, or nothing in it.
+    /// Price of the map's densest bucket under the reading kernel, either side; 0 = no map, or nothing in it.
     pub max_pain_e10: i64,
     /// Shorts above.
     pub cascade_up: CascadeRecord,
@@ -385,9 +389,9 @@ pub struct Wide {
     pub ages: Ages,
     /// Scalp, day, swing.
     pub mode: [ModeRecord; MODES],
-    /// Hot zones above, nearest first.
+    /// Hot zones above: live ones nearest first, then swept ones, newest first.
     pub hot_above: [ZoneRecord; HOT_ZONES],
-    /// Hot zones below, nearest first.
+    /// Hot zones below, likewise.
     pub hot_below: [ZoneRecord; HOT_ZONES],
     /// Cold zones above, nearest first.
     pub cold_above: [ZoneRecord; COLD_ZONES],

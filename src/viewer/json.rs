@@ -6,8 +6,8 @@ use crate::log::utc;
 use crate::shm::record::{
     CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
     EventRecord, HotRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE,
-    NO_USD, OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord,
-    mode_of, verdict,
+    NO_USD, OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZONE_SWEPT,
+    ZoneRecord, mode_of, verdict,
 };
 use crate::time::Nanos;
 use serde_json::{Map, Value, json};
@@ -19,11 +19,6 @@ fn flags(bits: u32) -> Value {
 /// A probability or share of step 1e-4; `null` when it is not known.
 fn e4(value: u16) -> Value {
     (value != NO_E4).then(|| share(value.into(), 4)).into()
-}
-
-/// A share of step 1e-6.
-fn e6(value: u32) -> Value {
-    (value != NO_SHARE).then(|| share(value.into(), 6)).into()
 }
 
 /// Money; `null` when it is not known, or of a record that was never published.
@@ -104,14 +99,17 @@ pub fn event(show: &Show, event: &EventRecord) -> Value {
 }
 
 fn bare_zone(show: &Show, zone: &ZoneRecord) -> Value {
+    // What was swept may lie on either side by now.
+    let is_ahead = zone.state < ZONE_SWEPT;
+    let side = if zone.place == 0 { "above" } else { "below" };
     json!({
         "kind": if zone.kind == 0 { "hot" } else { "cold" },
         "holder": match zone.holder { 0 => Some("long"), 1 => Some("short"), _ => None },
-        "where": if zone.place == 0 { "above" } else { "below" },
+        "where": is_ahead.then_some(side),
         "low": show.level(zone.low_e10),
         "high": show.level(zone.high_e10),
         "usd": usd(zone.usd),
-        "distance_bps": share(zone.distance_bps_e2, 2),
+        "distance_bps": is_ahead.then(|| share(zone.distance_bps_e2, 2)),
         "state": named(&ZONE_STATES, zone.state),
         "id": zone.id,
         "age_s": zone.age_s,
@@ -125,7 +123,7 @@ fn mode(wide: &Wide, record: &ModeRecord) -> Value {
         "confidence": record.confidence,
         "p_up": (wide.recv_ns != 0).then(|| share(i64::from(record.p_up_e4), 4)),
         "verdict": named(&verdict::NAMES, record.verdict),
-        "agreement": share(i64::from(record.agreement_e4), 4),
+        "agreement": (wide.recv_ns != 0).then(|| share(i64::from(record.agreement_e4), 4)),
         "state": named(&STATES, record.state),
         "motion": named(&MOTIONS, record.motion),
         "flags": flags(record.flags),
@@ -150,6 +148,7 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         is_known.then(|| share(i64::from(e6), 6))
     };
     let age = |ms: u32| heard(wide, ms).then_some(ms);
+    let known = |part: u32| (wide.recv_ns != 0 && part != NO_SHARE).then(|| share(part.into(), 6));
     let bias: Map<String, Value> = MODE_NAMES
         .iter()
         .zip(&wide.mode)
@@ -157,6 +156,7 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
         .collect();
     json!({
         "flags": flags(wide.flags),
+        "lot": show.lot,
         "mark": show.price(wide.mark_e10),
         "reference": (!show.venue.is_empty()).then_some(&show.venue),
         "last": show.price(wide.last_e10),
@@ -190,7 +190,7 @@ pub fn symbol(show: &Show, wide: &Wide) -> Value {
             "long_usd": wide.map.long_interval_usd.map(|cents| money(wide, cents)),
             "short_usd": wide.map.short_interval_usd.map(|cents| money(wide, cents)),
         },
-        "coverage": { "long": e6(wide.map.coverage_e6[0]), "short": e6(wide.map.coverage_e6[1]) },
+        "coverage": { "long": known(wide.map.coverage_e6[0]), "short": known(wide.map.coverage_e6[1]) },
         "bias": bias,
         "ages_ms": {
             "trade": age(wide.ages.trade_ms),
@@ -286,6 +286,7 @@ mod tests {
     fn what_was_never_heard_is_null_and_its_key_stays() {
         let show = Show {
             symbol: "BTC".to_string(),
+            lot: 1,
             venue: "bybit".to_string(),
             price_places: None,
             qty_places: None,

@@ -18,6 +18,8 @@ use crate::shm::record::{OddsRecord, Wide, ZoneRecord};
 pub struct Show {
     /// Canonical asset.
     pub symbol: String,
+    /// Coins in the lot that its prices and quantities are in.
+    pub lot: u32,
     /// Name of the reference venue.
     pub venue: String,
     /// Decimals of prices as the venue prints them; `None` = as many as are needed.
@@ -27,6 +29,15 @@ pub struct Show {
 }
 
 impl Show {
+    /// The symbol, with the lot its numbers are in where that is not one coin: `PEPE x1000`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.lot {
+            0 | 1 => self.symbol.clone(),
+            lot => format!("{} x{lot}", self.symbol),
+        }
+    }
+
     /// A price as text; `None` when there is none.
     #[must_use]
     pub fn price(&self, e10: i64) -> Option<String> {

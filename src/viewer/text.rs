@@ -7,7 +7,8 @@ use crate::health::flag;
 use crate::shm::record::{
     CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
     EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE, NO_USD,
-    OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZoneRecord, verdict,
+    OddsRecord, PROOFS, STATES, VenueRecord, Wide, ZONE_LABELS, ZONE_STATES, ZONE_SWEPT,
+    ZoneRecord, verdict,
 };
 use crate::time::Nanos;
 use std::fmt::Write as _;
@@ -70,20 +71,25 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
         (0, _) => "short",
         _ => "cold",
     };
-    let way = zone.distance_bps_e2;
+    let way = match zone.state {
+        ..ZONE_SWEPT => {
+            let way = zone.distance_bps_e2;
+            format!("{}.{:02}", way / 100, way % 100)
+        }
+        // It may lie on either side by now.
+        _ => "-".to_string(),
+    };
     let label = match odds.label {
         0 => "-",
         1 => "?",
         label => named(&ZONE_LABELS, label),
     };
     format!(
-        "  {what:<5} {:<7} {:>10} {:>9} {:>8} {:>4}.{:02} {:<10} {label:<4} {:>4} {:>4}",
+        "  {what:<5} {:<7} {:>10} {:>9} {:>8} {way:>7} {:<10} {label:<4} {:>4} {:>4}",
         format!("#{}", zone.id),
         show.level(zone.low_e10),
         show.level(zone.high_e10),
         short_usd(zone.usd),
-        way / 100,
-        way % 100,
         named(&ZONE_STATES, zone.state),
         percent(odds.p_touch_e4),
         percent(odds.p_run_e4),
@@ -225,7 +231,7 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
     let _ = writeln!(
         out,
         "{:<6} mark {}  book {} / {}",
-        show.symbol,
+        show.title(),
         price(wide.mark_e10),
         price(wide.bid_e10),
         price(wide.ask_e10),
@@ -435,7 +441,7 @@ fn bias(mode: &ModeRecord) -> String {
 pub fn lines(show: &Show, wide: &Wide) -> String {
     let mut out = String::new();
     let mark = show.price(wide.mark_e10).unwrap_or_else(|| "-".to_string());
-    let _ = write!(out, "{:<6} mark {mark:>12} ", show.symbol);
+    let _ = write!(out, "{:<6} mark {mark:>12} ", show.title());
     for (name, mode) in MODE_NAMES.iter().zip(&wide.mode) {
         let verdict = named(&verdict::NAMES, mode.verdict);
         let _ = write!(
@@ -447,7 +453,8 @@ pub fn lines(show: &Show, wide: &Wide) -> String {
     }
     out = format!("{}\n        forced", out.trim_end());
     for (side, zones) in [("above", &wide.hot_above), ("below", &wide.hot_below)] {
-        match zones.iter().find(|zone| zone.high_e10 != 0) {
+        let is_ahead = |zone: &&ZoneRecord| zone.high_e10 != 0 && zone.state < ZONE_SWEPT;
+        match zones.iter().find(is_ahead) {
             Some(zone) => {
                 let way = zone.distance_bps_e2;
                 let money = short_usd(zone.usd);
@@ -478,7 +485,8 @@ mod tests {
     #[test]
     fn nothing_heard_is_shown_as_nothing_and_no_line_is_too_long() {
         let show = Show {
-            symbol: "1000PEPE".to_string(),
+            symbol: "PEPE".to_string(),
+            lot: 1000,
             venue: "bybit".to_string(),
             price_places: None,
             qty_places: None,

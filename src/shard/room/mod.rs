@@ -93,7 +93,7 @@ pub(super) struct Room {
     /// When the first mark came while none was chosen; zero = none yet.
     first_mark: Nanos,
     /// When the map was first seeded by live interest.
-    seeded: Nanos,
+    pub(super) seeded: Nanos,
     /// 1 when something changed since the last wide record.
     pub(super) changed: u64,
     /// 1 once it can be answered for: a seeded map, and two of the fastest mode's windows or a volatility from
