@@ -53,6 +53,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if is_page(&source) || args.source.is_none() {
         return follow(args, &source);
     }
+    // What cannot be read leaves no history behind.
+    replay::symbols(&source, args.symbols.as_deref())?;
     let columns = keep(
         &source,
         args.symbols.as_deref(),
@@ -77,7 +79,8 @@ pub(super) fn keep(
     let names = replay::symbols(source, symbols)?;
     let mut gather = Gather::new(archive, names.clone());
     go_on(&mut gather, &history, &names)?;
-    replay::run(source, symbols, Speed::Max, &mut gather)?;
+    let outcome = replay::run(source, symbols, Speed::Max, &mut gather)?;
+    super::say_of_bars(&outcome);
     gather.finish()?;
     Ok(gather)
 }

@@ -532,6 +532,15 @@ fn record_object(record: &Record<'_>) -> Value {
 // ---- cut, compact ----
 
 fn cut(path: &Path, range: &Range, to: &Path) -> Result<()> {
+    if let (Some(from), Some(until)) = (range.from, range.to)
+        && from > until
+    {
+        bail!(
+            "--from {} is behind --to {}",
+            utc(from.get()),
+            utc(until.get())
+        );
+    }
     let range = cut::Range {
         from: range.from,
         to: range.to,

@@ -115,8 +115,8 @@ pub const ZONE_STATES: [&str; 6] = [
     "EXPIRED",
 ];
 
-/// The first of [`ZONE_STATES`] in which a zone is no longer ahead: where it lies is not told by its list, and its
-/// distance is 0.
+/// The first of [`ZONE_STATES`] in which a zone may lie on the other side of the mark than its list; its distance is 0
+/// then.
 pub const ZONE_SWEPT: u8 = 3;
 
 /// One zone. An unused place is all zeros (`high_e10` 0).

@@ -99,8 +99,8 @@ pub fn event(show: &Show, event: &EventRecord) -> Value {
 }
 
 fn bare_zone(show: &Show, zone: &ZoneRecord) -> Value {
-    // What was swept may lie on either side by now.
-    let is_ahead = zone.state < ZONE_SWEPT;
+    // What was swept may lie behind by now: then its distance is 0.
+    let is_ahead = zone.state < ZONE_SWEPT || zone.distance_bps_e2 != 0;
     let side = if zone.place == 0 { "above" } else { "below" };
     json!({
         "kind": if zone.kind == 0 { "hot" } else { "cold" },
@@ -342,5 +342,36 @@ mod tests {
         );
         assert_eq!(object["map"]["long_usd"], "0.00");
         assert_eq!(object["open_interest"]["bybit"], "0");
+    }
+
+    #[test]
+    fn of_a_swept_zone_behind_neither_side_nor_distance_is_told() {
+        let show = Show {
+            symbol: "PEPE".to_string(),
+            lot: 1_000,
+            venue: String::new(),
+            price_places: None,
+            qty_places: None,
+        };
+        let told = |state, distance| {
+            let mut wide = Wide::zeroed();
+            wide.hot_above[0] = ZoneRecord {
+                high_e10: 5,
+                state,
+                distance_bps_e2: distance,
+                ..ZoneRecord::zeroed()
+            };
+            let object = symbol(&show, &wide);
+            assert_eq!(object["lot"], 1_000);
+            let zone = &object["zones"][0];
+            (zone["where"].clone(), zone["distance_bps"].clone())
+        };
+        assert_eq!(told(2, 0), ("above".into(), "0.00".into()), "inside");
+        assert_eq!(told(ZONE_SWEPT, 0), (Value::Null, Value::Null));
+        assert_eq!(
+            told(4, 2_730),
+            ("above".into(), "27.30".into()),
+            "come back"
+        );
     }
 }

@@ -71,13 +71,10 @@ fn zone_line(show: &Show, zone: &ZoneRecord, odds: &OddsRecord) -> String {
         (0, _) => "short",
         _ => "cold",
     };
-    let way = match zone.state {
-        ..ZONE_SWEPT => {
-            let way = zone.distance_bps_e2;
-            format!("{}.{:02}", way / 100, way % 100)
-        }
-        // It may lie on either side by now.
-        _ => "-".to_string(),
+    let way = match (zone.state, zone.distance_bps_e2) {
+        // It lies behind by now.
+        (ZONE_SWEPT.., 0) => "-".to_string(),
+        (_, way) => format!("{}.{:02}", way / 100, way % 100),
     };
     let label = match odds.label {
         0 => "-",

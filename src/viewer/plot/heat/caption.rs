@@ -102,7 +102,15 @@ pub(super) fn header(
         return Ok(());
     }
     let text = format!("in the last {}: {}", heat.level.name, notes.join("  "));
-    pen.text((30.0, 218.0), &text, 25.0, true, colour::WARN, At::Left)?;
+    let fit = (1_020.0 / pen.width(&text, 25.0, true)).min(1.0);
+    pen.text(
+        (30.0, 218.0),
+        &text,
+        25.0 * fit,
+        true,
+        colour::WARN,
+        At::Left,
+    )?;
     Ok(())
 }
 

@@ -270,7 +270,7 @@ pub(super) fn zones(
                 };
                 let text = format!("{} {who}{leverage}", usd(zone.usd as f64 / 100.0));
                 let age = length(i64::from(zone.age_s));
-                let text = format!("{text} · {age}");
+                let text = format!("{text} · {age} old");
                 // Before the frame when there is room, else at the edge.
                 let room = pen.width(&text, 24.0, true) + 30.0;
                 let left = (x - 8.0 - room).max(frame.left + 6.0);
