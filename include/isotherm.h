@@ -178,7 +178,7 @@ struct isotherm_zone {
     int64_t high_e10;                  /* 0 = unused place */
     int64_t peak_e10;                  /* heaviest price */
     int64_t usd;                       /* expected forced notional, cents */
-    int64_t distance_bps_e2;           /* near edge from the mark; 0 = inside, or swept: state first */
+    int64_t distance_bps_e2;           /* near edge from the mark; 0 = inside, or swept and behind */
     uint32_t id;                       /* stable; says whose it is: ISOTHERM_MODE_OF */
     uint32_t age_s;
     uint8_t kind;                      /* 0 hot, 1 cold */

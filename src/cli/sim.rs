@@ -141,14 +141,12 @@ impl Args {
         let mut world = World::new(self.seed.wrapping_add(place as u64), params)?;
         let hours = Nanos::HOUR.get().saturating_mul(i64::from(self.hours));
         world.advance(world.now().plus(Nanos::new(hours)), &mut |_| {});
-        let port = |next: usize| {
-            match self.port {
+        let port = |next: usize| match self.port {
             0 => Ok(0),
             first => u16::try_from(usize::from(first) + 2 * place + next).with_context(|| {
                 let ports = 2 * self.venue.len();
-                format!("--port {first}: {ports} ports from there on are needed, the last there is is 65535")
+                format!("--port {first}: {ports} ports from there on, and 65535 is the last")
             }),
-        }
         };
         let options = Options {
             ws_port: port(0)?,

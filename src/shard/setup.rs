@@ -63,8 +63,8 @@ pub enum ShardError {
     },
     /// More memory than the plan allows.
     #[error(
-        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each, with room for {VENUES} venues), memory_max is {max} MiB: \
-         fewer symbols, or a larger memory_max"
+        "the plan needs {needs} MiB for {symbols} symbols ({each} MiB each, with room for {VENUES} venues), memory_max \
+         is {max} MiB: fewer symbols, or a larger memory_max"
     )]
     Memory {
         /// MiB needed.
