@@ -218,13 +218,10 @@ pub fn resume(folder: &Path, ours: &RunPlan) -> Result<Option<Resumed>, Checkpoi
     if !folder.is_dir() || folder::segments(folder)?.is_empty() {
         return Ok(None);
     }
+    fits(folder, ours)?;
     let mut place = take_up(folder)?;
     let before = place.cast.shard.input_seq();
     place.play()?;
-    let name = folder.display().to_string();
-    if let Some(header) = place.ordered.header() {
-        same_plan(&name, &header.plan, ours)?;
-    }
     let up = place.ordered.up();
     place.cast.down(&up, &mut Nowhere)?;
     Ok(Some(Resumed {

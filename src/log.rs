@@ -274,6 +274,19 @@ pub fn utc(at: Nanos) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
+/// How long something was, for people: `12ms`, `40s`, `25m`, `3h`, `2d`.
+#[must_use]
+pub fn span(of: Nanos) -> String {
+    let ms = of.get().max(0) / 1_000_000;
+    match ms {
+        0..=9_999 => format!("{ms}ms"),
+        10_000..=599_999 => format!("{}s", ms / 1_000),
+        600_000..=7_199_999 => format!("{}m", ms / 60_000),
+        7_200_000..=172_799_999 => format!("{}h", ms / 3_600_000),
+        _ => format!("{}d", ms / 86_400_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! `isotherm historian`: keeps the price × time matrix of a live page or of a recording in a file.
 
 use super::{begins_with, stop_signal, stopped};
+use crate::historian::HistoryError;
 use crate::historian::file::Archive;
 use crate::historian::follow::{Follow, go_on};
 use crate::historian::gather::Gather;
@@ -53,13 +54,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if is_page(&source) || args.source.is_none() {
         return follow(args, &source);
     }
-    // What cannot be read leaves no history behind.
-    replay::symbols(&source, args.symbols.as_deref())?;
-    let columns = keep(
-        &source,
-        args.symbols.as_deref(),
-        Archive::open(&args.output)?,
-    )?;
+    let archive = || Archive::open(&args.output);
+    let columns = keep(&source, args.symbols.as_deref(), archive)?;
     told(columns, &args.output);
     Ok(())
 }
@@ -69,14 +65,15 @@ pub(super) fn is_page(path: &Path) -> bool {
     begins_with(path, &MAGIC.to_le_bytes())
 }
 
-/// Replays a recording into an archive; how many columns that made.
+/// Replays a recording into an archive, which is opened once the recording can be read; how many columns that made.
 pub(super) fn keep(
     source: &Path,
     symbols: Option<&[String]>,
-    archive: Archive,
+    archive: impl FnOnce() -> Result<Archive, HistoryError>,
 ) -> Result<Gather<Archive>> {
-    let history = archive.history()?;
     let names = replay::symbols(source, symbols)?;
+    let archive = archive()?;
+    let history = archive.history()?;
     let mut gather = Gather::new(archive, names.clone());
     go_on(&mut gather, &history, &names)?;
     let outcome = replay::run(source, symbols, Speed::Max, &mut gather)?;

@@ -116,10 +116,10 @@ fn history(source: &Path, symbol: Option<&str>) -> Result<History> {
         bail!("the JSON of a proof is drawn with --kind reliability");
     }
     let named = symbol.map(|symbol| vec![symbol.to_owned()]);
-    let gather = keep(source, None, Archive::in_memory()?);
+    let gather = keep(source, None, Archive::in_memory);
     // A session that does not say its symbols is asked for the one that is wanted.
     let gather = match (gather, named) {
-        (Err(_), Some(named)) => keep(source, Some(&named), Archive::in_memory()?)?,
+        (Err(_), Some(named)) => keep(source, Some(&named), Archive::in_memory)?,
         (gather, _) => gather?,
     };
     Ok(gather.keep.history()?)

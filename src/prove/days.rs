@@ -48,6 +48,11 @@ impl Days {
         sums
     }
 
+    /// By day, what maps in dollars bring to the information gain of one over another, and what was realised.
+    pub(super) fn gains(&self, usd: &[f64], map: &[f64], base: &[f64]) -> Vec<[f64; 2]> {
+        self.sums(&|i| [score::gain(usd[i], map[i], base[i]), usd[i]])
+    }
+
     /// Statistics of sums.
     pub(super) fn of_sums<const N: usize, const M: usize>(
         &self,
@@ -63,6 +68,12 @@ impl Days {
             of(&all)
         })
     }
+}
+
+/// Gains over dollars, day by day; none of a day without dollars.
+pub(super) fn per_dollar(gains: &[[f64; 2]]) -> Vec<f64> {
+    let days = gains.iter().filter(|[_, usd]| *usd > 0.0);
+    days.map(|[gain, usd]| gain / usd).collect()
 }
 
 #[cfg(test)]

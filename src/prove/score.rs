@@ -305,6 +305,18 @@ pub fn floored(map: &[f64]) -> Vec<f64> {
     map.iter().map(|v| (1.0 - FLOOR) * v + uniform).collect()
 }
 
+/// What one cell brings to an information gain: y ln(map / base) less what the map said more. Nothing of the logarithm
+/// where nothing was realised.
+#[must_use]
+pub fn gain(realised: f64, map: f64, base: f64) -> f64 {
+    let log = if realised > 0.0 {
+        realised * (map / base).ln()
+    } else {
+        0.0
+    };
+    log - (map - base)
+}
+
 /// Information gain per dollar of cell expectations `map` over `base`, in nats: both as given, floored by the caller.
 /// `None` where nothing was realised, or an expectation under a realised dollar is not positive.
 #[must_use]
@@ -312,13 +324,10 @@ pub fn information_gain(realised: &[f64], map: &[f64], base: &[f64]) -> Option<f
     let all: f64 = realised.iter().sum();
     let mut sum = 0.0;
     for ((y, m), b) in realised.iter().zip(map).zip(base) {
-        if *y > 0.0 {
-            if *m <= 0.0 || *b <= 0.0 {
-                return None;
-            }
-            sum += y * (m / b).ln();
+        if *y > 0.0 && (*m <= 0.0 || *b <= 0.0) {
+            return None;
         }
-        sum -= m - b;
+        sum += gain(*y, *m, *b);
     }
     (all > 0.0).then(|| sum / all)
 }

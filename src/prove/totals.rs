@@ -10,7 +10,7 @@
 
 use super::ProveError;
 use super::boost::Boosted;
-use super::days::Days;
+use super::days::{self, Days};
 use super::ladder::Ladder;
 use super::level;
 use super::score::{self, Figure};
@@ -502,24 +502,8 @@ pub fn gain(days: &[i64], usd: &[f64], map: &[f64], base: &[f64], reps: usize) -
 
 /// [`gain`] of every day by itself, of those on which something was realised: for a test that knows their order.
 #[must_use]
-pub fn daily_gains(days: &[i64], usd: &[f64], map: &[f64], base: &[f64]) -> Vec<f64> {
-    let days = Days::new(days.iter().copied());
-    let of = |i: usize| {
-        let log = if usd[i] > 0.0 {
-            usd[i] * (map[i] / base[i]).ln()
-        } else {
-            0.0
-        };
-        [log - (map[i] - base[i]), usd[i]]
-    };
-    per_dollar(&days.sums(&of))
-}
-
-/// Gains over dollars, day by day; none of a day without dollars.
-#[must_use]
-pub fn per_dollar(sums: &[[f64; 2]]) -> Vec<f64> {
-    let days = sums.iter().filter(|[_, usd]| *usd > 0.0);
-    days.map(|[gain, usd]| gain / usd).collect()
+pub fn daily_gains(day: &[i64], usd: &[f64], map: &[f64], base: &[f64]) -> Vec<f64> {
+    days::per_dollar(&Days::new(day.iter().copied()).gains(usd, map, base))
 }
 
 /// Slope of dollars realised on dollars said, by days.

@@ -9,10 +9,10 @@
 use super::{RunError, header, setup};
 use crate::checkpoint::{self, CheckpointError};
 use crate::config::Plan;
-use crate::log::Level;
+use crate::log::{Level, span};
 use crate::shard::{Setup, Shard};
 use crate::tape::{self, Limits, Lock, Recorder, Told, recorder};
-use crate::time::{Clock, Nanos};
+use crate::time::Clock;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl Begin {
                      step down",
                     resumed.stepped,
                     resumed.shard.input_seq(),
-                    age(clock.now().since(resumed.shard.now())),
+                    span(clock.now().since(resumed.shard.now())),
                     resumed.down,
                 );
                 self.notes.push((Level::Info, note));
@@ -154,17 +154,6 @@ impl Begin {
         self.told.fail(&note);
         self.notes.push((Level::Error, note));
         Ok(self)
-    }
-}
-
-/// How long ago something was, for people.
-fn age(of: Nanos) -> String {
-    let seconds = of.get() / Nanos::SECOND.get();
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }
 

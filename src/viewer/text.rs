@@ -4,6 +4,7 @@
 
 use super::{Show, heard, mapped, named};
 use crate::health::flag;
+use crate::log::span;
 use crate::shm::record::{
     CASCADE_STATES, CHANNELS, CascadeRecord, EVENT_ALERT, EVENT_CAUSES, EVENT_CLOSED, ErrorRecord,
     EventRecord, LADDER_BPS, MODE_NAMES, MOTIONS, ModeRecord, NO_E4, NO_SHARE, NO_STATE, NO_USD,
@@ -40,11 +41,7 @@ pub fn short(number: i64) -> String {
 }
 
 fn age(ms: u32) -> String {
-    match ms {
-        0..=9_999 => format!("{ms}ms"),
-        10_000..=599_999 => format!("{}s", ms / 1_000),
-        _ => format!("{}m", ms / 60_000),
-    }
+    span(Nanos::millis(i64::from(ms)))
 }
 
 /// A share of step 1e-4 in per cent; `-` when it is not known.
@@ -312,17 +309,6 @@ pub fn symbol(show: &Show, wide: &Wide, mode: usize, zones: usize) -> String {
         let _ = writeln!(out, "  run: by judgement {told}");
     }
     out
-}
-
-/// A span in a few letters: `12ms`, `40s`, `3h`; one before its time is none.
-fn span(span: Nanos) -> String {
-    let ms = span.get().max(0) / 1_000_000;
-    match ms {
-        0..=599_999 => age(u32::try_from(ms).unwrap_or(u32::MAX)),
-        600_000..=7_199_999 => format!("{}m", ms / 60_000),
-        7_200_000..=172_799_999 => format!("{}h", ms / 3_600_000),
-        _ => format!("{}d", ms / 86_400_000),
-    }
 }
 
 /// Milliseconds with three decimals.

@@ -19,10 +19,10 @@ use super::rivals::{self, Rivals};
 use super::spread::{self, Spread};
 use super::{Cell, Cells, Died, OURS, WALKED, WINDOW};
 use crate::prove::ProveError;
-use crate::prove::days::{Days, warm};
+use crate::prove::days::{Days, per_dollar, warm};
 use crate::prove::gate::{self, Evidence, Verdict};
 use crate::prove::score::{self, Figure, Step};
-use crate::prove::totals::{self, UNIT};
+use crate::prove::totals::UNIT;
 use crate::time::Nanos;
 
 /// A fold is this long at least, and this part of what lies before it.
@@ -245,7 +245,7 @@ impl<'a> Judge<'a> {
             slope,
             statistics: both.map(|rival| {
                 let sums = self.daily_gains(usd, said, self.rivals.said(rival, first))?;
-                score::diebold_mariano(&totals::per_dollar(&sums))
+                score::diebold_mariano(&per_dollar(&sums))
             }),
             blocks: days.count.min(clusters.len()),
         };
@@ -323,14 +323,7 @@ impl<'a> Judge<'a> {
         if (0..y.len()).any(dark) {
             return None;
         }
-        Some(self.days.sums(&|i| {
-            let log = if y[i] > 0.0 {
-                y[i] * (map[i] / base[i]).ln()
-            } else {
-                0.0
-            };
-            [log - (map[i] - base[i]), y[i]]
-        }))
+        Some(self.days.gains(y, map, base))
     }
 
     /// Information gain per unit of what was realised.
