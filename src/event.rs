@@ -262,7 +262,7 @@ pub struct Tier {
     pub floor: Usd,
 }
 
-/// One finished bar of history.
+/// One finished bar: of the past with HISTORY, else what traded in the period that has just ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bar {
     /// First price; the bar's start is the event's `exch`.
@@ -277,6 +277,16 @@ pub struct Bar {
     pub volume: Qty,
     /// Length in seconds.
     pub seconds: u16,
+}
+
+impl Bar {
+    /// True when it can be one: a length, no volume below zero, positive prices that lie between its extremes.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let within = |price: Px| price.get() > 0 && self.low <= price && price <= self.high;
+        let mut prices = [self.open, self.high, self.low, self.close].into_iter();
+        prices.all(within) && self.seconds > 0 && self.volume.get() >= 0
+    }
 }
 
 /// Binds a short id to a public account address.

@@ -4,9 +4,12 @@
 
 use isotherm::event::{
     Bar, Body, Event, FIRST, Funding, Gap, HISTORY, Head, Instrument, LAST, Level, Liquidation,
-    Position, SNAPSHOT, Stream, Tier, Trade,
+    Position, SNAPSHOT, Stream, Tier, Total, Trade,
 };
 use isotherm::health::flag;
+use isotherm::inventory::candle::Candle;
+use isotherm::inventory::params::Choice;
+use isotherm::inventory::{Inventory, Params, liquidation};
 use isotherm::market::{Holder, Side, SymbolId, VenueId};
 use isotherm::num::{Px, Qty, Usd};
 use isotherm::shard::{Setup, Shard, ShardError, Tally, layout_hash};
@@ -671,6 +674,100 @@ fn bars_alone_are_the_profile_that_the_first_interest_is_laid_over() {
     let own = isotherm::num::log::bucket_of(Px::new(6_500_000 * 100_000_000));
     assert_eq!(held.mass(Holder::Long, own - 1), Qty::ZERO);
     assert!(held.mass(Holder::Long, own - 2).get() > 0);
+}
+
+/// What an import tells: bars at their ends, and the interest they ended with.
+#[test]
+fn bars_that_have_just_ended_are_walked_where_no_trade_tells_more() {
+    let mut desk = Desk::new(&[BINANCE]);
+    let mut twin: Box<Inventory> = bytemuck::allocation::zeroed_box();
+    let params = Params::chosen(&Choice::default(), &liquidation::BINANCE, &[]);
+    let bar = |open: i64, close: i64| {
+        let [open, high, low, close] = [
+            open,
+            open.max(close) + 9_000,
+            open.min(close) - 9_000,
+            close,
+        ]
+        .map(|cents| Px::new(cents * 100_000_000));
+        let (volume, seconds) = (Qty::whole(500), 300);
+        Bar {
+            open,
+            high,
+            low,
+            close,
+            volume,
+            seconds,
+        }
+    };
+    let whole = FIRST | LAST;
+    desk.mark(BINANCE, 6_500_000);
+    desk.interest(BINANCE, 10_000);
+    twin.mark(desk.now, Px::new(6_500_000 * 100_000_000), &params);
+    twin.interest(desk.now, Qty::whole(10_000), &params);
+    let mut mid = 6_500_000;
+    for n in 0..120 {
+        let (start, close) = (desk.now, mid + desk.draw(60_000) - 30_000);
+        desk.leap(300);
+        let told = bar(mid, close);
+        desk.event(BINANCE, 0, start, whole, Body::Bar(told));
+        twin.candle(&Candle::of(start, &told).unwrap(), &params);
+        if n >= 60 {
+            let [long, short] = [40_000, 90_000].map(Usd::whole);
+            let period = Nanos::seconds(300);
+            let total = Total {
+                long,
+                short,
+                period,
+            };
+            desk.event(BINANCE, 0, start, whole, Body::Total(total));
+        }
+        let lots = 10_000 + desk.draw(400);
+        desk.interest(BINANCE, lots);
+        twin.interest(desk.now, Qty::whole(lots), &params);
+        mid = close;
+        let held = desk.shard.inventory(0).unwrap();
+        assert!(held.conserved() && held.resum(), "bar {n}");
+        // Until θ is learned the twin, who learns nothing, has met the same, but for rounding.
+        for holder in Holder::BOTH.into_iter().filter(|_| n < 60) {
+            let both = held.exposure(holder).iter().zip(twin.exposure(holder));
+            for (met, same) in both {
+                assert!(met.abs_diff(*same) < 1_000, "bar {n}: {met} {same}");
+            }
+        }
+    }
+    let held = desk.shard.inventory(0).unwrap();
+    assert!(held.prior_share_e6() < 900_000 && held.unclosed == 0);
+    assert!(held.exposure(Holder::Long).iter().sum::<i64>() > 0);
+    assert_eq!(
+        desk.wide().mark_e10,
+        mid * 100_000_000,
+        "the close is a mark"
+    );
+    // What they met is what totals are judged by; the begin of the first is not known.
+    let calibration = desk.shard.calibration_at(0, BINANCE).unwrap();
+    let (realised, met) = calibration.evidence();
+    assert!(met.iter().sum::<i64>() > realised.iter().sum());
+    assert!(realised.iter().sum::<i64>() > 0 && calibration.unread == 1);
+
+    // What is none, or has not ended, is counted; what trades have told is passed over.
+    let before = *held.exposure(Holder::Long);
+    let now = desk.now;
+    let ended = Nanos::new(now.get() - 300_000_000_000);
+    let upside_down = Bar {
+        high: Px::whole(1),
+        ..bar(mid, mid)
+    };
+    desk.event(BINANCE, 0, ended, whole, Body::Bar(upside_down));
+    desk.event(BINANCE, 0, now, whole, Body::Bar(bar(mid, mid)));
+    assert_eq!(desk.shard.tally().late_history, 2);
+    desk.trade(BINANCE, mid, 1_000);
+    desk.event(BINANCE, 0, ended, whole, Body::Bar(bar(mid, mid - 90_000)));
+    assert_eq!(
+        *desk.shard.inventory(0).unwrap().exposure(Holder::Long),
+        before
+    );
+    assert_eq!(desk.shard.tally().late_history, 2);
 }
 
 #[test]

@@ -76,8 +76,7 @@ pub(super) fn keep(
     let history = archive.history()?;
     let mut gather = Gather::new(archive, names.clone());
     go_on(&mut gather, &history, &names)?;
-    let outcome = replay::run(source, symbols, Speed::Max, &mut gather)?;
-    super::say_of_bars(&outcome);
+    replay::run(source, symbols, Speed::Max, &mut gather)?;
     gather.finish()?;
     Ok(gather)
 }

@@ -197,18 +197,6 @@ fn say_aside(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "isotherm: {text}");
 }
 
-/// Says that a recording's bars were not stepped, where they are all that could place anything on the map.
-fn say_of_bars(of: &crate::replay::Outcome) {
-    use crate::event::Kind;
-    let bars = of.shard.count(Kind::Bar);
-    if bars > 0 && of.shard.count(Kind::Trade) == 0 {
-        say_aside(format_args!(
-            "{bars} bars were not stepped and there are no trades: nothing is placed on the map, which is what it was \
-             seeded with less what was swept; isotherm prove walks bars"
-        ));
-    }
-}
-
 /// A flag that SIGINT and SIGTERM raise, and SIGHUP when a terminal goes away, unless whoever started us had that
 /// ignored (nohup).
 fn stop_signal() -> anyhow::Result<Arc<SignalFlag>> {

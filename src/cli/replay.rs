@@ -69,7 +69,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for file in &args.files {
         let name = file.display();
         let outcome = one(args, file)?.map_err(|fault| named(fault, file))?;
-        super::say_of_bars(&outcome);
         let wanted = args.symbols.as_deref();
         if args.json {
             say!(

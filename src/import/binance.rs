@@ -18,7 +18,7 @@ use super::form::{Form, Reject};
 use super::names::Names;
 use super::number::{MICRO, MILLI, Number, dump_stamp, unsigned};
 use super::row::{At, Group, Row, Wrong, implied, price, qty, rate, side, traded};
-use crate::event::{Bar, Body, Funding, HISTORY, Liquidation, Ratio, Trade};
+use crate::event::{Bar, Body, Funding, Liquidation, Ratio, Trade};
 use crate::market::{Holder, Side};
 use crate::num::{Round, div_round, narrow};
 use crate::time::Nanos;
@@ -199,7 +199,7 @@ pub(super) fn bars(
     let end_of = stamp("close_time", end)?.plus(Nanos::new(unit));
     let length = end_of.since(start).get();
     let seconds = u16::try_from(length / Nanos::SECOND.get());
-    let body = Body::Bar(Bar {
+    let bar = Bar {
         open: price("open", open, &place)?,
         high: price("high", high, &place)?,
         low: price("low", low, &place)?,
@@ -209,12 +209,13 @@ pub(super) fn bars(
             Ok(seconds) if seconds > 0 && length % Nanos::SECOND.get() == 0 => seconds,
             _ => return Err(Wrong::new("close_time", end).into()),
         },
-    });
+    };
     let at = At {
         recv: end_of,
         exch: start,
     };
-    out.extend(Group::of(row.line, at, &place, HISTORY, &[body]));
+    let body = super::row::whole(bar, high)?;
+    out.extend(Group::of(row.line, at, &place, 0, &[body]));
     Ok(())
 }
 

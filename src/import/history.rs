@@ -15,7 +15,7 @@ use super::form::{Form, Reject};
 use super::names::{Names, Place};
 use super::number::MILLI;
 use super::row::{At, Group, Row, Wrong, implied, price, qty, rate, side, time, traded, usd};
-use crate::event::{Bar, Body, Funding, HISTORY, Total, Trade};
+use crate::event::{Bar, Body, Funding, Total, Trade};
 use crate::time::Nanos;
 
 /// Where a row goes, in coins, and its stamp; `None` when it is left out.
@@ -62,7 +62,7 @@ fn bar(form: &Form, place: &Place, fields: [&[u8]; 5]) -> Result<Option<Body>, R
     }
     let [open, high, low, close, volume] = fields;
     let seconds = form.period.get() / Nanos::SECOND.get();
-    Ok(Some(Body::Bar(Bar {
+    let bar = Bar {
         open: price("open", open, place)?,
         high: price("high", high, place)?,
         low: price("low", low, place)?,
@@ -72,7 +72,8 @@ fn bar(form: &Form, place: &Place, fields: [&[u8]; 5]) -> Result<Option<Body>, R
             column: "period",
             found: format!("a bar of {seconds} seconds"),
         })?,
-    })))
+    };
+    Ok(Some(super::row::whole(bar, high)?))
 }
 
 /// `t,oi,oi_usd`.
@@ -106,7 +107,7 @@ pub(super) fn interest_and_bars(
     let bar = bar(form, &place, [open, high, low, close, volume])?;
     out.extend(Group::of(row.line, At::once(stamp), &place, 0, &bodies));
     let at = form.at_end(stamp);
-    out.extend(bar.and_then(|bar| Group::of(row.line, at, &place, HISTORY, &[bar])));
+    out.extend(bar.and_then(|bar| Group::of(row.line, at, &place, 0, &[bar])));
     Ok(())
 }
 
@@ -123,7 +124,7 @@ pub(super) fn bars(
     };
     let bar = bar(form, &place, [open, high, low, close, volume])?;
     let at = form.at_end(stamp);
-    out.extend(bar.and_then(|bar| Group::of(row.line, at, &place, HISTORY, &[bar])));
+    out.extend(bar.and_then(|bar| Group::of(row.line, at, &place, 0, &[bar])));
     Ok(())
 }
 

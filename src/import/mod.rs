@@ -222,11 +222,14 @@ pub fn run(
     let mut first: Option<Nanos> = None;
     for (at, path) in options.files.iter().enumerate() {
         let mut stream = Stream::open(path, at as u64, options)?;
-        let stamp = stream.next_stamp(&mut names)?;
-        first = [first, stamp].into_iter().flatten().min();
+        let next = stream.next_due(&mut names)?;
+        first = [first, next.map(|(stamp, _)| stamp)]
+            .into_iter()
+            .flatten()
+            .min();
         files.push((path.display().to_string(), stream.form()));
         // One without groups is read all the same: its rows are counted.
-        due.push(Reverse((stamp.unwrap_or_default(), at)));
+        due.push(Reverse((next.unwrap_or_default(), at)));
     }
     names.close();
     let Some(first) = first else {
@@ -361,8 +364,8 @@ struct Merge<'a> {
     names: Names,
     /// One a file: open from its turn to its end.
     streams: Vec<Option<Box<Stream>>>,
-    /// Stamp of each file's next group; of the same stamp the file that was named first.
-    due: BinaryHeap<Reverse<(Nanos, usize)>>,
+    /// When each file's next group is due; of those due together the file that was named first.
+    due: BinaryHeap<Reverse<((Nanos, bool), usize)>>,
     summary: Summary,
 }
 
@@ -400,9 +403,9 @@ impl Merge<'_> {
                 told = self.summary.groups;
                 progress(closed + stream.rows(), done);
             }
-            match stream.next_stamp(&mut self.names)? {
-                Some(stamp) => {
-                    self.due.push(Reverse((stamp, at)));
+            match stream.next_due(&mut self.names)? {
+                Some(next) => {
+                    self.due.push(Reverse((next, at)));
                     self.streams[at] = Some(stream);
                 }
                 None => {

@@ -5,7 +5,7 @@
 
 use super::names::Place;
 use super::number::{Number, stamp};
-use crate::event::{Body, Event, FIRST, Head, LAST};
+use crate::event::{Bar, Body, Event, FIRST, Head, Kind, LAST};
 use crate::market::{Side, SymbolId};
 use crate::num::{Px, Qty, Usd};
 use crate::time::Nanos;
@@ -151,6 +151,15 @@ pub(super) fn implied(
     Ok(steps.filter(|&steps| steps > 0).map(Px::new))
 }
 
+/// A bar that can be one; else its high is named.
+pub(super) fn whole(bar: Bar, high: &[u8]) -> Result<Body, Wrong> {
+    if bar.is_whole() {
+        Ok(Body::Bar(bar))
+    } else {
+        Err(Wrong::new("high", high))
+    }
+}
+
 /// A side by the two words of its form.
 pub(super) fn side(
     column: &'static str,
@@ -200,6 +209,12 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// What comes first: the earlier, and of the same stamp a bar, for it was over before anything else of its end.
+    pub(super) fn due(&self) -> (Nanos, bool) {
+        let mut events = self.events.iter();
+        (self.recv, !events.any(|event| event.kind() == Kind::Bar))
+    }
+
     /// A group of these bodies, which all happened at one time; `bits` beside FIRST and LAST. `None` without bodies.
     pub(super) fn of(line: u64, at: At, place: &Place, bits: u8, bodies: &[Body]) -> Option<Self> {
         let last = bodies.len().checked_sub(1)?;

@@ -22,7 +22,7 @@ const BAD_PART: u64 = 100;
 /// Bad rows of a file that are named.
 const NAMED: usize = 5;
 
-/// A group and its place in the file: earlier stamps first, then earlier rows.
+/// A group and its place in the file: what is due first, then earlier rows.
 #[derive(Debug)]
 struct Waiting {
     group: Group,
@@ -30,8 +30,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn key(&self) -> (Nanos, u64) {
-        (self.group.recv, self.number)
+    fn key(&self) -> ((Nanos, bool), u64) {
+        (self.group.due(), self.number)
     }
 }
 
@@ -125,9 +125,12 @@ impl Stream {
     ///
     /// # Errors
     /// As [`Stream::next_group`].
-    pub(super) fn next_stamp(&mut self, names: &mut Names) -> Result<Option<Nanos>, ImportError> {
+    pub(super) fn next_due(
+        &mut self,
+        names: &mut Names,
+    ) -> Result<Option<(Nanos, bool)>, ImportError> {
         self.fill(names)?;
-        Ok(self.waiting.peek().map(|next| next.0.group.recv))
+        Ok(self.waiting.peek().map(|next| next.0.group.due()))
     }
 
     /// The next group; `None` at the end.

@@ -23,6 +23,7 @@
 //! into the far bin. Far mass has no price and leaves only by closing. Integers only; no clock, no
 //! allocation. State is 2.3 MB.
 
+pub mod candle;
 pub mod exact;
 mod flow;
 mod half;

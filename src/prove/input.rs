@@ -8,6 +8,7 @@
 
 use super::ProveError;
 use crate::event::{Body, Event, HISTORY, Kind, Liquidation, Stream, Tier};
+pub use crate::inventory::candle::Candle;
 use crate::market::{Holder, VenueId};
 use crate::num::log::bucket_of;
 use crate::num::{Px, Qty, Round};
@@ -24,25 +25,6 @@ pub struct Traded {
     pub price: Px,
     /// How much.
     pub qty: Qty,
-}
-
-/// A bar that was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candle {
-    /// Its begin.
-    pub start: Nanos,
-    /// Its end.
-    pub end: Nanos,
-    /// First price.
-    pub open: Px,
-    /// Highest price.
-    pub high: Px,
-    /// Lowest price.
-    pub low: Px,
-    /// Last price.
-    pub close: Px,
-    /// Volume.
-    pub volume: Qty,
 }
 
 /// One liquidation print.
@@ -181,18 +163,7 @@ impl Input {
                 price: print.price,
                 qty: print.qty,
             }),
-            Body::Bar(bar) => {
-                let length = Nanos::seconds(i64::from(bar.seconds));
-                source.bars.push(Candle {
-                    start: event.exch,
-                    end: event.exch.plus(length),
-                    open: bar.open,
-                    high: bar.high,
-                    low: bar.low,
-                    close: bar.close,
-                    volume: bar.volume,
-                });
-            }
+            Body::Bar(bar) => source.bars.extend(Candle::of(event.exch, &bar)),
             Body::Tier(tier) => {
                 if tier.row == 0 {
                     source.tiers.clear();

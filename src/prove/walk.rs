@@ -1,11 +1,10 @@
 //! Walk: the product's own map over history, and what it held where the price went.
 //!
 //! Every venue has its own [`Inventory`], driven in the order that the shard drives it: the mark first, then the trade
-//! at it, a flush at the latest every second of the walk, open interest at its stamp. A bar of trades is walked open,
-//! the extreme behind its direction, the other extreme, close, in steps of [`STEP`] of a bucket or more, its volume
-//! laid evenly along that way; the mark goes with it (a bar's last prices stand for the mark: no mark is told finer
-//! than them). Between two samples of open interest that lie further apart than bars do, interest is laid on a line,
-//! unless a map is frozen in between: that one has seen nothing of the line's end, so the first sample stands there.
+//! at it, a flush at the latest every second of the walk, open interest at its stamp. A bar is walked as the shard does
+//! ([`crate::inventory::candle`]). Between two samples of open interest that lie further apart than bars do, interest
+//! is laid on a line, unless a map is frozen in between: that one has seen nothing of the line's end, so the first
+//! sample stands there.
 //!
 //! For each period and holder two masses per class, in dollars at the price of the begin, before θ:
 //! - *frozen*: a copy of the map as at the begin is led to the period's extremes. Nothing of the period but where the
@@ -26,9 +25,6 @@ use crate::num::{Px, Qty};
 use crate::time::Nanos;
 use std::collections::VecDeque;
 
-/// Least step of a walk along a bar, and the most steps of a bar: the inventory keeps 128 price cells an interval.
-const STEP: i64 = BUCKET;
-const STEPS: i64 = 96;
 /// Half width of the kernel that a frozen map is read with, 15 bp: that far the extremes of a period lie apart between
 /// venues and pairs, whose liquidations are summed in one total; a hard edge at one venue's extreme misses them.
 const KERNEL: i64 = BUCKET / 2 * 15;
@@ -337,47 +333,9 @@ impl<'a> Stage<'a> {
 
     /// Walks a bar.
     fn play(&mut self, bar: &Candle) {
-        let [open, high, low, close] = [bar.open, bar.high, bar.low, bar.close].map(ln_px);
-        let turns = if close >= open {
-            [open, low, high, close]
-        } else {
-            [open, high, low, close]
-        };
-        let way: i64 = turns.windows(2).map(|leg| (leg[1] - leg[0]).abs()).sum();
-        let all = (way / STEP).clamp(3, STEPS);
-        let length = bar.end.since(bar.start).get();
-        self.lead(bar.start, bar.open);
-        let (mut gone, mut laid, mut at) = (0i64, 0i64, bar.start);
-        for leg in turns.windows(2) {
-            let span = leg[1] - leg[0];
-            let steps = if way == 0 {
-                1
-            } else {
-                let share = i128::from(span.abs()) * i128::from(all) / i128::from(way);
-                (share as i64).max(1)
-            };
-            for step in 1..=steps {
-                let to = leg[0] + span / steps * step;
-                let to = if step == steps { leg[1] } else { to };
-                gone += (span / steps).abs();
-                let part = if way == 0 {
-                    step as f64 / 3.0
-                } else {
-                    (gone as f64 / way as f64).min(1.0)
-                };
-                at = bar.start.plus(Nanos::new((length as f64 * part) as i64));
-                let price = px_of_ln(to);
-                self.lead(at, price);
-                let sum = (bar.volume.get() as f64 * part) as i64;
-                self.map.trade(price, Qty::new((sum - laid).max(0)));
-                laid = laid.max(sum);
-            }
-            self.map.tick(at, &self.params);
-        }
-        // What the division left trades at the close.
-        self.map
-            .trade(bar.close, Qty::new((bar.volume.get() - laid).max(0)));
-        self.map.tick(bar.end, &self.params);
+        self.map.candle(bar, &self.params);
+        self.low = self.low.min(ln_px(bar.low));
+        self.high = self.high.max(ln_px(bar.high));
         // The past has no prints.
         self.lose();
     }

@@ -2,15 +2,14 @@
 //!
 //! Bars are kept in the order of their starts, whatever order they came in. Rows of open interest come after the bars,
 //! oldest first; the first is laid over the volume profile of the bars that had ended by then and is PRIOR, each
-//! further one solves its interval like a live sample: the bars that end within it are *played*, three legs (open,
-//! the extreme behind the bar's direction, the other extreme, close), the mark walking each leg and a sixth of the
-//! volume trading at a quarter and at three quarters of it. So what history opened, swept and closed is no prior.
+//! further one solves its interval like a live sample: the bars that end within it are walked
+//! ([`crate::inventory::candle`]). So what history opened, swept and closed is no prior.
 //!
 //! Stamps are the exchange's and lie before the shard's own time; nothing here is live, and nobody counts it as such.
 //! LIMIT: 512 bars a venue and symbol; older ones are forgotten, and rows before the oldest bar are refused.
 
 use crate::arena::Bounded;
-use crate::event::Bar;
+use crate::inventory::candle::Candle;
 use crate::inventory::{Inventory, Params};
 use crate::num::{Px, Qty};
 use crate::time::Nanos;
@@ -21,24 +20,11 @@ const BARS: usize = 512;
 /// Bars that ended longer ago say nothing about who entered where.
 const PROFILE: Nanos = Nanos::new(2 * Nanos::DAY.get());
 
-/// One bar and where it lies.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Past {
-    start: Nanos,
-    end: Nanos,
-    open: Px,
-    high: Px,
-    low: Px,
-    close: Px,
-    volume: Qty,
-}
-
 /// The past of one symbol at one venue. All zeros is "none was told".
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct History {
-    bars: Bounded<Past, BARS>,
+    bars: Bounded<Candle, BARS>,
     /// Bars that ended by then are in the inventory.
     played: Nanos,
     /// Stamp of the newest row that was laid.
@@ -47,37 +33,15 @@ pub(super) struct History {
     pub(super) loading: Nanos,
 }
 
-impl Past {
-    fn typical(&self) -> Px {
-        let sum = self.high.get() + self.low.get() + self.close.get();
-        Px::new(sum / 3)
-    }
-}
-
 impl History {
     /// Begins to lay: rows told before are as if never told, bars stay.
     pub(super) fn begin(&mut self) {
         (self.played, self.row) = (Nanos::ZERO, Nanos::ZERO);
     }
 
-    /// Keeps a bar; false when it is none, or older than all of a full list.
-    pub(super) fn bar(&mut self, start: Nanos, bar: &Bar) -> bool {
-        let prices = [bar.open, bar.high, bar.low, bar.close];
-        let whole = prices
-            .iter()
-            .all(|price| price.get() > 0 && *price >= bar.low && *price <= bar.high);
-        if !whole || bar.seconds == 0 || bar.volume.get() < 0 {
-            return false;
-        }
-        let past = Past {
-            start,
-            end: start.plus(Nanos::seconds(bar.seconds.into())),
-            open: bar.open,
-            high: bar.high,
-            low: bar.low,
-            close: bar.close,
-            volume: bar.volume,
-        };
+    /// Keeps a bar; false when it is older than all of a full list.
+    pub(super) fn bar(&mut self, past: Candle) -> bool {
+        let start = past.start;
         let mut at = self
             .bars
             .as_slice()
@@ -123,7 +87,7 @@ impl History {
         params: &Params,
     ) {
         let mut profile = [(Px::ZERO, Qty::ZERO); BARS];
-        let recent = |bar: &&Past| bar.end <= at && at.since(bar.end) < PROFILE;
+        let recent = |bar: &&Candle| bar.end <= at && at.since(bar.end) < PROFILE;
         let ended = self.bars.as_slice().iter().filter(recent);
         let mut used = 0;
         for (row, bar) in profile.iter_mut().zip(ended) {
@@ -167,7 +131,7 @@ impl History {
         }
         for bar in self.bars.as_slice() {
             if bar.end > self.played && bar.end <= until {
-                play(bar, inventory, params);
+                inventory.candle(bar, params);
             }
         }
         self.played = self.played.max(until);
@@ -175,7 +139,7 @@ impl History {
 
     /// (First price, last price, seconds) of every bar, oldest first: what volatility is learned from.
     pub(super) fn moves(&self) -> impl Iterator<Item = (Px, Px, i64)> {
-        let seconds = |bar: &Past| bar.end.since(bar.start).get() / Nanos::SECOND.get();
+        let seconds = |bar: &Candle| bar.end.since(bar.start).get() / Nanos::SECOND.get();
         self.bars
             .as_slice()
             .iter()
@@ -183,60 +147,27 @@ impl History {
     }
 }
 
-/// Walks the mark through a bar and trades its volume on the way.
-fn play(bar: &Past, inventory: &mut Inventory, params: &Params) {
-    let (first, second) = if bar.close >= bar.open {
-        (bar.low, bar.high)
-    } else {
-        (bar.high, bar.low)
-    };
-    let legs = [(bar.open, first), (first, second), (second, bar.close)];
-    let length = bar.end.since(bar.start).get();
-    let sixth = bar.volume.get() / 6;
-    let mut rest = bar.volume.get();
-    inventory.mark(bar.start, bar.open, params);
-    for (number, (from, to)) in (0..).zip(legs) {
-        for half in 0..2i64 {
-            let quarters = 2 * half + 1;
-            let at = bar
-                .start
-                .plus(Nanos::new(length / 12 * (4 * number + quarters)));
-            let price = Px::new(from.get() + (to.get() - from.get()) / 4 * quarters);
-            // The last sixth takes what the division left.
-            let part = if number == 2 && half == 1 {
-                rest
-            } else {
-                sixth
-            };
-            rest -= part;
-            // The mark is there when the trade is: who opened at this price has seen no other.
-            inventory.mark(at, price, params);
-            inventory.trade(price, Qty::new(part));
-        }
-        let at = bar.start.plus(Nanos::new(length / 3 * (number + 1)));
-        inventory.mark(at, to, params);
-    }
-    inventory.tick(bar.end, params);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Bar;
     use crate::market::Holder;
 
     fn history() -> Box<History> {
         bytemuck::allocation::zeroed_box()
     }
 
-    fn bar(open: i64, high: i64, low: i64, close: i64, volume: i64) -> Bar {
-        Bar {
-            open: Px::whole(open),
-            high: Px::whole(high),
-            low: Px::whole(low),
-            close: Px::whole(close),
+    fn bar(start: Nanos, prices: [i64; 4], volume: i64) -> Candle {
+        let [open, high, low, close] = prices.map(Px::whole);
+        let bar = Bar {
+            open,
+            high,
+            low,
+            close,
             volume: Qty::whole(volume),
             seconds: 300,
-        }
+        };
+        Candle::of(start, &bar).unwrap()
     }
 
     fn at(bars: i64) -> Nanos {
@@ -247,19 +178,15 @@ mod tests {
     fn bars_lie_in_order_whatever_order_they_came_in() {
         let mut history = history();
         for n in [5, 3, 4, 1, 2, 4] {
-            assert!(history.bar(at(n), &bar(100, 101 + n, 99, 100, 10 + n)));
+            assert!(history.bar(bar(at(n), [100, 101 + n, 99, 100], 10 + n)));
         }
         let starts: Vec<_> = history.bars.as_slice().iter().map(|b| b.start).collect();
         assert_eq!(starts, [1, 2, 3, 4, 5].map(at));
-        assert!(
-            !history.bar(at(9), &bar(100, 99, 99, 100, 1)),
-            "a high below its open"
-        );
         for n in 6..600 {
-            assert!(history.bar(at(n), &bar(100, 101, 99, 100, 1)));
+            assert!(history.bar(bar(at(n), [100, 101, 99, 100], 1)));
         }
         assert_eq!(history.bars.len(), BARS);
-        assert!(!history.bar(at(2), &bar(100, 101, 99, 100, 1)));
+        assert!(!history.bar(bar(at(2), [100, 101, 99, 100], 1)));
         assert_eq!(history.bars.as_slice()[0].start, at(600 - BARS as i64));
     }
 
@@ -270,7 +197,7 @@ mod tests {
             let mid = 60_000 + (n * 37) % 400;
             let way = if n % 3 == 0 { -80 } else { 90 };
             let (high, low) = (mid.max(mid + way) + 30, mid.min(mid + way) - 30);
-            assert!(history.bar(at(n), &bar(mid, high, low, mid + way, 900)));
+            assert!(history.bar(bar(at(n), [mid, high, low, mid + way], 900)));
         }
         let mut inventory: Box<Inventory> = bytemuck::allocation::zeroed_box();
         let params = Params::default();

@@ -20,9 +20,10 @@ use super::{VENUES, manner};
 use crate::bias::Scores;
 use crate::book::Book;
 use crate::calibrate::{self, Calibration};
-use crate::event::{Body, Event, Gap, HISTORY, Instrument, Kind, Position, Stream};
+use crate::event::{Bar, Body, Event, Gap, HISTORY, Instrument, Kind, Position, Stream};
 use crate::heatmap::Heatmap;
 use crate::inventory::Inventory;
+use crate::inventory::candle::Candle;
 use crate::inventory::exact::Exact;
 use crate::inventory::params::Choice;
 use crate::market::VenueId;
@@ -193,10 +194,10 @@ impl Room {
                     self.streams.confirm(now);
                 }
             }
+            Body::Bar(bar) => self.on_bar(now, v, event.exch, bar),
             // Heard and kept on the tape; their models come with their venues.
             Body::Ratio(_)
             | Body::Series(_)
-            | Body::Bar(_)
             | Body::Account(_)
             | Body::Tick
             | Body::Connect(_)
@@ -235,6 +236,30 @@ impl Room {
             self.zones.mark(now, mark);
             self.reach = self.reaches();
         }
+    }
+
+    /// What traded in a period that has just ended, where nothing finer tells it: the inventory walks it, and the close
+    /// is a mark. Bars begun before the last trade told are passed over.
+    #[cold]
+    fn on_bar(&mut self, now: Nanos, v: usize, start: Nanos, bar: &Bar) {
+        if self.place[v].heard[Kind::Trade as usize] > start {
+            return;
+        }
+        let Some(candle) = Candle::of(start, bar).filter(|candle| candle.end <= now) else {
+            self.place[v].counts.late_history += 1;
+            return;
+        };
+        self.place[v].history.bar(candle);
+        if self.is_open(v) && self.inventory[v].candle(&candle, &self.place[v].params) {
+            self.swept = 1;
+        }
+        if v == self.slot() {
+            candle.walk(|step| self.structure.trade(step.at, step.price, step.qty));
+            for turn in candle.turns() {
+                self.zones.mark(now, turn);
+            }
+        }
+        self.on_mark(now, v, candle.close);
     }
 
     /// What an account holds at a venue.
@@ -336,10 +361,13 @@ impl Room {
         let fits = at > Nanos::ZERO && at <= now && place.status != DELISTED;
         let took = match body {
             _ if !fits || !place.takes_history(now) => false,
-            Body::Bar(bar) => {
-                self.load(now, v);
-                self.place[v].history.bar(at, bar)
-            }
+            Body::Bar(bar) => match Candle::of(at, bar) {
+                Some(candle) => {
+                    self.load(now, v);
+                    self.place[v].history.bar(candle)
+                }
+                None => false,
+            },
             Body::Interest(interest) => {
                 self.load(now, v);
                 let (inventory, place) = (&mut self.inventory[v], &mut self.place[v]);
