@@ -55,7 +55,7 @@
 #define ISOTHERM_LIVE     (1u << 1)
 #define ISOTHERM_DEGRADED (1u << 2)
 #define ISOTHERM_STALE    (1u << 3)
-#define ISOTHERM_HALT     (1u << 4)
+#define ISOTHERM_HALT     (1u << 4) /* stopped on purpose, kill is not 0: open nothing */
 #define ISOTHERM_TAPE_GAP   (1u << 5) /* the recording has a hole and has stopped */
 #define ISOTHERM_CLOCK_STEP (1u << 6) /* the wall clock was stepped */
 

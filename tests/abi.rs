@@ -423,6 +423,14 @@ fn the_executors_say_the_same() {
         lines.collect()
     };
     let beat = |writer: &mut PageWriter| writer.heartbeat(mono_now(), 78, 1);
+    // The sample has its switch raised: nobody calls it live.
+    beat(&mut writer);
+    let raised = text(&Command::new(&program).arg(&path).arg("1").output().unwrap());
+    assert!(
+        !raised.contains(" LIVE ") && raised.contains("BTC scalp "),
+        "{raised}"
+    );
+    writer.kill(0, 0);
     // A slow machine may take longer than a heartbeat may, so the pair is compared until both say
     // LIVE.
     let mut c = Vec::new();

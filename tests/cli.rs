@@ -606,9 +606,74 @@ fn a_check_says_what_would_not_go_here() {
     assert!(said.contains("good: "), "{said}");
 }
 
+/// What is raised is on the page within moments, and outlives the engine until it is taken back.
+#[test]
+fn what_executors_are_told_outlives_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (plan, page) = (at("isotherm.toml"), at("page"));
+    let text = format!(
+        "[engine]\nsymbols = [\"BTC\"]\nidle = \"park\"\npage = \"{page}\"\n[[feed]]\nvenue = \"bybit\"\n\
+         url = \"ws://127.0.0.1:1/\"\nrest = \"\"\n"
+    );
+    std::fs::write(&plan, text).unwrap();
+    let kill = |args: &[&str]| isotherm(&[&["kill", "--page", &page], args].concat());
+    let said = |args: &[&str]| words(&kill(args).stdout);
+    assert!(said(&[]).contains("run; no engine is running"));
+    assert!(
+        !Path::new(&at("page.kill")).exists(),
+        "to look changes nothing"
+    );
+    let wrong = kill(&["stop"]);
+    assert!(!wrong.status.success() && words(&wrong.stderr).contains("no-new, flatten"));
+    assert!(said(&["no-new", "--reason", "7"]).contains("no-new, reason 7, since 20"));
+
+    let shown = |want: &str| {
+        (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            let done = isotherm(&["cat", "--json", "--page", &page]);
+            let Ok(object) = serde_json::from_slice::<Value>(&done.stdout) else {
+                return false;
+            };
+            let bits = object["status"].as_array().unwrap();
+            let halts = bits.iter().any(|bit| bit == "HALT");
+            // The bits come some milliseconds after the level.
+            object["kill"]["level"] == want && halts == (want != "run")
+        })
+    };
+    let engine = Command::new(env!("CARGO_BIN_EXE_isotherm"))
+        .args(["run", "-c", &plan])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert!(shown("no-new"), "what was said before it began");
+    kill(&["run"]);
+    assert!(shown("run"));
+    kill(&["flatten", "--reason", "9"]);
+    assert!(shown("flatten"));
+    let text = words(&isotherm(&["cat", "--page", &page]).stdout);
+    assert!(
+        text.contains("executors are told: flatten  reason 9"),
+        "{text}"
+    );
+    let stop = format!("kill -TERM {}", engine.id());
+    let stopped = Command::new("sh").args(["-c", &stop]).status();
+    assert!(stopped.unwrap().success());
+    let log = words(&engine.wait_with_output().unwrap().stderr);
+    assert!(log.contains("executors are told: flatten"), "{log}");
+    assert!(
+        said(&[]).contains("flatten, reason 9"),
+        "it outlives the engine"
+    );
+    kill(&["run"]);
+}
+
 #[test]
 fn every_subcommand_shows_an_example() {
-    for command in ["demo", "run", "replay", "sim", "cat", "config", "bench"] {
+    for command in [
+        "demo", "run", "replay", "sim", "cat", "kill", "config", "bench",
+    ] {
         let done = isotherm(&[command, "--help"]);
         let text = words(&done.stdout);
         assert!(done.status.success(), "{command}: {}", words(&done.stderr));

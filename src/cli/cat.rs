@@ -6,6 +6,7 @@ use crate::shm::reader::{Freshness, PageReader, ReadFault, freshness};
 use crate::shm::record::{
     ErrorRecord, EventRecord, Headline, MODE_NAMES, VenueRecord, Wide, mode, mode_of,
 };
+use crate::shm::switch::Advice;
 use crate::time::{Clock as _, Nanos, WallClock, mono_now};
 use crate::viewer::{Show, json, text};
 use anyhow::{Context, Result, bail};
@@ -246,6 +247,11 @@ fn words(bits: u32) -> Vec<&'static str> {
         .collect()
 }
 
+fn told_of(header: &Header) -> Advice {
+    let (level, reason) = (header.kill, header.kill_reason);
+    Advice { level, reason }
+}
+
 fn object(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Result<Value> {
     let mut symbols = Map::new();
     let venues = venues(page)?;
@@ -278,6 +284,7 @@ fn object(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Resu
         "pid": header.pid,
         "epoch": format!("{:016x}", header.epoch),
         "status": words(header.status),
+        "kill": { "level": told_of(header).name(), "reason": header.kill_reason },
         "heartbeat": if silent { "silent" } else { "live" },
         "heartbeat_age_ns": header.heartbeat_age(mono_now()).get(),
         "input_seq": header.input_seq,
@@ -301,6 +308,14 @@ fn print(page: &PageReader, header: &Header, args: &Args, silent: bool) -> Resul
         header.input_seq,
         header.state_hash,
     );
+    if header.kill != 0 {
+        let advice = told_of(header);
+        say!(
+            "executors are told: {}  reason {}",
+            advice.name(),
+            advice.reason
+        );
+    }
     let counters: Vec<String> = page
         .counters()
         .into_iter()

@@ -27,6 +27,7 @@ mod config;
 mod demo;
 mod historian;
 mod import;
+mod kill;
 #[cfg(feature = "plot")]
 mod plot;
 mod prove;
@@ -82,6 +83,8 @@ enum Command {
     Sim(sim::Args),
     /// Print what a running instance publishes
     Cat(cat::Args),
+    /// Tell executors of an instance to open nothing, or to close
+    Kill(kill::Args),
     /// Keep the price x time matrix of a page or a recording
     Historian(historian::Args),
     /// Draw a history, a recording, a page or a proof
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Cat(args) => cat::run(&args),
+        Command::Kill(args) => kill::run(&args),
         Command::Historian(args) => historian::run(&args),
         #[cfg(feature = "plot")]
         Command::Plot(args) => plot::run(&args),

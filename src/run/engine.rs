@@ -13,6 +13,7 @@ use crate::idle::Strategy;
 use crate::ring::Consumer;
 use crate::shard::Shard;
 use crate::shm::page::{counter, status};
+use crate::shm::switch::{Advice, Switch};
 use crate::shm::writer::PageWriter;
 use crate::sync::{Flag, Tally};
 use crate::tape::{Grid, Journal, Told, Turn};
@@ -39,6 +40,8 @@ pub struct Engine<C: Clock> {
     pub rings: Vec<Consumer<Event>>,
     /// Where it publishes.
     pub page: PageWriter,
+    /// What people tell executors: on the page within a beat. `None` = nobody can.
+    pub switch: Option<Arc<Switch>>,
     /// The journal's way to the tape.
     pub journal: Taped,
     /// What the feeds count.
@@ -82,6 +85,8 @@ pub fn latencies() -> Histogram<u64> {
 struct Pulse {
     grid: Grid,
     beat: Nanos,
+    /// What the page says.
+    advice: Advice,
     count: Nanos,
     /// When the quantiles were last read: a walk over the histogram, so not oftener than a second.
     quantiles: Nanos,
@@ -97,6 +102,7 @@ impl<C: Clock> Engine<C> {
         let mut pulse = Pulse {
             grid: Grid::default(),
             beat: Nanos::ZERO,
+            advice: Advice::default(),
             count: Nanos::ZERO,
             quantiles: Nanos::ZERO,
             latency: latencies(),
@@ -217,6 +223,12 @@ impl<C: Clock> Engine<C> {
         pulse.beat = mono;
         self.page
             .heartbeat(mono, self.shard.input_seq(), self.shard.state_hash());
+        let switch = self.switch.as_deref();
+        let advice = switch.map(Switch::advice).unwrap_or_default();
+        if pulse.advice != advice {
+            pulse.advice = advice;
+            self.page.kill(advice.level, advice.reason);
+        }
         if mono.since(pulse.count) < COUNT {
             return;
         }

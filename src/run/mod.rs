@@ -23,6 +23,7 @@ use crate::ring::{Consumer, channel};
 use crate::series::{Decoder, Input, SeriesError};
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
+use crate::shm::switch::Switch;
 use crate::shm::writer::{PageError, PageWriter};
 use crate::sync::{Flag, Tally};
 use crate::tape::{self, End, Header, Recorder, RingPlan, RunPlan, Told};
@@ -97,6 +98,8 @@ pub struct Live {
     flags: Flags,
     /// Where its page lies.
     pub page: PathBuf,
+    /// What people tell executors.
+    pub switch: Arc<Switch>,
 }
 
 /// What threads look at, in the order they are raised.
@@ -186,8 +189,9 @@ pub fn start_from<C: Clock + Copy + Send + 'static>(
         log.say(Level::Warn, "core", &format!("core {core}"), text);
     }
     match wire(plan, begin.shard, clock, speed, log, &told, &mut begun) {
-        Ok(shard) => Ok(Live {
+        Ok((shard, switch)) => Ok(Live {
             shard,
+            switch,
             inputs: begun.inputs,
             tape: begun.tape,
             told,
@@ -211,7 +215,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     mut log: Log,
     told: &Arc<Told>,
     begun: &mut Begun,
-) -> Result<JoinHandle<Finished>, RunError> {
+) -> Result<(JoinHandle<Finished>, Arc<Switch>), RunError> {
     let symbols = &plan.engine.symbols;
     let lots: Vec<(&str, u32)> = symbols
         .iter()
@@ -322,10 +326,12 @@ fn wire<C: Clock + Copy + Send + 'static>(
     begun.inputs.push(spawn("control", None, move || {
         control::run(control, &clock, &|| stop.is_up());
     })?);
+    let switch = Arc::new(Switch::open(&plan.engine.page)?);
     let engine = Engine {
         shard,
         rings,
         page,
+        switch: Some(Arc::clone(&switch)),
         journal: tapes.journal(JOURNAL_RING),
         seats: plan
             .feeds
@@ -345,7 +351,8 @@ fn wire<C: Clock + Copy + Send + 'static>(
     if let Some(recorder) = begun.recorder.take() {
         begun.tape = Some(Taping::start(recorder, tapes)?);
     }
-    spawn("shard", plan.engine.core, move || engine.run())
+    let shard = spawn("shard", plan.engine.core, move || engine.run())?;
+    Ok((shard, switch))
 }
 
 impl Live {
@@ -372,6 +379,8 @@ impl Live {
         }
         self.flags.stop_shard.raise();
         let finished = self.shard.join().map_err(|_| RunError::Died("shard"))?;
+        // One that stays says *run* to the next start too.
+        let _ = self.switch.retire(&self.page);
         let end = End {
             at: finished.shard.now(),
             input_seq: finished.shard.input_seq(),

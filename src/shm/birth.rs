@@ -155,7 +155,7 @@ pub(super) fn claim(path: &Path) -> Result<Option<File>, PageError> {
 }
 
 /// Never waits for a pipe, never follows a link somebody else may have laid.
-fn open_flags() -> i32 {
+pub(super) fn open_flags() -> i32 {
     (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW)
         .bits()
         .cast_signed()

@@ -2,7 +2,8 @@
 //!
 //! `record` says what is published, `page` draws where it lies, `slot` is how one record changes
 //! hands without a lock, `broadcast` how a run of them does, `writer` is the engine's end and `reader`
-//! everybody else's. `docs/PAGE.md` and `include/isotherm.h` say the same to people and to C;
+//! everybody else's; `switch` is the file beside the page through which people stop executors.
+//! `docs/PAGE.md` and `include/isotherm.h` say the same to people and to C;
 //! `tests/abi.rs` holds the three together.
 
 mod birth;
@@ -12,6 +13,7 @@ pub mod reader;
 pub mod record;
 pub mod slot;
 pub mod snapshot;
+pub mod switch;
 pub mod writer;
 
 use std::path::PathBuf;

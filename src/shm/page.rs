@@ -99,7 +99,7 @@ pub mod status {
     pub const DEGRADED: u32 = 1 << 2;
     /// No input for longer than the plan allows.
     pub const STALE: u32 = 1 << 3;
-    /// Stopped on purpose: act on nothing.
+    /// Stopped on purpose ([`super::kill`] is not 0): open nothing.
     pub const HALT: u32 = 1 << 4;
     /// The recording has a hole and has stopped; the engine goes on.
     pub const TAPE_GAP: u32 = 1 << 5;
@@ -118,7 +118,7 @@ pub mod status {
     ];
 }
 
-/// Values of [`Header::kill`]: advice to executors.
+/// Values of [`Header::kill`]: what people tell executors, through a [`super::switch`].
 pub mod kill {
     /// Run.
     pub const RUN: u32 = 0;
@@ -126,6 +126,9 @@ pub mod kill {
     pub const NO_NEW: u32 = 1;
     /// Close what is open.
     pub const FLATTEN: u32 = 2;
+
+    /// Name of each.
+    pub const NAMES: [&str; 3] = ["run", "no-new", "flatten"];
 }
 
 /// Counters by id: the place in [`COUNTERS`]. Append only.

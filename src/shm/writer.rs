@@ -52,6 +52,9 @@ pub enum PageError {
         /// Age of its heartbeat.
         age_ms: i64,
     },
+    /// Something else has the name of the page's switch, and it is left alone.
+    #[error("{0}: exists and is not a kill switch of isotherm; it is left alone")]
+    NotASwitch(PathBuf),
     /// Something else has that name, and it is left alone.
     #[error("{0}: exists and is not a page of isotherm; it is left alone")]
     NotAPage(PathBuf),
@@ -218,18 +221,19 @@ impl PageWriter {
         self.stamp = mono;
     }
 
-    /// Sets the [`status`] bits.
+    /// Sets the [`status`] bits but HALT, which is told by [`PageWriter::kill`].
     #[inline]
     pub fn status(&mut self, bits: u32) {
-        self.status = bits;
-        self.store(STATUS_WORD, two(self.status, self.kill));
+        self.status = bits & !status::HALT;
+        let halt = if self.kill == 0 { 0 } else { status::HALT };
+        self.store(STATUS_WORD, two(self.status | halt, self.kill));
     }
 
-    /// Advises executors: a value of [`super::page::kill`] and why.
+    /// Tells executors: a value of [`super::page::kill`] and why. Above 0 the page has HALT.
     pub fn kill(&mut self, level: u32, reason: u32) {
         (self.kill, self.kill_reason) = (level, reason);
         self.store(REASON_WORD, two(self.kill_reason, self.venues_up));
-        self.store(STATUS_WORD, two(self.status, self.kill));
+        self.status(self.status);
     }
 
     /// Says what the ledger of proofs thinks of a symbol's map, a number of [`PROOFS`]: in its next wide record. A

@@ -75,7 +75,7 @@ fn a_reader_sees_what_was_published_and_who_published_it() {
     assert_eq!(header.heartbeat_age(Nanos::new(1_500)), Nanos::new(500));
     assert_eq!(
         (header.status, header.kill, header.kill_reason),
-        (status::LIVE, 1, 5)
+        (status::LIVE | status::HALT, 1, 5)
     );
     assert_eq!(
         (header.venues_up, header.config_hash, header.model_hash),
