@@ -301,6 +301,10 @@ fn wrong_words_are_answered_with_right_ones() {
         words(&done.stderr)
     );
 
+    let done = isotherm(&["plot", "/no/such/history", "-o", "/no/such/picture"]);
+    let text = words(&done.stderr);
+    assert!(text.matches("/no/such/history").count() == 1, "{text}");
+
     for (url, words_of) in [
         ("wss://fx-ws.gateio.ws/v4/ws/usdt", "recorded at gate"),
         ("wss://example.org/feed", "found wss://example.org/feed"),

@@ -292,6 +292,12 @@ fn bitcoin_the_next_hour() {
     let Some(tape) = history(folder.path(), "btc-2025-12") else {
         return;
     };
+    let named = ["FOO".to_owned(), "BTC".to_owned()];
+    let told = input::read(std::slice::from_ref(&tape), Some(&named));
+    assert_eq!(
+        told.unwrap_err().to_string(),
+        "nothing of FOO is in the files; they hold BTC"
+    );
     let inputs = input::read(&[tape], None).unwrap();
     let found = forecast::found(&inputs[0], 200, &mut |_| {}).unwrap();
     let hour = &found.horizons[0];

@@ -142,7 +142,9 @@ fn chain(fault: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in fault.chain() {
         let cause = cause.to_string();
-        if !text.contains(&cause) {
+        if cause.starts_with(&text) {
+            text = cause;
+        } else if !text.contains(&cause) {
             let joint = if text.is_empty() { "" } else { ": " };
             text.push_str(joint);
             text.push_str(&cause);

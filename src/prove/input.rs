@@ -247,14 +247,18 @@ impl Source {
 /// Reads tapes of decoded events (imports) and of recorded frames, merged by symbol.
 ///
 /// # Errors
-/// A tape that cannot be read, or that says nothing of what a proof needs.
+/// A tape that cannot be read, or that says nothing of what a proof needs, or symbols that are in none.
 pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>, ProveError> {
     let mut inputs: Vec<Input> = Vec::new();
+    let mut held: Vec<String> = Vec::new();
     for (file, path) in files.iter().enumerate() {
         replay::hear(path, symbols, &mut |names, event| {
             let Some(name) = names.get(usize::from(event.symbol.0)) else {
                 return;
             };
+            if !held.contains(name) {
+                held.push(name.clone());
+            }
             if symbols.is_some_and(|wanted| !wanted.contains(name)) || !is_of_symbol(event) {
                 return;
             }
@@ -276,6 +280,19 @@ pub fn read(files: &[PathBuf], symbols: Option<&[String]>) -> Result<Vec<Input>,
         input.close(files)?;
     }
     inputs.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    let is_there = |name: &&String| inputs.iter().any(|own| own.symbol == **name);
+    let named = symbols.unwrap_or_default().iter();
+    let missing: Vec<&str> = named
+        .filter(|name| !is_there(name))
+        .map(String::as_str)
+        .collect();
+    if !missing.is_empty() {
+        held.sort_unstable();
+        return Err(ProveError::NotThere {
+            what: missing.join(", "),
+            holds: held.join(", "),
+        });
+    }
     Ok(inputs)
 }
 

@@ -149,9 +149,17 @@ pub enum ProveError {
         /// Rows that only train.
         least: usize,
     },
+    /// Symbols that were asked for and are in no file.
+    #[error("nothing of {what} is in the files; they hold {holds}")]
+    NotThere {
+        /// What was named.
+        what: String,
+        /// What they hold.
+        holds: String,
+    },
     /// No symbol at all.
-    #[error("no symbol in {0} files{1}")]
-    Nothing(usize, &'static str),
+    #[error("no symbol in {0} files")]
+    Nothing(usize),
 }
 
 /// Reads, walks and scores; `told` hears what is being done. A symbol that is refused does not stop the others, unless
@@ -207,12 +215,7 @@ pub fn run(options: &Options, told: &mut dyn FnMut(&str)) -> Result<Report, Prov
         }
     }
     if proofs.is_empty() {
-        let named = if options.symbols.is_some() {
-            " of the symbols that were named"
-        } else {
-            ""
-        };
-        return Err(last.unwrap_or(ProveError::Nothing(options.files.len(), named)));
+        return Err(last.unwrap_or(ProveError::Nothing(options.files.len())));
     }
     forecast::together(proofs.iter_mut().filter_map(|of| of.forecast.as_mut()));
     magnet::hold(proofs.iter_mut().filter_map(|of| of.magnet.as_mut().ok()));
