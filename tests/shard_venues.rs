@@ -753,16 +753,24 @@ fn bars_that_have_just_ended_are_walked_where_no_trade_tells_more() {
     // What is none, or has not ended, is counted; what trades have told is passed over.
     let before = *held.exposure(Holder::Long);
     let now = desk.now;
-    let ended = Nanos::new(now.get() - 300_000_000_000);
     let upside_down = Bar {
         high: Px::whole(1),
         ..bar(mid, mid)
     };
-    desk.event(BINANCE, 0, ended, whole, Body::Bar(upside_down));
-    desk.event(BINANCE, 0, now, whole, Body::Bar(bar(mid, mid)));
+    desk.leap(300);
+    let later = desk.now;
+    desk.event(BINANCE, 0, later, whole, Body::Bar(bar(mid, mid)));
+    desk.event(BINANCE, 0, now, whole, Body::Bar(upside_down));
     assert_eq!(desk.shard.tally().late_history, 2);
+    // An hour of which the bars have told all but the end.
+    let hour = Bar {
+        seconds: 3_600,
+        ..bar(mid + 90_000, mid - 90_000)
+    };
+    let begun = Nanos::new(now.get() - 3_300_000_000_000);
+    desk.event(BINANCE, 0, begun, whole, Body::Bar(hour));
     desk.trade(BINANCE, mid, 1_000);
-    desk.event(BINANCE, 0, ended, whole, Body::Bar(bar(mid, mid - 90_000)));
+    desk.event(BINANCE, 0, now, whole, Body::Bar(bar(mid, mid - 90_000)));
     assert_eq!(
         *desk.shard.inventory(0).unwrap().exposure(Holder::Long),
         before

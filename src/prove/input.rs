@@ -14,6 +14,7 @@ use crate::num::log::bucket_of;
 use crate::num::{Px, Qty, Round};
 use crate::replay;
 use crate::time::Nanos;
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 /// Volume of a while at a price.
@@ -200,8 +201,14 @@ impl Input {
                     until = Some((*file, *last));
                 }
             }
-            source.bars.sort_by_key(|bar| (bar.start, bar.end));
-            source.bars.dedup_by_key(|bar| bar.start);
+            // What a finer bar has told, as the shard takes them.
+            source.bars.sort_by_key(|bar| (bar.end, Reverse(bar.start)));
+            let mut told = Nanos::ZERO;
+            source.bars.retain(|bar| {
+                let is_new = bar.start >= told;
+                told = told.max(bar.end);
+                is_new
+            });
             source.interest.sort_by_key(|(at, _)| *at);
             source.interest.dedup_by_key(|(at, _)| *at);
             source.marks.sort_by_key(|(at, _)| *at);

@@ -63,6 +63,12 @@ impl History {
         true
     }
 
+    /// Where the newest bar ends.
+    pub(super) fn until(&self) -> Nanos {
+        let newest = self.bars.as_slice().last();
+        newest.map_or(Nanos::ZERO, |bar| bar.end)
+    }
+
     /// The price at a moment that bars cover: the last close, or the open of the bar that holds it.
     fn price_at(&self, at: Nanos) -> Option<Px> {
         let bars = self.bars.as_slice();

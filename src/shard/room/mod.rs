@@ -33,7 +33,7 @@ use crate::shm::record::{MODES, MapRecord, Wide};
 use crate::signal::Class;
 use crate::signal::streams::Streams;
 use crate::signal::view::{HeatReading, ZoneReading};
-use crate::time::Nanos;
+use crate::time::{Nanos, TICK};
 use crate::zone::Zones;
 use crate::zone::cascade::Live;
 use crate::zone::onward::Onward;
@@ -239,13 +239,16 @@ impl Room {
     }
 
     /// What traded in a period that has just ended, where nothing finer tells it: the inventory walks it, and the close
-    /// is a mark. Bars begun before the last trade told are passed over.
+    /// is a mark. Bars begun before the last trade or within the last bar are passed over: those have told it.
     #[cold]
     fn on_bar(&mut self, now: Nanos, v: usize, start: Nanos, bar: &Bar) {
-        if self.place[v].heard[Kind::Trade as usize] > start {
+        let place = &self.place[v];
+        if place.heard[Kind::Trade as usize].max(place.history.until()) > start {
             return;
         }
-        let Some(candle) = Candle::of(start, bar).filter(|candle| candle.end <= now) else {
+        // Shard time stands at the tick before what is being told.
+        let over = |candle: &Candle| candle.end < now.plus(TICK);
+        let Some(candle) = Candle::of(start, bar).filter(over) else {
             self.place[v].counts.late_history += 1;
             return;
         };
