@@ -7,7 +7,6 @@ use crate::log::{Form, Level, Log};
 use crate::run::{self, recording::Begin};
 use crate::shard::Shard;
 use crate::shm::reader::PageReader;
-use crate::shm::switch::Advice;
 use crate::time::{Clock, ScaledClock, WallClock};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -74,19 +73,7 @@ fn live(args: &Args, plan: &Plan, log: Log, own: &mut Log) -> Result<()> {
         .map(|s| Instant::now() + Duration::from_secs(s));
     let begin = Begin::of(plan, clock).context("cannot start")?;
     let live = run::start_from(plan, begin, clock, 1, log).context("cannot start")?;
-    let mut advised = Advice::default();
     let why = loop {
-        let advice = live.switch.advice();
-        if advice != advised {
-            advised = advice;
-            let text = format!("executors are told: {}", advice.name());
-            own.say(
-                Level::Warn,
-                "kill",
-                &format!("reason {}", advice.reason),
-                &text,
-            );
-        }
         match () {
             () if !live.is_alive() => break "the shard's thread has ended",
             () if stopped(&signal) => break "told to stop",

@@ -26,7 +26,7 @@
 use super::Inventory;
 use crate::event::Position;
 use crate::market::Holder;
-use crate::num::fixed::{ONE, ONE32, exp2neg, mul_div, mul32, mulq, sqrtq};
+use crate::num::fixed::{ONE, ONE32, exp2neg, isqrt, mul_div, mul32, mulq};
 use crate::num::log::ln_px;
 use crate::num::{HEADROOM, Qty, narrow};
 use crate::time::Nanos;
@@ -276,7 +276,8 @@ fn banded(inventory: &Inventory, holder: Holder, origin: i64) -> [i64; BANDS] {
 /// The rest by bands, Q32, of a known share (Q32) and the model's masses: known + Σ rest · mass is Σ mass.
 fn tilted(known: i64, prior_e6: i64, masses: &[i64; BANDS]) -> [i64; BANDS] {
     let (coverage, rest) = (known >> 16, ONE32 - known);
-    let old = sqrtq(mul_div(prior_e6, ONE, 1_000_000)).min(ONE - coverage);
+    // A root of Q32 is Q16.
+    let old = isqrt((i128::from(prior_e6) << 32) / 1_000_000).min(ONE - coverage);
     let nearer = exp2neg(mulq(coverage, old) / 2);
     let (mut weight, mut one) = ([0; BANDS], ONE32);
     for band in weight.iter_mut().rev() {
@@ -414,6 +415,16 @@ mod tests {
         exact.tell(Nanos::SECOND, &holds(1, Holder::Long, HEADROOM, 0), None);
         exact.tell(Nanos::SECOND, &holds(2, Holder::Long, 1, 0), None);
         assert_eq!((exact.count(), exact.dropped), (1, 1));
+    }
+
+    /// The root of a millionth is a thousandth: not nothing.
+    #[test]
+    fn a_sliver_of_prior_tilts_as_far_as_it_should() {
+        let mut masses = [0; BANDS];
+        masses[BANDS - 1] = 1;
+        let rest = tilted(1_063_862_452, 3, &masses);
+        let nearest = rest[0] as f64 / ONE32 as f64;
+        assert!((nearest - 0.750_401).abs() < 5e-4, "{nearest}");
     }
 
     /// What the slow twin knows of an account.
