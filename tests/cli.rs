@@ -623,14 +623,14 @@ fn what_executors_are_told_outlives_the_engine() {
     std::fs::write(&plan, text).unwrap();
     let kill = |args: &[&str]| isotherm(&[&["kill", "--page", &page], args].concat());
     let said = |args: &[&str]| words(&kill(args).stdout);
-    assert!(said(&[]).contains("run; no engine is running"));
-    assert!(
-        !Path::new(&at("page.kill")).exists(),
-        "to look changes nothing"
-    );
+    assert!(said(&[]).ends_with("page: run\n"));
     let wrong = kill(&["stop"]);
     assert!(!wrong.status.success() && words(&wrong.stderr).contains("no-new, flatten"));
-    assert!(said(&["no-new", "--reason", "7"]).contains("no-new, reason 7, since 20"));
+    let told = said(&["no-new", "--reason", "7"]);
+    assert!(
+        told.contains("no-new, reason 7; no engine is running"),
+        "{told}"
+    );
 
     let shown = |want: &str| {
         (0..400).any(|_| {
@@ -641,7 +641,6 @@ fn what_executors_are_told_outlives_the_engine() {
             };
             let bits = object["status"].as_array().unwrap();
             let halts = bits.iter().any(|bit| bit == "HALT");
-            // The bits come some milliseconds after the level.
             object["kill"]["level"] == want && halts == (want != "run")
         })
     };
@@ -652,10 +651,15 @@ fn what_executors_are_told_outlives_the_engine() {
         .spawn()
         .unwrap();
     assert!(shown("no-new"), "what was said before it began");
-    kill(&["run"]);
-    assert!(shown("run"));
-    kill(&["flatten", "--reason", "9"]);
-    assert!(shown("flatten"));
+    assert!(said(&["run"]).ends_with("page: run\n") && shown("run"));
+    std::fs::write(at("page.kill"), "stop everything\n").unwrap();
+    assert!(shown("no-new"), "what cannot be understood");
+    assert!(said(&[]).contains("counts as no-new"));
+    let told = said(&["flatten", "--reason", "9"]);
+    assert!(
+        told.ends_with("page: flatten, reason 9\n") && shown("flatten"),
+        "{told}"
+    );
     let text = words(&isotherm(&["cat", "--page", &page]).stdout);
     assert!(
         text.contains("executors are told: flatten  reason 9"),
@@ -665,7 +669,11 @@ fn what_executors_are_told_outlives_the_engine() {
     let stopped = Command::new("sh").args(["-c", &stop]).status();
     assert!(stopped.unwrap().success());
     let log = words(&engine.wait_with_output().unwrap().stderr);
-    assert!(log.contains("executors are told: flatten"), "{log}");
+    assert!(
+        log.contains("kill flatten: executors are told so, reason 9"),
+        "{log}"
+    );
+    assert!(log.contains("\"stop everything\\n\" is no line"), "{log}");
     assert!(
         said(&[]).contains("flatten, reason 9"),
         "it outlives the engine"

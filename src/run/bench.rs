@@ -441,7 +441,7 @@ impl Run {
             shard,
             rings: vec![from],
             page,
-            switch: None,
+            said: Default::default(),
             journal: Taped::new(0, None),
             tallies: Vec::new(),
             seats: Vec::new(),

@@ -5,6 +5,7 @@
 //! stays out of the state. After start: no allocation, no lock, no system call but the idle strategy's.
 
 use super::proof::Verdicts;
+use super::switch::Said;
 use crate::control::count as slow;
 use crate::event::Event;
 use crate::feed::count;
@@ -13,7 +14,7 @@ use crate::idle::Strategy;
 use crate::ring::Consumer;
 use crate::shard::Shard;
 use crate::shm::page::{counter, status};
-use crate::shm::switch::{Advice, Switch};
+use crate::shm::switch::Advice;
 use crate::shm::writer::PageWriter;
 use crate::sync::{Flag, Tally};
 use crate::tape::{Grid, Journal, Told, Turn};
@@ -40,8 +41,8 @@ pub struct Engine<C: Clock> {
     pub rings: Vec<Consumer<Event>>,
     /// Where it publishes.
     pub page: PageWriter,
-    /// What people tell executors: on the page within a beat. `None` = nobody can.
-    pub switch: Option<Arc<Switch>>,
+    /// What people tell executors: on the page with the next heartbeat.
+    pub said: Said,
     /// The journal's way to the tape.
     pub journal: Taped,
     /// What the feeds count.
@@ -86,7 +87,7 @@ struct Pulse {
     grid: Grid,
     beat: Nanos,
     /// What the page says.
-    advice: Advice,
+    said: u64,
     count: Nanos,
     /// When the quantiles were last read: a walk over the histogram, so not oftener than a second.
     quantiles: Nanos,
@@ -102,7 +103,7 @@ impl<C: Clock> Engine<C> {
         let mut pulse = Pulse {
             grid: Grid::default(),
             beat: Nanos::ZERO,
-            advice: Advice::default(),
+            said: 0,
             count: Nanos::ZERO,
             quantiles: Nanos::ZERO,
             latency: latencies(),
@@ -223,10 +224,10 @@ impl<C: Clock> Engine<C> {
         pulse.beat = mono;
         self.page
             .heartbeat(mono, self.shard.input_seq(), self.shard.state_hash());
-        let switch = self.switch.as_deref();
-        let advice = switch.map(Switch::advice).unwrap_or_default();
-        if pulse.advice != advice {
-            pulse.advice = advice;
+        let said = self.said.get(0);
+        if pulse.said != said {
+            pulse.said = said;
+            let advice = Advice::of_word(said);
             self.page.kill(advice.level, advice.reason);
         }
         if mono.since(pulse.count) < COUNT {

@@ -1,6 +1,7 @@
 //! Run: wires plan, threads, rings and page into a running instance.
 //!
-//! Threads: one feed a connection, the control thread, the tape thread when there is a tape, and the shard's. Ring
+//! Threads: one feed a connection, the control thread, the tape thread when there is a tape, one that looks at the kill
+//! switch, one at the ledger of proofs when there is one, and the shard's. Ring
 //! numbers are feed numbers; the ring behind the last feed carries REST answers. `Live::stop` ends them in the order
 //! the data flows: feeds and control first, then the shard when its rings are empty, then the tape with its End.
 
@@ -9,6 +10,7 @@ pub mod engine;
 pub mod inputs;
 pub mod proof;
 pub mod recording;
+pub mod switch;
 pub mod taping;
 pub mod warm;
 
@@ -23,7 +25,6 @@ use crate::ring::{Consumer, channel};
 use crate::series::{Decoder, Input, SeriesError};
 use crate::shard::{Setup, Shard, ShardError};
 use crate::shm::record::{FNV_START, fnv_words};
-use crate::shm::switch::Switch;
 use crate::shm::writer::{PageError, PageWriter};
 use crate::sync::{Flag, Tally};
 use crate::tape::{self, End, Header, Recorder, RingPlan, RunPlan, Told};
@@ -38,6 +39,7 @@ use recording::Begin;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use switch::{Said, Watch};
 use taping::{Taping, Ways};
 
 /// Events a ring holds: 4 MiB, a hundred of the largest frames.
@@ -98,8 +100,6 @@ pub struct Live {
     flags: Flags,
     /// Where its page lies.
     pub page: PathBuf,
-    /// What people tell executors.
-    pub switch: Arc<Switch>,
 }
 
 /// What threads look at, in the order they are raised.
@@ -189,9 +189,8 @@ pub fn start_from<C: Clock + Copy + Send + 'static>(
         log.say(Level::Warn, "core", &format!("core {core}"), text);
     }
     match wire(plan, begin.shard, clock, speed, log, &told, &mut begun) {
-        Ok((shard, switch)) => Ok(Live {
+        Ok(shard) => Ok(Live {
             shard,
-            switch,
             inputs: begun.inputs,
             tape: begun.tape,
             told,
@@ -215,7 +214,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     mut log: Log,
     told: &Arc<Told>,
     begun: &mut Begun,
-) -> Result<(JoinHandle<Finished>, Arc<Switch>), RunError> {
+) -> Result<JoinHandle<Finished>, RunError> {
     let symbols = &plan.engine.symbols;
     let lots: Vec<(&str, u32)> = symbols
         .iter()
@@ -230,6 +229,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     let mut page = PageWriter::create_with(&plan.engine.page, &lots, &named, BUILD)?;
     page.hashes(plan_hash(plan), setup(plan)?.model_hash());
     let proof = watch_proof(plan, &mut log, begun)?;
+    let said = watch_switch(plan, begun)?;
     let mut tapes = Ways::new(begun.recorder.is_some());
     let trusts = inputs::trusts(plan, &venues)?;
     let (wish, wishes) = crossbeam::channel::bounded(plan.feeds.len().max(1) * 64);
@@ -326,12 +326,11 @@ fn wire<C: Clock + Copy + Send + 'static>(
     begun.inputs.push(spawn("control", None, move || {
         control::run(control, &clock, &|| stop.is_up());
     })?);
-    let switch = Arc::new(Switch::open(&plan.engine.page)?);
     let engine = Engine {
         shard,
         rings,
         page,
-        switch: Some(Arc::clone(&switch)),
+        said,
         journal: tapes.journal(JOURNAL_RING),
         seats: plan
             .feeds
@@ -351,8 +350,7 @@ fn wire<C: Clock + Copy + Send + 'static>(
     if let Some(recorder) = begun.recorder.take() {
         begun.tape = Some(Taping::start(recorder, tapes)?);
     }
-    let shard = spawn("shard", plan.engine.core, move || engine.run())?;
-    Ok((shard, switch))
+    spawn("shard", plan.engine.core, move || engine.run())
 }
 
 impl Live {
@@ -379,8 +377,6 @@ impl Live {
         }
         self.flags.stop_shard.raise();
         let finished = self.shard.join().map_err(|_| RunError::Died("shard"))?;
-        // One that stays says *run* to the next start too.
-        let _ = self.switch.retire(&self.page);
         let end = End {
             at: finished.shard.now(),
             input_seq: finished.shard.input_seq(),
@@ -436,6 +432,18 @@ fn watch_proof(plan: &Plan, log: &mut Log, begun: &mut Begun) -> Result<Verdicts
         .inputs
         .push(spawn("proof", None, move || ledger.watch(&stop, own))?);
     Ok(verdicts)
+}
+
+/// Reads the switch of the plan's page, and begins to watch it.
+fn watch_switch(plan: &Plan, begun: &mut Begun) -> Result<Said, RunError> {
+    let own = Log::new(plan.engine.log_level, plan.engine.log_form);
+    let watch = Watch::new(plan.engine.page.clone(), own);
+    let said = watch.said();
+    let stop = Arc::clone(&begun.flags.stop_inputs);
+    begun
+        .inputs
+        .push(spawn("switch", None, move || watch.watch(&stop))?);
+    Ok(said)
 }
 
 /// What the page says it is.

@@ -2,7 +2,7 @@
 //!
 //! `record` says what is published, `page` draws where it lies, `slot` is how one record changes
 //! hands without a lock, `broadcast` how a run of them does, `writer` is the engine's end and `reader`
-//! everybody else's; `switch` is the file beside the page through which people stop executors.
+//! everybody else's; `switch` is the line of text beside the page through which people stop executors.
 //! `docs/PAGE.md` and `include/isotherm.h` say the same to people and to C;
 //! `tests/abi.rs` holds the three together.
 

@@ -1,32 +1,20 @@
-//! Switch: what people tell all executors of an instance, in a file of its own beside the page.
+//! Switch: what people tell all executors of an instance, in a line of text beside its page.
 //!
-//! ```text
-//!   byte  0      8               16
-//!         ┌──────┬───────┬───────┬─────────────────┬────────┐
-//!         │magic │ level │ reason│ since, wall, ns │ 0 … 64 │     <page>.kill
-//!         └──────┴───────┴───────┴─────────────────┴────────┘
-//! ```
-//! `level` is a value of [`super::page::kill`] and one word with its reason, so nobody sees half of a change. Whoever
-//! may write the file may raise it: `isotherm kill`, an executor, a watchdog. The engine only mirrors it to its page,
-//! where executors read it with the heartbeat. It outlives the engine: what was said holds for the next start too,
-//! until it is taken back; only a switch that says *run* goes with the engine that ends in order.
+//! The file is the page's name with `.kill` behind it and holds one line: a name of [`kill::NAMES`] and, if wanted, a
+//! number that says why (`flatten 7`). `isotherm kill` writes it, and so may a watchdog, an executor or a person with
+//! `echo`. No file says *run*. What is there and cannot be understood says *no-new*: somebody meant something. It is
+//! heeded when it is root's, the engine's user's or its group's: a folder may be everybody's. It outlives the engine:
+//! what was said holds from the next start on, until it is taken back.
 
-use super::birth::{is_same, open_flags};
-use super::page::{LINE, Mapped, kill};
-use super::writer::{PageError, io_error};
-use crate::sync::{AtomicU64, Ordering};
-use crate::time::Nanos;
-use memmap2::MmapOptions;
+use super::page::kill;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// First word: `ISOKILL1`.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"ISOKILL1");
-const ADVICE: usize = 1;
-const SINCE: usize = 2;
+/// Bytes that are read.
+const MOST: u64 = 64;
 
 /// What was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,134 +25,134 @@ pub struct Advice {
     pub reason: u32,
 }
 
+/// Why a switch says less than it was meant to.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchFault {
+    /// Not a line of a switch.
+    #[error(
+        "{0:?} is no line of a kill switch (run, no-new or flatten, and a number): it counts as no-new"
+    )]
+    Line(String),
+    /// Of a user who has no say.
+    #[error(
+        "it is of user {0}, who is neither root nor of the engine's user or group: it is not heeded"
+    )]
+    Stranger(u32),
+    /// The system refused.
+    #[error("it cannot be read ({0}): it counts as no-new")]
+    Io(#[from] io::Error),
+}
+
+impl SwitchFault {
+    /// What it counts as.
+    #[must_use]
+    pub const fn advice(&self) -> Advice {
+        let level = match self {
+            Self::Stranger(_) => kill::RUN,
+            Self::Line(_) | Self::Io(_) => kill::NO_NEW,
+        };
+        Advice { level, reason: 0 }
+    }
+}
+
 impl Advice {
-    /// Its name, as `isotherm kill` takes it.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         kill::NAMES[(self.level as usize).min(kill::NAMES.len() - 1)]
     }
-}
 
-/// A mapped switch.
-#[derive(Debug)]
-pub struct Switch {
-    map: Mapped,
-    file: File,
-    path: PathBuf,
-}
-
-impl Switch {
-    /// Where the switch of a page lies.
+    /// The advice of a name and a number.
     #[must_use]
-    pub fn path_of(page: &Path) -> PathBuf {
-        let mut name: OsString = page.as_os_str().to_owned();
-        name.push(".kill");
-        PathBuf::from(name)
+    pub fn of(name: &str, reason: u32) -> Option<Self> {
+        let level = (0..).zip(kill::NAMES).find(|(_, own)| *own == name)?.0;
+        Some(Self { level, reason })
     }
 
-    /// Opens the switch of a page; where there is none one is made that says *run*.
-    ///
-    /// # Errors
-    /// A file that is none, or the system.
-    pub fn open(page: &Path) -> Result<Self, PageError> {
-        let path = Self::path_of(page);
-        let file = file_of(&path).map_err(io_error(&path, "opening the switch"))?;
-        let told = file
-            .metadata()
-            .map_err(io_error(&path, "reading the switch"))?;
-        if !told.is_file() || ![0, LINE as u64].contains(&told.len()) {
-            return Err(PageError::NotASwitch(path));
+    fn of_line(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let name = words.next()?;
+        let reason = words.next().map_or(Some(0), |word| word.parse().ok())?;
+        match words.next() {
+            None => Self::of(name, reason),
+            Some(_) => None,
         }
-        if told.len() == 0 {
-            // Of its group too, whatever the umask; somebody else's file keeps its mode.
-            let _ = file.set_permissions(Permissions::from_mode(0o660));
-            let none = rustix::fs::FallocateFlags::empty();
-            rustix::fs::fallocate(&file, none, 0, LINE as u64)
-                .map_err(|e| io_error(&path, "reserving memory")(e.into()))?;
-        }
-        let mut options = MmapOptions::new();
-        let map = options
-            .len(LINE)
-            .map_raw(&file)
-            .map(Mapped::new)
-            .map_err(io_error(&path, "mapping"))?;
-        let switch = Self { map, file, path };
-        // ORDER: relaxed: the magic says what the file is, not that anything else was stored.
-        match switch.cell(0).load(Ordering::Relaxed) {
-            MAGIC => {}
-            // ORDER: relaxed: two that make it at once store the same.
-            0 => switch.cell(0).store(MAGIC, Ordering::Relaxed),
-            _ => return Err(PageError::NotASwitch(switch.path)),
-        }
-        Ok(switch)
     }
 
-    fn cell(&self, word: usize) -> &AtomicU64 {
-        &self.map.cells()[word]
-    }
-
-    /// What it says.
+    /// As one word.
     #[must_use]
-    pub fn advice(&self) -> Advice {
-        // ORDER: relaxed: one word, which stands for itself.
-        let word = self.cell(ADVICE).load(Ordering::Relaxed);
-        Advice {
-            level: (word as u32).min(kill::FLATTEN),
+    pub fn word(self) -> u64 {
+        u64::from(self.level) | u64::from(self.reason) << 32
+    }
+
+    /// The advice of [`Advice::word`].
+    #[must_use]
+    pub const fn of_word(word: u64) -> Self {
+        Self {
+            level: word as u32,
             reason: (word >> 32) as u32,
         }
     }
-
-    /// When that was said, by the wall clock; zero = never.
-    #[must_use]
-    pub fn since(&self) -> Nanos {
-        // ORDER: relaxed: for people.
-        Nanos::new(self.cell(SINCE).load(Ordering::Relaxed).cast_signed())
-    }
-
-    /// Says something else. False when the file has been taken away meanwhile: nobody who opens it now will see it.
-    #[must_use]
-    pub fn say(&self, advice: Advice, now: Nanos) -> bool {
-        let word = u64::from(advice.level) | u64::from(advice.reason) << 32;
-        // ORDER: relaxed: the stamp is for people, and the advice is one word.
-        self.cell(SINCE)
-            .store(now.get().cast_unsigned(), Ordering::Relaxed);
-        self.cell(ADVICE).store(word, Ordering::Relaxed);
-        is_same(&self.file, &self.path)
-    }
-
-    /// Takes the file away if it says *run*: nothing is forgotten by that. What is said in that moment is said again.
-    ///
-    /// # Errors
-    /// The system.
-    pub fn retire(&self, page: &Path) -> Result<(), PageError> {
-        if self.advice().level != kill::RUN || !is_same(&self.file, &self.path) {
-            return Ok(());
-        }
-        fs::remove_file(&self.path).map_err(io_error(&self.path, "removing the switch"))?;
-        let advice = self.advice();
-        while advice.level != kill::RUN && !Self::open(page)?.say(advice, self.since()) {}
-        Ok(())
-    }
 }
 
-/// The file, made where there is none.
-fn file_of(path: &Path) -> io::Result<File> {
+/// Where the switch of a page lies.
+#[must_use]
+pub fn path_of(page: &Path) -> PathBuf {
+    beside(page, ".kill")
+}
+
+fn beside(page: &Path, end: &str) -> PathBuf {
+    let mut name: OsString = page.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// What the switch of a page says.
+///
+/// # Errors
+/// Why that is not what it was meant to say; [`SwitchFault::advice`] is what it counts as.
+pub fn read(page: &Path) -> Result<Advice, SwitchFault> {
     let mut open = OpenOptions::new();
-    open.read(true)
-        .write(true)
-        .mode(0o660)
-        .custom_flags(open_flags());
-    loop {
-        // Apart: in a folder that is everybody's the system lets nobody "create" what somebody else has.
-        match open.open(path) {
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
-            done => return done,
-        }
-        match open.clone().create_new(true).open(path) {
-            Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists => {}
-            done => return done,
-        }
+    let open = open.read(true).custom_flags(super::birth::open_flags());
+    let file = match open.open(path_of(page)) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Advice::default()),
+        file => file?,
+    };
+    let told = file.metadata()?;
+    let users = [0, rustix::process::geteuid().as_raw()];
+    if !users.contains(&told.uid()) && told.gid() != rustix::process::getegid().as_raw() {
+        return Err(SwitchFault::Stranger(told.uid()));
     }
+    let mut line = Vec::new();
+    file.take(MOST).read_to_end(&mut line)?;
+    let line = String::from_utf8_lossy(&line);
+    Advice::of_line(&line).ok_or_else(|| SwitchFault::Line(line.into_owned()))
+}
+
+/// Says something else, in one step: nobody reads half of it.
+///
+/// # Errors
+/// The system's.
+pub fn write(page: &Path, advice: Advice) -> io::Result<()> {
+    let path = path_of(page);
+    if advice.level == kill::RUN {
+        return match fs::remove_file(path) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault),
+            _ => Ok(()),
+        };
+    }
+    let temporary = beside(page, &format!(".kill.{}.new", std::process::id()));
+    let line = format!("{} {}\n", advice.name(), advice.reason);
+    let done = File::create_new(&temporary).and_then(|mut file| {
+        // Read by everybody, whatever the umask: the engine is another user.
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(line.as_bytes())?;
+        fs::rename(&temporary, &path)
+    });
+    if done.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    done
 }
 
 #[cfg(test)]
@@ -173,62 +161,72 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_said_is_kept_and_what_says_run_goes() {
+    fn what_was_said_is_read_and_no_file_says_run() {
         let folder = crate::shm::place();
         let page = folder.path().join("isotherm.x");
-        let engine = Switch::open(&page).unwrap();
-        assert_eq!(
-            (engine.advice(), engine.since()),
-            (Advice::default(), Nanos::ZERO)
-        );
-        let (level, reason) = (kill::FLATTEN, 7);
-        let desk = Switch::open(&page).unwrap();
-        assert!(desk.say(Advice { level, reason }, Nanos::new(5)));
-        assert_eq!(engine.advice(), Advice { level, reason });
-        assert_eq!(
-            (engine.advice().name(), engine.since()),
-            ("flatten", Nanos::new(5))
-        );
-        engine.retire(&page).unwrap();
-        drop(engine);
-        let next = Switch::open(&page).unwrap();
-        assert_eq!(next.advice(), Advice { level, reason });
-        assert!(desk.say(
-            Advice {
-                level: 9,
-                reason: 0
-            },
-            Nanos::new(6)
-        ));
-        assert_eq!(
-            next.advice().level,
-            kill::FLATTEN,
-            "what is not known is the worst"
-        );
-        assert!(desk.say(Advice::default(), Nanos::new(7)));
-        next.retire(&page).unwrap();
-        assert!(!Switch::path_of(&page).exists());
+        assert_eq!(read(&page).unwrap(), Advice::default());
+        for (name, reason) in [("no-new", 7), ("flatten", u32::MAX)] {
+            let advice = Advice::of(name, reason).unwrap();
+            write(&page, advice).unwrap();
+            assert_eq!(read(&page).unwrap(), advice);
+            assert_eq!(
+                (Advice::of_word(advice.word()), advice.name()),
+                (advice, name)
+            );
+        }
+        write(&page, Advice::default()).unwrap();
+        write(&page, Advice::default()).unwrap();
+        assert_eq!(read(&page).unwrap(), Advice::default());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_person_writes_is_read_and_what_nobody_understands_opens_nothing() {
+        let folder = crate::shm::place();
+        let page = folder.path().join("isotherm.x");
+        let put = |line: &str| fs::write(path_of(&page), line).unwrap();
+        for (line, level, reason) in [
+            ("flatten", 2, 0),
+            (" no-new\t12 \n", 1, 12),
+            ("run 3", 0, 3),
+        ] {
+            put(line);
+            assert_eq!(read(&page).unwrap(), Advice { level, reason }, "{line:?}");
+        }
+        for line in [
+            "",
+            "stop",
+            "2",
+            "flatten now",
+            "no-new 1 2",
+            "flatten -1",
+            &"x".repeat(99),
+        ] {
+            put(line);
+            let fault = read(&page).unwrap_err();
+            assert_eq!(fault.advice().level, kill::NO_NEW, "{fault}");
+        }
+        fs::remove_file(path_of(&page)).unwrap();
+        fs::create_dir(path_of(&page)).unwrap();
+        assert_eq!(read(&page).unwrap_err().advice().level, kill::NO_NEW);
+        fs::remove_dir(path_of(&page)).unwrap();
+        std::os::unix::fs::symlink("/dev/null", path_of(&page)).unwrap();
         assert!(
-            !desk.say(Advice { level, reason }, Nanos::new(8)),
-            "nobody will see it"
+            matches!(read(&page), Err(SwitchFault::Io(_))),
+            "a link somebody may have laid"
         );
     }
 
     #[test]
-    fn what_is_no_switch_is_left_alone() {
+    fn whoever_has_no_say_is_not_heeded() {
         let folder = crate::shm::place();
         let page = folder.path().join("isotherm.x");
-        for bytes in [vec![1; LINE], vec![0; LINE + 1], b"text".to_vec()] {
-            fs::write(Switch::path_of(&page), &bytes).unwrap();
-            let fault = Switch::open(&page).unwrap_err();
-            assert!(matches!(fault, PageError::NotASwitch(_)), "{fault}");
-            assert_eq!(fs::read(Switch::path_of(&page)).unwrap(), bytes);
+        fs::write(path_of(&page), "flatten").unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(path_of(&page), Some(12_345), Some(12_345)).is_err() {
+            return;
         }
-        fs::remove_file(Switch::path_of(&page)).unwrap();
-        std::os::unix::fs::symlink("/dev/null", Switch::path_of(&page)).unwrap();
-        assert!(
-            Switch::open(&page).is_err(),
-            "a link somebody else may have laid"
-        );
+        let fault = read(&page).unwrap_err();
+        assert_eq!(fault.advice(), Advice::default(), "{fault}");
     }
 }

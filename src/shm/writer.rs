@@ -52,9 +52,6 @@ pub enum PageError {
         /// Age of its heartbeat.
         age_ms: i64,
     },
-    /// Something else has the name of the page's switch, and it is left alone.
-    #[error("{0}: exists and is not a kill switch of isotherm; it is left alone")]
-    NotASwitch(PathBuf),
     /// Something else has that name, and it is left alone.
     #[error("{0}: exists and is not a page of isotherm; it is left alone")]
     NotAPage(PathBuf),
